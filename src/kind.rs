@@ -1,0 +1,322 @@
+//! Kinds of resources: what attributes they have, and the pure rules by which they change. Pure.
+//!
+//! Invariant: a kind's pure half is always compiled; only its calls stand behind a feature, in `provider`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::value::{Object, Type, Value};
+
+/// A kind of resource.
+pub struct Kind {
+    /// Its name in the spec, `aws_ecs_service`.
+    pub name: &'static str,
+    /// Who carries it out: `aws`, `postgres`, `terraform`.
+    pub provider: &'static str,
+    /// One sentence for the reference.
+    pub summary: &'static str,
+    /// Its attributes, in the order of the reference.
+    pub attributes: Vec<Attribute>,
+    /// Its rules.
+    pub rules: Box<dyn Rules>,
+}
+
+/// How an attribute gets its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The spec must give it.
+    Required,
+    /// The spec may give it; absent means null (or the default).
+    Optional,
+    /// The world gives it.
+    Computed,
+    /// The spec may give it; absent means that what the world has is right.
+    OptionalComputed,
+}
+
+/// When an attribute is a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Only when the spec marks it.
+    Open,
+    /// Always.
+    Secret,
+    /// When this other attribute has this value, as `value` of an SSM parameter of type `SecureString`.
+    When(&'static str, &'static str),
+}
+
+/// One attribute, or one sort of nested block.
+#[derive(Clone)]
+pub struct Attribute {
+    /// Its name, as Terraform's AWS provider has it.
+    pub name: &'static str,
+    /// What it holds.
+    pub shape: Shape,
+    /// Who gives it.
+    pub mode: Mode,
+    /// A change of it cannot be made in place: the thing is replaced.
+    pub replaces: bool,
+    /// Whether it is a secret.
+    pub secrecy: Secrecy,
+    /// The world changes it at will: never a difference.
+    pub volatile: bool,
+    /// The world does not give it back: compared with what was applied last, never with the world.
+    pub write_only: bool,
+    /// What absence means.
+    pub default: Option<Value>,
+    /// One sentence for the reference, with units.
+    pub documentation: &'static str,
+}
+
+/// What an attribute holds.
+#[derive(Clone)]
+pub enum Shape {
+    /// `name = value`.
+    Value(Type),
+    /// `name { … }`, repeated: its value is a list of objects (also where at most one is allowed, as in
+    /// Terraform).
+    Blocks {
+        /// The attributes of the block.
+        attributes: Vec<Attribute>,
+        /// How many there must be.
+        minimum: usize,
+        /// How many there may be, `None` for any number.
+        maximum: Option<usize>,
+        /// Whether their order means nothing.
+        unordered: bool,
+    },
+}
+
+impl Shape {
+    /// The type of the value that the planner sees.
+    pub fn ty(&self) -> Type {
+        match self {
+            Self::Value(ty) => ty.clone(),
+            Self::Blocks { attributes, unordered, .. } => {
+                let block = Type::object(attributes.iter().map(|attribute| (attribute.name, attribute.shape.ty())));
+                if *unordered { Type::set(block) } else { Type::list(block) }
+            }
+        }
+    }
+}
+
+/// Constructors that read like the reference.
+impl Attribute {
+    fn new(name: &'static str, shape: Shape, mode: Mode, documentation: &'static str) -> Self {
+        Self {
+            name,
+            shape,
+            mode,
+            replaces: false,
+            secrecy: Secrecy::Open,
+            volatile: false,
+            write_only: false,
+            default: None,
+            documentation,
+        }
+    }
+
+    /// The spec must give it.
+    pub fn required(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self::new(name, Shape::Value(ty), Mode::Required, documentation)
+    }
+
+    /// The spec may give it.
+    pub fn optional(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self::new(name, Shape::Value(ty), Mode::Optional, documentation)
+    }
+
+    /// The world gives it.
+    pub fn computed(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self::new(name, Shape::Value(ty), Mode::Computed, documentation)
+    }
+
+    /// The spec may give it, else the world does.
+    pub fn optional_computed(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self::new(name, Shape::Value(ty), Mode::OptionalComputed, documentation)
+    }
+
+    /// Nested blocks, any number of them, in order.
+    pub fn blocks(name: &'static str, attributes: Vec<Self>, documentation: &'static str) -> Self {
+        let shape = Shape::Blocks { attributes, minimum: 0, maximum: None, unordered: false };
+        Self::new(name, shape, Mode::Optional, documentation)
+    }
+
+    /// At most one nested block.
+    pub fn block(name: &'static str, attributes: Vec<Self>, documentation: &'static str) -> Self {
+        let shape = Shape::Blocks { attributes, minimum: 0, maximum: Some(1), unordered: false };
+        Self::new(name, shape, Mode::Optional, documentation)
+    }
+
+    /// A change of it replaces the thing.
+    #[must_use]
+    pub fn replaces(mut self) -> Self {
+        self.replaces = true;
+        self
+    }
+
+    /// It is a secret.
+    #[must_use]
+    pub fn secret(mut self, secrecy: Secrecy) -> Self {
+        self.secrecy = secrecy;
+        self
+    }
+
+    /// The world changes it at will.
+    #[must_use]
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// The world does not give it back.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.write_only = true;
+        self
+    }
+
+    /// What absence means.
+    #[must_use]
+    pub fn default(mut self, default: impl Into<Value>) -> Self {
+        self.default = Some(default.into());
+        self
+    }
+
+    /// The order of these blocks means nothing.
+    #[must_use]
+    pub fn unordered(mut self) -> Self {
+        if let Shape::Blocks { unordered, .. } = &mut self.shape {
+            *unordered = true;
+        }
+        self
+    }
+}
+
+/// A mistake in the attributes of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The attribute, for the place in the source.
+    pub attribute: Option<String>,
+    /// What is wrong.
+    pub text: String,
+    /// How to mend it.
+    pub help: String,
+}
+
+/// How well a change can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Until the first write to what was added.
+    Exact,
+    /// What comes back is another thing with the same content; says what is different.
+    Recreates(String),
+    /// Says which data.
+    LosesData(String),
+    /// Says why.
+    Impossible(String),
+}
+
+/// A change of one thing, as the rules see it. Objects may hold unknowns and sealed secrets.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// From nothing.
+    Create(&'a Object),
+    /// In place: before, after.
+    Update(&'a Object, &'a Object),
+    /// To nothing.
+    Delete(&'a Object),
+}
+
+/// The pure rules of a kind.
+pub trait Rules: Send + Sync {
+    /// Mistakes that the types alone do not show. Unknown parts count as right.
+    fn check(&self, _desired: &Object) -> Vec<Mistake> {
+        Vec::new()
+    }
+
+    /// Fills in what can be told before the apply: computed attributes that follow from the given ones
+    /// (a name's ARN does not, an `output` that mirrors `input` does). `prior` is the recorded object, whose
+    /// computed attributes the planner has carried over already where nothing changes.
+    fn complete(&self, _planned: &mut Object, _prior: Option<&Object>) {}
+
+    /// The form in which two values of an attribute are compared (a JSON text without its spaces, a list
+    /// whose order means nothing, sorted).
+    fn normalise(&self, _attribute: &str, value: &Value) -> Value {
+        value.clone()
+    }
+
+    /// The name by which the world knows the thing, when the given attributes tell it already (an SSM
+    /// parameter's name; not a task definition's revision). Two resources of one provider connection with
+    /// the same identity are a mistake.
+    fn identity(&self, object: &Object) -> Option<String>;
+
+    /// How well a change can be taken back, and why not better.
+    fn judge(&self, change: Change<'_>) -> Judgement;
+
+    /// Whether a change makes a new immutable revision beside the earlier one, which stays usable until it
+    /// is retired (task definitions).
+    fn has_revisions(&self) -> bool {
+        false
+    }
+}
+
+impl Kind {
+    /// The attribute with this name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The names of its secret attributes in this object.
+    pub fn secret_attributes<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'static str> + 'a {
+        self.attributes
+            .iter()
+            .filter(|attribute| match attribute.secrecy {
+                Secrecy::Open => false,
+                Secrecy::Secret => true,
+                Secrecy::When(other, value) => object.get(other).and_then(Value::as_str) == Some(value),
+            })
+            .map(|attribute| attribute.name)
+    }
+
+    /// The object with its secret attributes marked sensitive.
+    #[must_use]
+    pub fn mark_secrets(&self, mut object: Object) -> Object {
+        let secret: Vec<_> = self.secret_attributes(&object).collect();
+        for name in secret {
+            if let Some(value) = object.remove(name) {
+                object.insert(name.to_owned(), if value.is_null() { value } else { value.sensitive() });
+            }
+        }
+        object
+    }
+}
+
+/// The table of kinds; the core gets it as an argument.
+#[derive(Clone)]
+pub struct Kinds(Arc<BTreeMap<&'static str, Kind>>);
+
+impl Kinds {
+    /// A table of these kinds.
+    ///
+    /// # Panics
+    /// When two have the same name, which is a bug in the table.
+    pub fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        let mut table = BTreeMap::new();
+        for kind in kinds {
+            let name = kind.name;
+            assert!(table.insert(name, kind).is_none(), "two kinds are called {name}");
+        }
+        Self(Arc::new(table))
+    }
+
+    /// The kind with this name.
+    pub fn get(&self, name: &str) -> Option<&Kind> {
+        self.0.get(name)
+    }
+
+    /// All kinds, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Kind> {
+        self.0.values()
+    }
+}

@@ -1,0 +1,19 @@
+//! Switchback plans and applies one ordered, reversible change set across infrastructure, configuration and
+//! PostgreSQL schema.
+//!
+//! The order of the `mod` lines is the law: a module names only modules above it. `ARCHITECTURE.md` is the map.
+
+// -- vocabulary -----------------------------------------------------------------------------------
+pub mod digest;
+pub mod diagnostic;
+pub mod files;
+pub mod address;
+pub mod number;
+pub mod value;
+pub mod secret;
+pub mod expression;
+pub mod migration;
+pub mod kind;
+pub mod world;
+// -- stages, in the order that data flows -----------------------------------------------------------
+pub mod resolve;

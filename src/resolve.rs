@@ -1,0 +1,2 @@
+//! Spec × variables × modules → [`desired::Desired`]. Pure.
+pub mod desired;

@@ -1,0 +1,102 @@
+//! What the spec wants, all expressions evaluated as far as that goes before an apply. Pure data.
+//!
+//! Invariant: an attribute whose value holds an unknown or a secret also has its [`Deferred`] form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Address;
+use crate::diagnostic::Span;
+use crate::digest::Digest;
+use crate::expression::Deferred;
+use crate::migration::Migration;
+use crate::value::{Object, Value};
+use crate::world::Binding;
+
+/// The resolved spec of one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The project's name, from `switchback.hcl`.
+    pub project: String,
+    /// The environment's own settings.
+    pub environment: EnvironmentSettings,
+    /// Resources by address, `config` blocks expanded into their parameters.
+    pub resources: BTreeMap<Address, DesiredResource>,
+    /// Databases by address.
+    pub databases: BTreeMap<Address, DesiredDatabase>,
+    /// Outputs of the environment by name.
+    pub outputs: BTreeMap<String, DesiredOutput>,
+    /// Digest of everything that was read: spec, modules, migrations and open variables. Secret variables
+    /// do not enter.
+    pub spec_digest: Digest,
+}
+
+/// The `environment` block, or what its absence means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentSettings {
+    /// Its name: that of the file.
+    pub name: String,
+    /// The environment that comes before it in promotion.
+    pub after: Option<String>,
+    /// Whether only releases get in, and questions are asked.
+    pub protected: bool,
+    /// Whether `up` is allowed: as said, else unless `after` or `protected` is set.
+    pub allow_up: bool,
+}
+
+/// One resource instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredResource {
+    /// Its kind.
+    pub kind: String,
+    /// Its provider and how that is reached.
+    pub binding: Binding,
+    /// The given attributes, defaults filled in, converted to the kind's types; computed ones absent.
+    /// Secrets are real values, marked.
+    pub object: Object,
+    /// Attributes whose value holds unknowns or secrets, as expressions over resources and secrets.
+    pub deferred: BTreeMap<String, Deferred>,
+    /// What it refers to, directly or through locals, module inputs and outputs, and `depends_on`:
+    /// resources and databases, expanded to instances.
+    pub needs: BTreeSet<Address>,
+    /// The `lifecycle` block.
+    pub lifecycle: Lifecycle,
+    /// Where it stands.
+    pub span: Span,
+    /// Where its attributes stand.
+    pub attribute_spans: BTreeMap<String, Span>,
+}
+
+/// The `lifecycle` block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// A replacement is made before the old one goes.
+    pub create_before_destroy: bool,
+    /// A plan that would remove it is refused.
+    pub prevent_destroy: bool,
+    /// Attributes whose difference is left alone.
+    pub ignore_changes: Vec<String>,
+}
+
+/// A `database` block: a schema that this spec owns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredDatabase {
+    /// How it is reached (provider `postgres`): host, port, dbname, user, tls, `set_role`, password.
+    pub binding: Binding,
+    /// The migrations up to `target`, by version.
+    pub migrations: Vec<Migration>,
+    /// Longest wait for one lock, in milliseconds.
+    pub lock_timeout_milliseconds: u64,
+    /// What it refers to.
+    pub needs: BTreeSet<Address>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// An `output` of the environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredOutput {
+    /// Its value, as far as known.
+    pub value: Value,
+    /// Its expression, where the value holds unknowns or secrets.
+    pub deferred: Option<Deferred>,
+}

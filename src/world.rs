@@ -1,0 +1,242 @@
+//! What the stages may ask of the world, as traits. Pure (traits and plain data).
+//!
+//! Invariant: a provider decides nothing; it reads, or carries out one effect that a change set holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::expression::Deferred;
+use crate::migration::{Direction, HistoryRow, Migration};
+use crate::value::Object;
+
+/// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// `aws`, `postgres`, `terraform`.
+    pub provider: String,
+    /// The `alias` of its `provider` block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Known, open settings: region, endpoint, account, profile; host, port, user, dbname, tls.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: Object,
+    /// Settings that are secret or not known yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deferred: BTreeMap<String, Deferred>,
+}
+
+/// A binding whose settings are all at hand, secrets among them (marked sensitive).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// `aws`, `postgres`, `terraform`.
+    pub provider: String,
+    /// The `alias` of its `provider` block.
+    pub alias: Option<String>,
+    /// The settings.
+    pub settings: Object,
+}
+
+/// What to look for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// Who asks.
+    pub address: Address,
+    /// The kind.
+    pub kind: String,
+    /// What is known of it: the recorded object, or the desired one.
+    pub object: Object,
+}
+
+/// A change of one thing, to be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// Idempotency token: the same for every try of the same step of the same run; at most 32 characters of
+    /// `[a-z0-9]`.
+    pub token: String,
+    /// The environment, for tags.
+    pub environment: String,
+    /// The address, for tags.
+    pub address: Address,
+    /// The kind.
+    pub kind: String,
+    /// The change.
+    pub change: EffectChange,
+}
+
+/// The change of an [`Effect`]; every value is known. A secret of an earlier state may be sealed: then the
+/// provider gets it from where the world keeps it (an earlier version), or refuses.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectChange {
+    /// Make it; refuse when it exists.
+    Create {
+        /// All attributes.
+        after: Object,
+    },
+    /// Change it in place.
+    Update {
+        /// As it is recorded or observed.
+        before: Object,
+        /// All attributes.
+        after: Object,
+    },
+    /// Remove it; what is gone already is removed.
+    Delete {
+        /// As it is recorded or observed.
+        before: Object,
+    },
+}
+
+/// What became of an effect whose outcome nobody heard of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// It happened; the object as it is now (for a removal: empty).
+    Done(Object),
+    /// It did not happen.
+    NotDone,
+    /// Neither before nor after: a person has to look. Says what is there now.
+    Doubt(String),
+}
+
+/// What sort of error it is, which decides what happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// No connection: an endpoint that is down, a name that does not resolve.
+    Unreachable,
+    /// Wrong credentials, account or rights.
+    Denied,
+    /// Credentials that were good once.
+    Expired,
+    /// Worth trying again: throttling, serialization failure, lock time-out.
+    Transient,
+    /// The world refuses what is asked.
+    Refused,
+}
+
+/// An error of the world: what was tried, what it said, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{tried}: {cause}")]
+pub struct WorldError {
+    /// What was tried, with the endpoint.
+    pub tried: String,
+    /// What the world said, with its code.
+    pub cause: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What sort it is.
+    pub class: ErrorClass,
+}
+
+/// Whether a failed effect left a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// Nothing happened.
+    Nothing,
+    /// Something may have happened: it has to be settled by asking.
+    Unknown,
+}
+
+/// A failed effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct EffectError {
+    /// The error.
+    pub error: WorldError,
+    /// Whether it left a trace.
+    pub trace: Trace,
+}
+
+/// Hears how a long effect gets on; lines are for people.
+pub trait Progress: Send + Sync {
+    /// Says what is being waited for.
+    fn say(&self, message: &str);
+}
+
+/// Carries out effects of some kinds, and reads them.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Checks that the connection leads where the settings say (credentials, account). Gives facts worth
+    /// recording in the binding (account, region, server version).
+    async fn check(&self, connection: &Connection) -> Result<Object, WorldError>;
+
+    /// Reads many things, batched where the service can: one answer per query, in order; `None` is absent.
+    async fn observe(&self, connection: &Connection, queries: &[Query]) -> Vec<Result<Option<Object>, WorldError>>;
+
+    /// Carries out one effect and gives the object with all computed attributes (empty after a removal).
+    async fn carry_out(
+        &self,
+        connection: &Connection,
+        effect: &Effect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError>;
+
+    /// Asks the world what became of an effect, by token, tag or name.
+    async fn settle(&self, connection: &Connection, effect: &Effect) -> Result<Settlement, WorldError>;
+}
+
+/// One migration to be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MigrationEffect {
+    /// Idempotency token.
+    pub token: String,
+    /// Which way.
+    pub direction: Direction,
+    /// The migration.
+    pub migration: Migration,
+    /// Longest wait for one lock.
+    pub lock_timeout: Duration,
+}
+
+/// The history table as found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Its rows by version; empty when there is no table.
+    pub rows: Vec<HistoryRow>,
+    /// Whether the version column is `int8` (refinery's `int8-versions`).
+    pub wide: bool,
+}
+
+/// Reads and runs migrations. The connection is that of the database itself.
+#[async_trait]
+pub trait Databases: Send + Sync {
+    /// The history; `None` when the database does not exist.
+    async fn history(&self, connection: &Connection) -> Result<Option<History>, WorldError>;
+
+    /// Runs one migration and its history row. Gives facts worth recording (duration, lock wait, statements).
+    async fn migrate(
+        &self,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError>;
+
+    /// Asks what became of a migration.
+    async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;
+
+    /// The digest of the whole catalog, for comparing schemas.
+    async fn fingerprint(&self, connection: &Connection) -> Result<crate::digest::Digest, WorldError>;
+}
+
+/// Tells the time; there is one place that reads the machine's clock.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> jiff::Timestamp;
+}
+
+/// Everything that is not us.
+#[derive(Clone)]
+pub struct World {
+    /// Providers by name.
+    pub providers: BTreeMap<String, Arc<dyn Provider>>,
+    /// The runner of migrations; absent without the feature `postgres`.
+    pub databases: Option<Arc<dyn Databases>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
