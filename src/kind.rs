@@ -21,6 +21,16 @@ pub struct Kind {
     pub rules: Box<dyn Rules>,
 }
 
+/// The settings of a `provider "NAME"` block.
+pub struct ProviderSchema {
+    /// `aws`, `postgres`, `terraform`.
+    pub name: &'static str,
+    /// One sentence for the reference.
+    pub summary: &'static str,
+    /// Its settings.
+    pub attributes: Vec<Attribute>,
+}
+
 /// How an attribute gets its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -292,31 +302,46 @@ impl Kind {
     }
 }
 
-/// The table of kinds; the core gets it as an argument.
+/// The table of kinds and of their providers; the core gets it as an argument.
 #[derive(Clone)]
-pub struct Kinds(Arc<BTreeMap<&'static str, Kind>>);
+pub struct Kinds {
+    kinds: Arc<BTreeMap<&'static str, Kind>>,
+    providers: Arc<BTreeMap<&'static str, ProviderSchema>>,
+}
 
 impl Kinds {
-    /// A table of these kinds.
+    /// A table of these kinds and providers.
     ///
     /// # Panics
-    /// When two have the same name, which is a bug in the table.
-    pub fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
+    /// When two have the same name or a kind's provider is missing, which is a bug in the table.
+    pub fn new(kinds: impl IntoIterator<Item = Kind>, providers: impl IntoIterator<Item = ProviderSchema>) -> Self {
+        let providers: BTreeMap<_, _> = providers.into_iter().map(|provider| (provider.name, provider)).collect();
         let mut table = BTreeMap::new();
         for kind in kinds {
             let name = kind.name;
+            assert!(providers.contains_key(kind.provider), "the provider of {name} is missing");
             assert!(table.insert(name, kind).is_none(), "two kinds are called {name}");
         }
-        Self(Arc::new(table))
+        Self { kinds: Arc::new(table), providers: Arc::new(providers) }
     }
 
     /// The kind with this name.
     pub fn get(&self, name: &str) -> Option<&Kind> {
-        self.0.get(name)
+        self.kinds.get(name)
     }
 
     /// All kinds, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Kind> {
-        self.0.values()
+        self.kinds.values()
+    }
+
+    /// The settings of a provider.
+    pub fn provider(&self, name: &str) -> Option<&ProviderSchema> {
+        self.providers.get(name)
+    }
+
+    /// All providers, by name.
+    pub fn providers(&self) -> impl Iterator<Item = &ProviderSchema> {
+        self.providers.values()
     }
 }
