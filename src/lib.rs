@@ -15,5 +15,7 @@ pub mod expression;
 pub mod migration;
 pub mod kind;
 pub mod world;
+pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
+pub mod ledger;
 pub mod resolve;
