@@ -1,2 +1,3 @@
 //! Spec × variables × modules → [`desired::Desired`]. Pure.
 pub mod desired;
+pub mod evaluate;
