@@ -19,3 +19,9 @@ pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
 pub mod resolve;
+pub mod observe;
+pub mod plan;
+pub mod rollback;
+pub mod verify;
+pub mod apply;
+pub mod store;
