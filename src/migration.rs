@@ -7,6 +7,7 @@ pub mod statements;
 pub mod directives;
 pub mod folder;
 pub mod checksum;
+pub mod class;
 
 use serde::{Deserialize, Serialize};
 

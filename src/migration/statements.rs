@@ -4,7 +4,7 @@
 //! nothing is ever concluded from half of a file.
 
 use squawk_syntax::ast::{AstNode as _, Stmt};
-use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
+use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind, SyntaxNode};
 
 /// One statement, without its semicolon and the comments around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Token {
 fn lower(text: &str, node: &SyntaxNode) -> Statement {
     let tokens: Vec<_> = node
         .descendants_with_tokens()
-        .filter_map(|element| element.into_token())
+        .filter_map(SyntaxElement::into_token)
         .filter(|token| !token.kind().is_trivia() && token.kind() != SyntaxKind::SEMICOLON)
         .collect();
     let start = tokens.first().map_or(0, |token| usize::from(token.text_range().start()));
@@ -188,7 +188,7 @@ fn read(text: &str) -> Token {
 fn comments(text: &str, root: &SyntaxNode) -> Vec<Comment> {
     let mut header = true;
     let mut found = Vec::new();
-    for token in root.descendants_with_tokens().filter_map(|element| element.into_token()) {
+    for token in root.descendants_with_tokens().filter_map(SyntaxElement::into_token) {
         match token.kind() {
             SyntaxKind::COMMENT => found.push(Comment {
                 text: token.text().to_owned(),
