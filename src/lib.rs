@@ -12,8 +12,8 @@ pub mod number;
 pub mod value;
 pub mod secret;
 pub mod expression;
-pub mod migration;
 pub mod kind;
+pub mod migration;
 pub mod world;
 pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
