@@ -84,6 +84,15 @@ impl Value {
         if *ty == Type::Any || (self.is_plain() && self.ty() == *ty) {
             return Ok(self.clone());
         }
+        let of_that_type = match (&self.data, ty) {
+            (Data::List(element, _), Type::List(wanted))
+            | (Data::Set(element, _), Type::Set(wanted))
+            | (Data::Map(element, _), Type::Map(wanted)) => *element == **wanted && *element != Type::Any,
+            _ => false,
+        };
+        if of_that_type {
+            return Ok(self.clone());
+        }
         let converted = match &self.data {
             Data::Null(from) if convertible(from, ty) => Data::Null(ty.clone()).into(),
             Data::Unknown(unknown) if convertible(&unknown.ty, ty) => convert_unknown(unknown, ty),
