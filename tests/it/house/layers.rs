@@ -227,6 +227,7 @@ fn a_forbidden_import_is_refused_wherever_it_hides() {
         ("src/value/json.rs", "use super::super::plan::Step;"),
         ("src/plan/order.rs", "type T = Vec<crate::cli::Verb>;"),
         ("src/plan.rs", "pub(in crate::cli) fn f() {}"),
+        ("src/plan.rs", "mod inner { fn f() {} } use super::cli::run;"),
         ("src/plan.rs", "use crate::Shortcut;"),
         ("src/secret.rs", "fn f() {}"),
     ];

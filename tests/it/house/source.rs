@@ -207,12 +207,12 @@ fn comments_and_literals_are_blanked_and_lines_stay() {
 fn test_items_are_left_out_and_the_rest_stays() {
     let text = "fn one() {}\n#[cfg(test)]\n#[expect(x, reason = \"y\")]\nmod tests {\n    fn two(a: [u8; 2]) { {} }\n}\n\
                 #[cfg(all(test, feature = \"aws\"))]\nuse a::{b, c};\n#[cfg(not(test))]\nfn three() {}\n#[cfg(test)]\nmod big;\n\
-                struct S { #[cfg(test)] seen: u8, kept: u8 }\n";
+                struct S { #[cfg(test)] seen: u8, kept: u8 }\nstruct T { #[cfg(test)] seen: u8 }\nfn four() {}\n";
     let (code, modules) = without_tests(&blank(text));
     for gone in ["two", "a::", "mod big", "seen"] {
         assert!(!code.contains(gone), "`{gone}` is left in {code}");
     }
-    for kept in ["fn one", "fn three", "kept"] {
+    for kept in ["fn one", "fn three", "kept", "fn four"] {
         assert!(code.contains(kept), "`{kept}` is gone from {code}");
     }
     assert_eq!(modules, ["big"]);
