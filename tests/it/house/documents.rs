@@ -3,7 +3,7 @@
 //! Invariant: a document names a path in backticks or as a link, from the root of the repository; `NAME` in
 //! capitals stands for any one name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -26,17 +26,18 @@ fn paths(text: &str) -> Vec<String> {
     named.filter(|name| PATH.is_match(name)).collect()
 }
 
-/// Whether something is there, `NAME`, `KIND`, … standing for any one name.
+/// Whether something is there; `NAME` and `NAME.rs` in capitals stand for any one name.
 fn exists(folder: &Path, path: &str) -> bool {
-    let Some((head, rest)) = path.trim_end_matches('/').split_once('/') else {
-        return folder.join(path).exists();
-    };
-    let stands_for_any = head.len() > 1 && head.chars().all(|c| c.is_ascii_uppercase());
-    if !stands_for_any {
-        return exists(&folder.join(head), rest);
+    let (head, rest) = path.trim_end_matches('/').split_once('/').unwrap_or((path.trim_end_matches('/'), ""));
+    let leads_on = |inner: &Path| if rest.is_empty() { inner.exists() } else { exists(inner, rest) };
+    let (stem, extension) = head.split_once('.').unwrap_or((head, ""));
+    if leads_on(&folder.join(head)) || stem.len() < 2 || !stem.chars().all(|c| c.is_ascii_uppercase()) {
+        return leads_on(&folder.join(head));
     }
-    let entries = folder.read_dir().into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|inner| inner.is_dir() && exists(&inner, rest))
+    let entries = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    let fits =
+        |inner: &PathBuf| inner.extension().unwrap_or_default() == extension && inner.is_dir() == extension.is_empty();
+    entries.filter(fits).any(|inner| leads_on(&inner))
 }
 
 /// The Markdown files of the repository.
@@ -74,14 +75,23 @@ fn every_path_of_the_map_exists() {
 
 #[test]
 fn a_path_that_is_not_there_is_seen() {
-    let text = "`src/lib.rs`, `src/nothing.rs`, `Cargo.toml`, `Nothing.toml`, `house/KIND`, `tests/KIND/house.rs`, `a | b`, `x::y`";
+    let text = "`src/lib.rs`, `src/nothing.rs`, `Cargo.toml`, `Nothing.toml`, `house/KIND`, `tests/KIND/house.rs`, `tests/it/VERB.rs`, `tests/it/VERB.hcl`, `a | b`, `x::y`";
     let named = paths(text);
     assert_eq!(
         named,
-        ["src/lib.rs", "src/nothing.rs", "Cargo.toml", "Nothing.toml", "house/KIND", "tests/KIND/house.rs"]
+        [
+            "src/lib.rs",
+            "src/nothing.rs",
+            "Cargo.toml",
+            "Nothing.toml",
+            "house/KIND",
+            "tests/KIND/house.rs",
+            "tests/it/VERB.rs",
+            "tests/it/VERB.hcl"
+        ]
     );
     let missing: Vec<_> = named.iter().filter(|path| !exists(super::root(), path)).collect();
-    assert_eq!(missing, ["src/nothing.rs", "Nothing.toml", "house/KIND"]);
+    assert_eq!(missing, ["src/nothing.rs", "Nothing.toml", "house/KIND", "tests/it/VERB.hcl"]);
 }
 
 #[test]
