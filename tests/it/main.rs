@@ -1,1 +1,4 @@
+//! All integration tests in one binary: one link, one local stack.
+#![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod house;
