@@ -8,7 +8,6 @@ use std::sync::Arc;
 use fake::{FakeWorld, Kinds3, NoSecrets};
 use generate::{Random, Spec};
 use switchback::apply::{Executor, Outcome, Silent, StopSignal};
-use switchback::digest::Digest;
 use switchback::kind::Kinds;
 use switchback::ledger::{Actor, Ledger, MemoryStore, Store};
 use switchback::observe::{Subject, observe};
@@ -77,9 +76,10 @@ impl Place {
         };
         let source = change_set.digest();
         let work = executor.apply(&mut ledger, change_set, source, actor());
+        let cuts = self.world.cuts();
         tokio::select! {
             outcome = work => Some(outcome.expect("nothing stands in the way")),
-            () = self.world.cuts().death() => None,
+            () = cuts.death() => None,
         }
     }
 
@@ -112,10 +112,28 @@ impl Place {
         if change_set.steps.is_empty() {
             return self.ledger().await.state().runs.last().map_or(0, |run| run.number);
         }
+        let steps = brief(&change_set);
         let outcome = self.run(change_set).await.expect("no cut is armed");
-        assert!(outcome.is_complete(), "{outcome:?}");
+        assert!(outcome.is_complete(), "{outcome:?}\n{steps}");
         outcome.run
     }
+}
+
+/// A change set in a few lines, for messages.
+fn brief(change_set: &ChangeSet) -> String {
+    let line = |step: &switchback::step::Step| {
+        let after: Vec<_> = step.after.iter().map(|id| id.0).collect();
+        let needs: Vec<_> = step.needs.iter().map(ToString::to_string).collect();
+        let object = step.action.after().or_else(|| step.action.before());
+        format!(
+            "{} {} {} {:?} after {after:?} needs {needs:?} {object:?}\n",
+            step.id,
+            step.action.verb(),
+            step.title(),
+            step.reason
+        )
+    };
+    change_set.steps.iter().map(line).collect()
 }
 
 fn actor() -> Actor {
@@ -142,7 +160,7 @@ fn an_apply_reaches_what_is_desired_and_planning_again_is_empty() {
                 place.reach(&desired).await;
                 place.world.assert_is(&spec, &format!("seed {seed}, round {round}"));
                 let again = place.plan(&desired).await;
-                assert_eq!(again.steps.len(), 0, "seed {seed}, round {round}: {:#?}", again.steps);
+                assert_eq!(again.steps.len(), 0, "seed {seed}, round {round}: {}", brief(&again));
                 spec.mutate(&mut random);
             }
         }
@@ -276,8 +294,9 @@ async fn back(place: &Place, to: u64) {
     if change_set.steps.is_empty() {
         return;
     }
+    let steps = brief(&change_set);
     let outcome = place.run(change_set).await.expect("no cut is armed");
-    assert!(outcome.is_complete(), "{outcome:?}");
+    assert!(outcome.is_complete(), "{outcome:?}\n{steps}");
     let again = place.plan_back(to).await;
-    assert_eq!(again.steps.len(), 0, "the way back is not whole: {:#?}", again.steps);
+    assert_eq!(again.steps.len(), 0, "the way back is not whole:\n{}\nit was:\n{steps}", brief(&again));
 }

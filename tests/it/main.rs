@@ -2,3 +2,4 @@
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
 mod house;
+mod laws;

@@ -10,8 +10,8 @@ use switchback::ledger::{Lease, Record, Sequence, Store, StoreError};
 use switchback::secret::{SecretError, SecretReference, Secrets};
 use switchback::value::{Object, Type, Value};
 use switchback::world::{
-    Clock, Connection, Effect, EffectChange, EffectError, ErrorClass, Progress, Provider, Query, Settlement, Trace, World,
-    WorldError,
+    Clock, Connection, Effect, EffectChange, EffectError, ErrorClass, Progress, Provider, Query, Settlement, Trace,
+    World, WorldError,
 };
 
 use super::generate::Spec;
@@ -35,7 +35,8 @@ impl Kinds3 {
         for attribute in &mut revision.attributes {
             attribute.replaces = true;
         }
-        let kinds = [kind("fake_thing", Box::new(FakeRules::Thing)), revision, kind("fake_store", Box::new(FakeRules::Store))];
+        let kinds =
+            [kind("fake_thing", Box::new(FakeRules::Thing)), revision, kind("fake_store", Box::new(FakeRules::Store))];
         Kinds::new(kinds, [ProviderSchema { name: "fake", summary: "a fake", attributes: Vec::new() }])
     }
 }
@@ -115,10 +116,13 @@ impl Cuts {
         let dies = {
             let mut state = self.state.lock().unwrap();
             state.passed += 1;
-            state.die_at.is_some_and(|at| state.passed > at)
+            state.die_at.is_some_and(|at| state.passed > at).then_some(state.passed)
         };
-        if dies {
-            self.death.notify_one();
+        if let Some(passed) = dies {
+            // Only the first one to die tells it; the others die with it.
+            if self.state.lock().unwrap().die_at.is_some_and(|at| passed == at + 1) {
+                self.death.notify_one();
+            }
             std::future::pending::<()>().await;
         }
     }
@@ -151,7 +155,11 @@ impl FakeWorld {
 
     pub fn world(self: &Arc<Self>) -> World {
         let provider: Arc<dyn Provider> = Arc::<Self>::clone(self);
-        World { providers: BTreeMap::from([("fake".to_owned(), provider)]), databases: None, clock: Arc::new(FakeClock) }
+        World {
+            providers: BTreeMap::from([("fake".to_owned(), provider)]),
+            databases: None,
+            clock: Arc::new(FakeClock),
+        }
     }
 
     /// Everything that is there, ids left as they are.
@@ -207,7 +215,9 @@ impl Things {
     fn find(&self, kind: &str, object: &Object) -> Option<&Object> {
         let by_id = self.by_id.get(id(object)).map(|(_, object)| object);
         by_id.or_else(|| {
-            let same = |(other, found): &&(String, Object)| other == kind && kind != "fake_revision" && found["name"] == object["name"];
+            let same = |(other, found): &&(String, Object)| {
+                other == kind && kind != "fake_revision" && found["name"] == object["name"]
+            };
             self.by_id.values().find(same).map(|(_, object)| object)
         })
     }
@@ -241,7 +251,11 @@ impl Things {
             }
             EffectChange::Delete { before } => {
                 let key = id(before);
-                if let Some((_, other)) = self.by_id.values().find(|(_, other)| other.get("link").and_then(Value::as_str) == Some(key)) {
+                // A revision only names what it links to, and holds nothing.
+                let holds = |kind: &str, other: &Object| {
+                    kind != "fake_revision" && other.get("link").and_then(Value::as_str) == Some(key)
+                };
+                if let Some((_, other)) = self.by_id.values().find(|(kind, other)| holds(kind, other)) {
                     return Err(refused(format!("{other:?} needs it")));
                 }
                 self.by_id.remove(key);
@@ -252,7 +266,9 @@ impl Things {
 
     fn check_link(&self, object: &Object) -> Result<(), EffectError> {
         match object.get("link").and_then(Value::as_str) {
-            Some(link) if !self.by_id.contains_key(link) => Err(refused(format!("it links to {link}, which is not there"))),
+            Some(link) if !self.by_id.contains_key(link) => {
+                Err(refused(format!("it links to {link}, which is not there")))
+            }
             _ => Ok(()),
         }
     }
@@ -269,7 +285,12 @@ impl Provider for FakeWorld {
         queries.iter().map(|query| Ok(things.find(&query.kind, &query.object).cloned())).collect()
     }
 
-    async fn carry_out(&self, _connection: &Connection, effect: &Effect, _: &dyn Progress) -> Result<Object, EffectError> {
+    async fn carry_out(
+        &self,
+        _connection: &Connection,
+        effect: &Effect,
+        _: &dyn Progress,
+    ) -> Result<Object, EffectError> {
         self.cuts.pass().await;
         if self.cuts.refuses() {
             return Err(refused("no more effects today".into()));
@@ -283,7 +304,9 @@ impl Provider for FakeWorld {
         let things = self.things.lock().unwrap();
         let by_token = things.tokens.get(&effect.token).and_then(|id| things.by_id.get(id));
         Ok(match &effect.change {
-            EffectChange::Create { .. } => by_token.map_or(Settlement::NotDone, |(_, object)| Settlement::Done(object.clone())),
+            EffectChange::Create { .. } => {
+                by_token.map_or(Settlement::NotDone, |(_, object)| Settlement::Done(object.clone()))
+            }
             EffectChange::Update { before, after } => match things.by_id.get(id(before)) {
                 Some((_, now)) if now.get("size") == after.get("size") && now.get("link") == after.get("link") => {
                     Settlement::Done(now.clone())

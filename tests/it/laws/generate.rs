@@ -123,7 +123,8 @@ impl Spec {
 
     fn resource(&self, number: u64) -> DesiredResource {
         let node = &self.nodes[&number];
-        let mut object = Object::from([("name".to_owned(), node.name.as_str().into()), ("size".to_owned(), node.size.into())]);
+        let mut object =
+            Object::from([("name".to_owned(), node.name.as_str().into()), ("size".to_owned(), node.size.into())]);
         let mut deferred = BTreeMap::new();
         let mut needs = BTreeSet::new();
         if let Some(other) = node.link {
