@@ -16,4 +16,5 @@ pub mod migration;
 pub mod kind;
 pub mod world;
 // -- stages, in the order that data flows -----------------------------------------------------------
+pub mod spec;
 pub mod resolve;

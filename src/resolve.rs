@@ -82,7 +82,7 @@ pub fn resolve(
     diagnostics.extend(settings::check(spec));
     diagnostics.sort();
     let (made, open_variables) = made;
-    if diagnostics.has_errors() || spec.modules.iter().any(|module| module.unparsed_words.is_some()) {
+    if diagnostics.has_errors() || !spec.sound {
         return (None, diagnostics);
     }
     let mut read = spec.read.clone();
