@@ -18,10 +18,12 @@ pub mod world;
 pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
+pub mod spec;
 pub mod resolve;
 pub mod observe;
 pub mod plan;
 pub mod rollback;
 pub mod verify;
 pub mod apply;
+// -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
 pub mod store;

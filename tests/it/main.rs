@@ -4,4 +4,7 @@
 
 mod house;
 mod laws;
+mod oracle;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod shop;
 mod store;
