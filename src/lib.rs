@@ -17,3 +17,5 @@ pub mod migration;
 pub mod world;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod resolve;
+// -- edges: what knows PostgreSQL, AWS, disks and people ----------------------------------------------
+pub mod provider;
