@@ -23,8 +23,9 @@ pub fn world_error(tried: impl Into<String>, error: &Error) -> WorldError {
 pub fn connect_error(target: &Target, error: &Error) -> WorldError {
     let mut found = world_error(format!("connect to {target}"), error);
     if error.as_db_error().is_none() && found.help.is_none() {
-        found.class = if chain(error).contains("authentication") { ErrorClass::Denied } else { ErrorClass::Unreachable };
         let text = chain(error).to_lowercase();
+        let is_denied = text.contains("authentication") || text.contains("password missing");
+        found.class = if is_denied { ErrorClass::Denied } else { ErrorClass::Unreachable };
         let is_tls = text.contains("tls") || text.contains("certificate");
         found.help = Some(match (found.class, is_tls, target.tls) {
             (ErrorClass::Denied, ..) => "give `password` or `password_file`: the server asks for one".to_owned(),
