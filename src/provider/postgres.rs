@@ -26,6 +26,8 @@ mod history;
 #[cfg(feature = "postgres")]
 mod locks;
 #[cfg(feature = "postgres")]
+mod watcher;
+#[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]
 mod concurrent;

@@ -29,6 +29,12 @@ pub fn connection(url: &str) -> Connection {
     Connection { provider: "postgres".to_owned(), alias: None, settings: settings_of_url(url) }
 }
 
+/// The URL of another database on the same server.
+pub fn in_database(url: &str, name: &str) -> String {
+    let (place, _) = url.rsplit_once('/').unwrap();
+    format!("{place}/{name}")
+}
+
 /// A plain session, beside our own code.
 pub async fn session(url: &str) -> tokio_postgres::Client {
     let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();

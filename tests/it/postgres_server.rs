@@ -59,7 +59,12 @@ impl Server {
         start.args(["-w", "start"]);
         finish(start);
         let mut keeper = command("sh");
-        let stop = format!("cat >/dev/null; {}/pg_ctl -D {} -m immediate stop; rm -rf {}", programs().display(), data.display(), folder.path().display());
+        let stop = format!(
+            "cat >/dev/null; {}/pg_ctl -D {} -m immediate stop; rm -rf {}",
+            programs().display(),
+            data.display(),
+            folder.path().display()
+        );
         let keeper = keeper.arg("-c").arg(stop).stdin(Stdio::piped()).process_group(0).spawn().unwrap();
         Self { folder, port, keeper }
     }

@@ -25,7 +25,8 @@ pub enum State {
 /// # Errors
 /// As the server says.
 pub async fn state(client: &Client, index: &ConcurrentIndex) -> Result<State, Error> {
-    let statement = "select indisvalid and indisready and indislive from pg_catalog.pg_index where indexrelid = to_regclass($1)";
+    let statement =
+        "select indisvalid and indisready and indislive from pg_catalog.pg_index where indexrelid = to_regclass($1)";
     Ok(match client.query_opt(statement, &[&index.name]).await?.map(|row| row.get::<_, bool>(0)) {
         None => State::Absent,
         Some(true) => State::Valid,
@@ -49,11 +50,19 @@ pub async fn clear(client: &Client, index: &ConcurrentIndex, progress: &dyn Prog
     Ok(())
 }
 
+/// Whether no half-built index stands under the name.
+pub async fn is_clean(client: &Client, index: Option<&ConcurrentIndex>) -> bool {
+    match index {
+        Some(index) => matches!(state(client, index).await, Ok(State::Valid | State::Absent)),
+        None => true,
+    }
+}
+
 /// Whether a statement that failed left the index as it was before; drops what a build left.
 pub async fn left_nothing(client: &Client, index: &ConcurrentIndex, progress: &dyn Progress) -> bool {
     match index.work {
         Work::Make { .. } => clear(client, index, progress).await.is_ok(),
-        Work::Drop => matches!(state(client, index).await, Ok(State::Valid | State::Absent)),
+        Work::Drop => is_clean(client, Some(index)).await,
     }
 }
 

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
-use super::settings::{BadSetting, Tls, Target};
+use super::settings::{BadSetting, Target, Tls};
 use crate::world::{EffectError, ErrorClass, Trace, WorldError};
 
 /// An error of the server or of the way to it.
@@ -134,7 +134,8 @@ fn class_of_io(error: &Error) -> ErrorClass {
     let text = error.to_string();
     if text.contains("authentication") {
         ErrorClass::Denied
-    } else if error.is_closed() || text.contains("communicating") || text.contains("connecting") || text.contains("TLS") {
+    } else if error.is_closed() || text.contains("communicating") || text.contains("connecting") || text.contains("TLS")
+    {
         ErrorClass::Unreachable
     } else {
         ErrorClass::Refused

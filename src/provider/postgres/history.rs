@@ -95,7 +95,11 @@ pub async fn find(client: &Client) -> Result<Table, WorldError> {
         Some("bigint") => true,
         other => {
             let cause = format!("its column `version` is of type {}", other.unwrap_or("(none)"));
-            return Err(refused(tried, cause, "refinery makes it `int4` or `int8`; rename the table that stands in its place"));
+            return Err(refused(
+                tried,
+                cause,
+                "refinery makes it `int4` or `int8`; rename the table that stands in its place",
+            ));
         }
     };
     let mut table = Table { schema: found.get(0), exists: true, wide, rows: Vec::new() };
@@ -109,12 +113,14 @@ pub async fn find(client: &Client) -> Result<Table, WorldError> {
 fn read(row: &tokio_postgres::Row, tried: &str) -> Result<HistoryRow, WorldError> {
     // refinery itself panics on anything else.
     static TIME: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$").expect("the expression is a constant")
+        Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$")
+            .expect("the expression is a constant")
     });
     let version: i64 = row.get(0);
     let column = |at: usize| row.get::<_, Option<String>>(at);
     let (name, applied_on, sum) = (column(1), column(2), column(3));
-    let time_is_good = applied_on.as_deref().is_some_and(|time| TIME.is_match(time) && time.parse::<jiff::Timestamp>().is_ok());
+    let time_is_good =
+        applied_on.as_deref().is_some_and(|time| TIME.is_match(time) && time.parse::<jiff::Timestamp>().is_ok());
     let sum = sum.as_deref().and_then(|text| text.parse().ok());
     match (name, sum) {
         (Some(name), Some(checksum)) if time_is_good => Ok(HistoryRow { version, name, checksum }),

@@ -70,7 +70,10 @@ async fn holder(client: &Client) -> Result<String, tokio_postgres::Error> {
                      and l.database = (select oid from pg_database where datname = current_database()) \
                      and l.classid::int8 = $1 and l.objid::int8 = $2 limit 1";
     let (high, low) = (KEY >> 32, KEY & 0xffff_ffff);
-    Ok(client.query_opt(statement, &[&high, &low]).await?.map_or_else(|| "who just gave it back".to_owned(), |row| describe(&row)))
+    Ok(client
+        .query_opt(statement, &[&high, &low])
+        .await?
+        .map_or_else(|| "who just gave it back".to_owned(), |row| describe(&row)))
 }
 
 /// Who keeps the session with this process id waiting; `None` when nobody does.
@@ -96,5 +99,8 @@ fn describe(row: &tokio_postgres::Row) -> String {
     let query = row.get::<_, String>(5).split_whitespace().collect::<Vec<_>>().join(" ");
     // Literals of other people's statements may be secrets.
     let query: String = LITERAL.replace_all(&query, "'…'").chars().take(120).collect();
-    format!("process {pid} of user {user}, application `{application}`, from {from}, for {:.1} s: `{query}`", row.get::<_, f64>(4))
+    format!(
+        "process {pid} of user {user}, application `{application}`, from {from}, for {:.1} s: `{query}`",
+        row.get::<_, f64>(4)
+    )
 }

@@ -29,7 +29,11 @@ pub fn check_limit(desired: &Object) -> Option<Mistake> {
     let value = desired.get("connection_limit").filter(|value| !value.is_null() && value.is_known())?;
     let good = value.reveal().as_i64().is_some_and(|limit| (-1..=i64::from(i32::MAX)).contains(&limit));
     (!good).then(|| {
-        mistake("connection_limit", format!("`{value}` is not a limit"), "use a whole number, or -1 for any number of connections")
+        mistake(
+            "connection_limit",
+            format!("`{value}` is not a limit"),
+            "use a whole number, or -1 for any number of connections",
+        )
     })
 }
 

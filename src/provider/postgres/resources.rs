@@ -66,7 +66,10 @@ impl Provider for Postgres {
     }
 }
 
-async fn observe(connection: &Connection, queries: &[Query]) -> Result<Vec<Result<Option<Object>, WorldError>>, WorldError> {
+async fn observe(
+    connection: &Connection,
+    queries: &[Query],
+) -> Result<Vec<Result<Option<Object>, WorldError>>, WorldError> {
     let target = target(&connection.settings)?;
     let client = open(&target).await?;
     let roles = found(&client, &target, queries, "postgres_role").await?;
@@ -109,14 +112,17 @@ pub struct Thing {
 
 /// Whether what was found has every attribute that is wanted; what the server never tells counts as right.
 pub fn agrees(kind: &Kind, found: &Object, wanted: &Object) -> bool {
-    kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed && !attribute.write_only).all(|attribute| {
-        let normal = |object: &Object| match object.get(attribute.name) {
-            Some(value) => kind.rules.normalise(attribute.name, &value.reveal()),
-            None => Value::null(),
-        };
-        let (found, wanted) = (normal(found), normal(wanted));
-        found == wanted || (wanted.is_null() && (attribute.mode == Mode::OptionalComputed || found.is_null()))
-    })
+    kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed && !attribute.write_only).all(
+        |attribute| {
+            let normal = |object: &Object| {
+                let given = object.get(attribute.name).filter(|value| !value.is_null());
+                let value = given.or(attribute.default.as_ref());
+                value.map_or(Value::null(), |value| kind.rules.normalise(attribute.name, &value.reveal()))
+            };
+            let (found, wanted) = (normal(found), normal(wanted));
+            found == wanted || (wanted.is_null() && attribute.mode == Mode::OptionalComputed)
+        },
+    )
 }
 
 /// A text attribute that must be there.
@@ -125,7 +131,11 @@ pub fn agrees(kind: &Kind, found: &Object, wanted: &Object) -> bool {
 /// When it is not.
 pub fn name_of(object: &Object) -> Result<&str, WorldError> {
     object.get("name").and_then(Value::as_str).ok_or_else(|| {
-        refused("read the name of a PostgreSQL role or database", "the name is not known", "apply what it waits for first")
+        refused(
+            "read the name of a PostgreSQL role or database",
+            "the name is not known",
+            "apply what it waits for first",
+        )
     })
 }
 

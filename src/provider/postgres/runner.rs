@@ -13,6 +13,7 @@ use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, unknown, world_error};
 use super::history::{self, Table};
 use super::session::{Mode, Session};
+use super::watcher::Watcher;
 use super::{fingerprint, locks, settle};
 use crate::digest::Digest;
 use crate::migration::concurrent::ConcurrentIndex;
@@ -20,9 +21,7 @@ use crate::migration::directives;
 use crate::migration::statements::{Script, Statement};
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
-use crate::world::{
-    Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError,
-};
+use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
 
 /// The runner of migrations.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,8 +85,7 @@ impl Databases for Migrator {
         let waited = locks::take_turn(&client, self.patience.turn, progress).await.map_err(nothing)?;
         let mut session = Session {
             client,
-            process,
-            target: &target,
+            watcher: Watcher::start(&target, process, effect.lock_timeout),
             tried: job.tried.clone(),
             mode: job.mode.clone(),
             lock_timeout: effect.lock_timeout,
@@ -144,10 +142,15 @@ impl Job {
             Direction::Down => format!("take {label} back at {place}"),
         };
         let Some(text) = effect.migration.text(effect.direction) else {
-            return Err(refused(tried, format!("there is no {label}.down.sql"), "write one, or leave the migration in place"));
+            return Err(refused(
+                tried,
+                format!("there is no {label}.down.sql"),
+                "write one, or leave the migration in place",
+            ));
         };
         let help = "correct the file; a migration that was applied already can only be followed by another one";
-        let script = Script::parse(text).map_err(|error| refused(&tried, format!("not understood as SQL: {error}"), help))?;
+        let script =
+            Script::parse(text).map_err(|error| refused(&tried, format!("not understood as SQL: {error}"), help))?;
         let directives = directives::check(&script).map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
             refused(&tried, texts.join("; "), help)
@@ -208,7 +211,11 @@ async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migr
     let report = runner.run_async(session).await.map_err(|error| refuse(&error))?;
     match report.applied_migrations().len() {
         1 => Ok(()),
-        count => Err(unknown(refused(tried, format!("refinery applied {count} migrations instead of one"), "look at the history table"))),
+        count => Err(unknown(refused(
+            tried,
+            format!("refinery applied {count} migrations instead of one"),
+            "look at the history table",
+        ))),
     }
 }
 

@@ -4,7 +4,6 @@
 //! Invariant: the statements that refinery hands over together (the text and its history row) are one transaction,
 //! tried again as a whole when a lock was not to be had in time.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
@@ -12,12 +11,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 use super::concurrent;
-use super::connection::open;
 use super::errors::{has_code, is_refusal, line_in, nothing, unknown, world_error};
-use super::locks::blockers;
 use super::runner::Patience;
-use super::settings::Target;
 use super::transaction::{commit, roll_back};
+use super::watcher::Watcher;
 use crate::migration::concurrent::ConcurrentIndex;
 use crate::world::{EffectError, Progress};
 
@@ -25,10 +22,8 @@ use crate::world::{EffectError, Progress};
 pub struct Session<'a> {
     /// The connection.
     pub client: Client,
-    /// Its process at the server.
-    pub process: i32,
-    /// Where it leads, for watching it from outside.
-    pub target: &'a Target,
+    /// Sees from outside who keeps it waiting.
+    pub watcher: Watcher,
     /// What is being done, for messages.
     pub tried: String,
     /// Whether statements run in a transaction.
@@ -64,7 +59,10 @@ struct Failure {
 impl AsyncTransaction for Session<'_> {
     type Error = EffectError;
 
-    async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(&'a mut self, queries: T) -> Result<usize, EffectError> {
+    async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
+        &'a mut self,
+        queries: T,
+    ) -> Result<usize, EffectError> {
         let queries: Vec<&str> = queries.collect();
         self.run(&queries).await?;
         Ok(queries.len())
@@ -101,13 +99,12 @@ impl Session<'_> {
         let mut pause = self.patience.first_pause;
         let mut attempt = 1;
         loop {
-            let watcher = Watcher::new(self);
             let started = Instant::now();
             let result = match way {
-                Way::Together(queries) => self.together(queries, &watcher).await,
-                Way::Outside(query, index) => self.outside(query, *index, &watcher).await,
+                Way::Together(queries) => self.together(queries).await,
+                Way::Outside(query, index) => self.outside(query, *index).await,
             };
-            let (blocked, blocker) = watcher.seen();
+            let (blocked, blocker) = self.watcher.take();
             let mut failure = match result {
                 Ok(()) => {
                     self.waited += blocked;
@@ -137,24 +134,24 @@ impl Session<'_> {
         }
     }
 
-    async fn together(&self, queries: &[&str], watcher: &Watcher<'_>) -> Result<(), Failure> {
+    async fn together(&self, queries: &[&str]) -> Result<(), Failure> {
         let milliseconds = self.lock_timeout.as_millis().max(1);
         let begin = format!("begin; set local lock_timeout = {milliseconds}");
         self.client.batch_execute(&begin).await.map_err(|error| self.certain("", &error))?;
         for query in queries {
-            if let Err(error) = watcher.during(self.client.batch_execute(query)).await {
+            if let Err(error) = self.during(self.client.batch_execute(query)).await {
                 roll_back(&self.client).await;
                 return Err(self.certain(query, &error));
             }
         }
         // Deferred constraints may wait for locks as well.
-        watcher.during(commit(&self.client)).await.map_err(|(error, certain)| match certain {
+        self.during(commit(&self.client)).await.map_err(|(error, certain)| match certain {
             true => self.certain("", &error),
             false => Failure { error: unknown(world_error(&self.tried, &error)), is_lock_timeout: false },
         })
     }
 
-    async fn outside(&self, query: &str, index: Option<&ConcurrentIndex>, watcher: &Watcher<'_>) -> Result<(), Failure> {
+    async fn outside(&self, query: &str, index: Option<&ConcurrentIndex>) -> Result<(), Failure> {
         // A concurrent build waits for old transactions without standing in anybody's way.
         let milliseconds = self.lock_timeout.as_millis().max(1) * self.patience.concurrent_factor;
         let prepared = async {
@@ -164,8 +161,10 @@ impl Session<'_> {
                 None => Ok(()),
             }
         };
-        prepared.await.map_err(|error| self.certain("", &error))?;
-        let result = watcher.during(self.client.batch_execute(query)).await;
+        if let Err(error) = prepared.await {
+            return Err(self.outside_failure(query, &error, concurrent::is_clean(&self.client, index).await));
+        }
+        let result = self.during(self.client.batch_execute(query)).await;
         let Err(error) = result else {
             return match index {
                 Some(index) => concurrent::assert_done(&self.client, index, &self.tried)
@@ -179,11 +178,20 @@ impl Session<'_> {
             Some(index) => concurrent::left_nothing(&self.client, index, self.progress).await,
             None => refuses_before_it_begins(&error),
         };
-        let mut failure = self.certain(query, &error);
+        Err(self.outside_failure(query, &error, traceless))
+    }
+
+    fn outside_failure(&self, query: &str, error: &Error, traceless: bool) -> Failure {
+        let mut failure = self.certain(query, error);
         if !traceless {
             failure.error = unknown(failure.error.error);
         }
-        Err(failure)
+        failure
+    }
+
+    /// Does the work, and tells meanwhile who is in the way.
+    async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        self.watcher.during(work, |blocker| self.progress.say(&format!("{}: waiting for {blocker}", self.tried))).await
     }
 
     /// A failure that certainly left nothing behind.
@@ -192,6 +200,7 @@ impl Session<'_> {
         if let Some(line) = line_in(query, error) {
             found.cause = format!("line {line}: {}", found.cause);
         }
+        found.help = found.help.or_else(|| Some("nothing was changed: correct the file, then plan again".to_owned()));
         Failure { error: nothing(found), is_lock_timeout: has_code(error, &SqlState::LOCK_NOT_AVAILABLE) }
     }
 }
@@ -204,59 +213,4 @@ fn refuses_before_it_begins(error: &Error) -> bool {
 enum Way<'a> {
     Together(&'a [&'a str]),
     Outside(&'a str, Option<&'a ConcurrentIndex>),
-}
-
-/// Watches the session from another one while a statement runs, so that who is in the way can be named.
-struct Watcher<'a> {
-    target: &'a Target,
-    process: i32,
-    tried: String,
-    interval: Duration,
-    progress: &'a dyn Progress,
-    seen: Mutex<(Duration, Option<String>)>,
-}
-
-impl<'a> Watcher<'a> {
-    fn new(session: &Session<'a>) -> Self {
-        Self {
-            target: session.target,
-            process: session.process,
-            tried: session.tried.clone(),
-            interval: (session.lock_timeout / 4).clamp(Duration::from_millis(10), Duration::from_millis(500)),
-            progress: session.progress,
-            seen: Mutex::new((Duration::ZERO, None)),
-        }
-    }
-
-    async fn during<T>(&self, work: impl Future<Output = T>) -> T {
-        tokio::select! {
-            biased;
-            done = work => done,
-            () = self.watch() => unreachable!("watching never ends by itself"),
-        }
-    }
-
-    /// Never ends.
-    async fn watch(&self) {
-        tokio::time::sleep(self.interval).await;
-        if let Ok(client) = open(self.target).await {
-            let mut said: Option<Instant> = None;
-            while let Ok(found) = blockers(&client, self.process).await {
-                if let Some(blocker) = found {
-                    if said.is_none_or(|said| said.elapsed() > Duration::from_secs(5)) {
-                        self.progress.say(&format!("{}: waiting for {blocker}", self.tried));
-                        said = Some(Instant::now());
-                    }
-                    let mut seen = self.seen.lock().expect("no holder of this lock panics");
-                    *seen = (seen.0 + self.interval, Some(blocker));
-                }
-                tokio::time::sleep(self.interval).await;
-            }
-        }
-        std::future::pending().await
-    }
-
-    fn seen(&self) -> (Duration, Option<String>) {
-        self.seen.lock().expect("no holder of this lock panics").clone()
-    }
 }

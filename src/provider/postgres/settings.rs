@@ -81,17 +81,27 @@ pub fn schema() -> ProviderSchema {
         name: "postgres",
         summary: "A PostgreSQL server, 13 or later.",
         attributes: vec![
-            text("url", "Where the server is: `postgres://user@host:port/dbname?sslmode=…`. Other settings override its parts."),
+            text(
+                "url",
+                "Where the server is: `postgres://user@host:port/dbname?sslmode=…`. Other settings override its parts.",
+            ),
             text("host", "Name or address of the server, or the folder of its Unix socket."),
             Attribute::optional("port", Type::Number, "Port of the server; 5432 when absent."),
             text("user", "Whom to log in as."),
             text("dbname", "The database to log in to; `postgres` when absent."),
             text("password", "The password, best from a sensitive variable.").secret(Secrecy::Secret),
             text("password_file", "A file whose trimmed content is the password, read at the moment of connecting."),
-            text("sslmode", "`disable`, `require` or `verify-full`; when absent `disable` on loopback and Unix sockets, else `verify-full`."),
+            text(
+                "sslmode",
+                "`disable`, `require` or `verify-full`; when absent `disable` on loopback and Unix sockets, else `verify-full`.",
+            ),
             text("sslrootcert", "A PEM file of certificates to trust instead of the machine's own."),
             text("set_role", "A role to take on after logging in, so that it owns what is made."),
-            Attribute::optional("connect_timeout", Type::Number, "Longest wait for a connection, in seconds; 10 when absent."),
+            Attribute::optional(
+                "connect_timeout",
+                Type::Number,
+                "Longest wait for a connection, in seconds; 10 when absent.",
+            ),
         ],
     }
 }
@@ -111,7 +121,8 @@ impl Target {
                 *part = Some(value);
             }
         }
-        if let Some(given) = parts.password_file.take_if(|_| settings.get("password").is_some_and(|value| !value.is_null()))
+        if let Some(given) =
+            parts.password_file.take_if(|_| settings.get("password").is_some_and(|value| !value.is_null()))
         {
             let help = "keep one of `password` and `password_file`";
             return Err(bad(&format!("both `password` and `password_file` ({given}) are given"), help));
@@ -135,7 +146,9 @@ impl Target {
             password,
             root_certificate: parts.sslrootcert,
             set_role: parts.set_role,
-            connect_timeout: Duration::from_secs(number(parts.connect_timeout.as_deref(), "connect_timeout", 10)?.into()),
+            connect_timeout: Duration::from_secs(
+                number(parts.connect_timeout.as_deref(), "connect_timeout", 10)?.into(),
+            ),
         })
     }
 
@@ -183,7 +196,9 @@ impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, port, dbname, .. } = self;
         match &self.host {
-            Host::Tcp(host) => write!(formatter, "postgres://{user}@{host}:{port}/{dbname} (sslmode {})", self.tls.word()),
+            Host::Tcp(host) => {
+                write!(formatter, "postgres://{user}@{host}:{port}/{dbname} (sslmode {})", self.tls.word())
+            }
             Host::Socket(folder) => write!(formatter, "database {dbname} as {user} at socket {folder}/.s.PGSQL.{port}"),
         }
     }
@@ -292,14 +307,18 @@ fn tls(mode: Option<&str>, host: &Host) -> Result<Tls, BadSetting> {
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Socket(_) => true,
-        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
     }
 }
 
 fn number(text: Option<&str>, name: &str, default: u16) -> Result<u16, BadSetting> {
     match text {
         None => Ok(default),
-        Some(text) => text.parse().map_err(|_| bad(&format!("`{name}` is not a number: `{text}`"), "write digits only")),
+        Some(text) => {
+            text.parse().map_err(|_| bad(&format!("`{name}` is not a number: `{text}`"), "write digits only"))
+        }
     }
 }
 

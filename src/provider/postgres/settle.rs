@@ -18,12 +18,18 @@ use crate::world::{Connection, MigrationEffect, Progress, Settlement, WorldError
 ///
 /// # Errors
 /// As the server says.
-pub async fn settle(connection: &Connection, effect: &MigrationEffect, patience: Patience) -> Result<Settlement, WorldError> {
+pub async fn settle(
+    connection: &Connection,
+    effect: &MigrationEffect,
+    patience: Patience,
+) -> Result<Settlement, WorldError> {
     let target = target(&connection.settings)?;
     let job = Job::read(effect, &target.to_string())?;
     let client = open(&target).await?;
     orphans::end(&client, &effect.token).await?;
     locks::take_turn(&client, patience.turn, &Silence).await?;
+    let patient = format!("set lock_timeout = {}", effect.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
+    client.batch_execute(&patient).await.map_err(|error| world_error(&job.tried, &error))?;
     let table = history::find(&client).await?;
     let row = table.row(effect.migration.version);
     if let Some(row) = row

@@ -39,7 +39,8 @@ async fn roots(target: &Target) -> Result<RootCertStore, WorldError> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = &target.root_certificate {
         let help = "`sslrootcert` names a PEM file with at least one certificate";
-        let bytes = tokio::fs::read(file).await.map_err(|error| refused(&tried, format!("read {file}: {error}"), help))?;
+        let bytes =
+            tokio::fs::read(file).await.map_err(|error| refused(&tried, format!("read {file}: {error}"), help))?;
         for certificate in CertificateDer::pem_slice_iter(&bytes) {
             let certificate = certificate.map_err(|error| refused(&tried, format!("{file}: {error}"), help))?;
             roots.add(certificate).map_err(|error| refused(&tried, format!("{file}: {error}"), help))?;

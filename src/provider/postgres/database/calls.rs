@@ -66,7 +66,8 @@ pub async fn carry_out(
     };
     let name = name_of(after).map_err(unknown)?;
     let found = read(client, target, &[name]).await.map_err(unknown)?.into_iter().next();
-    let found = found.ok_or_else(|| unknown(refused(format!("read database {name} back"), "it is gone", "plan again")))?;
+    let found =
+        found.ok_or_else(|| unknown(refused(format!("read database {name} back"), "it is gone", "plan again")))?;
     Ok(with_template(found.object, after))
 }
 
@@ -141,12 +142,21 @@ async fn update(
 const DROP_TRIES: u32 = 20;
 const DROP_PAUSE: Duration = Duration::from_millis(250);
 
-async fn drop_it(client: &Client, target: &Target, before: &Object, progress: &dyn Progress) -> Result<Object, EffectError> {
+async fn drop_it(
+    client: &Client,
+    target: &Target,
+    before: &Object,
+    progress: &dyn Progress,
+) -> Result<Object, EffectError> {
     let name = name_of(before).map_err(nothing)?;
     let tried = format!("drop database {name} at {target}");
     if target.dbname == name {
         let cause = "the connection is to the database itself";
-        return Err(nothing(refused(tried, cause, "set `dbname` of the provider to another database, such as `postgres`")));
+        return Err(nothing(refused(
+            tried,
+            cause,
+            "set `dbname` of the provider to another database, such as `postgres`",
+        )));
     }
     let statement = format!("drop database if exists {}", quoting::name(name));
     for _ in 0..DROP_TRIES {
@@ -163,7 +173,12 @@ async fn drop_it(client: &Client, target: &Target, before: &Object, progress: &d
 }
 
 /// Ends sessions of ours that linger in the database; refuses when there are others.
-async fn end_our_sessions(client: &Client, name: &str, tried: &str, progress: &dyn Progress) -> Result<(), EffectError> {
+async fn end_our_sessions(
+    client: &Client,
+    name: &str,
+    tried: &str,
+    progress: &dyn Progress,
+) -> Result<(), EffectError> {
     let statement = "select pid, coalesce(usename::text, '?'), application_name, \
                      coalesce(client_addr::text, 'local'), coalesce(state, '?') \
                      from pg_stat_activity where datname = $1 and pid <> pg_backend_pid() \
@@ -186,7 +201,11 @@ async fn end_our_sessions(client: &Client, name: &str, tried: &str, progress: &d
             format!("process {pid} of user {user}, application `{application}`, from {from}, {state}")
         });
         let cause = format!("others are connected to it: {}", list.collect::<Vec<_>>().join("; "));
-        return Err(nothing(refused(tried, cause, "let them disconnect, or end them with pg_terminate_backend, then try again")));
+        return Err(nothing(refused(
+            tried,
+            cause,
+            "let them disconnect, or end them with pg_terminate_backend, then try again",
+        )));
     }
     for row in ours {
         let pid: i32 = row.get(0);

@@ -24,9 +24,17 @@ pub fn kind() -> Kind {
                 .default("template0")
                 .replaces()
                 .write_only(),
-            Attribute::optional("connection_limit", Type::Number, "How many connections it may have at once; -1 for any number.")
-                .default(-1_i64),
-            Attribute::computed("url", Type::String, "Where it is: `postgres://host:port/name`, without user and password."),
+            Attribute::optional(
+                "connection_limit",
+                Type::Number,
+                "How many connections it may have at once; -1 for any number.",
+            )
+            .default(-1_i64),
+            Attribute::computed(
+                "url",
+                Type::String,
+                "Where it is: `postgres://host:port/name`, without user and password.",
+            ),
             Attribute::computed("oid", Type::Number, "The number by which the server's catalogs know it."),
         ],
         rules: Box::new(DatabaseRules),

@@ -40,7 +40,12 @@ pub async fn read(client: &Client, names: &[&str]) -> Result<Vec<Thing>, WorldEr
         let object = match object.get("valid_until") {
             Some(time) => {
                 let time = rules::kind().rules.normalise("valid_until", time);
-                Object::from_iter(object.into_iter().filter(|(name, _)| name != "valid_until").chain([("valid_until".to_owned(), time)]))
+                Object::from_iter(
+                    object
+                        .into_iter()
+                        .filter(|(name, _)| name != "valid_until")
+                        .chain([("valid_until".to_owned(), time)]),
+                )
             }
             None => object,
         };
@@ -226,9 +231,8 @@ mod tests {
     #[test]
     fn an_earlier_password_is_refused_unless_it_stays() {
         let key = crate::value::SealKey::from_random([1; 32]);
-        let sealed = |text: &str| {
-            object(&[("name", "a".into()), ("password", Value::from(text).sensitive().seal(Some(&key)))])
-        };
+        let sealed =
+            |text: &str| object(&[("name", "a".into()), ("password", Value::from(text).sensitive().seal(Some(&key)))]);
         assert_eq!(options(Some(&sealed("x")), &sealed("x")).unwrap(), "");
         assert!(options(Some(&sealed("x")), &sealed("y")).unwrap_err().cause.contains("not at hand"));
     }

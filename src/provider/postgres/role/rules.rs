@@ -10,15 +10,15 @@ use crate::value::{Object, Type, Value};
 
 /// The kind.
 pub fn kind() -> Kind {
-    let flag = |name, default: bool, documentation| {
-        Attribute::optional(name, Type::Bool, documentation).default(default)
-    };
+    let flag =
+        |name, default: bool, documentation| Attribute::optional(name, Type::Bool, documentation).default(default);
     Kind {
         name: "postgres_role",
         provider: "postgres",
         summary: "A role of a PostgreSQL server: a user when it may log in, else a group.",
         attributes: vec![
-            Attribute::required("name", Type::String, "Its name, at most 63 bytes; another name is another role.").replaces(),
+            Attribute::required("name", Type::String, "Its name, at most 63 bytes; another name is another role.")
+                .replaces(),
             flag("login", false, "Whether it may log in."),
             Attribute::optional("password", Type::String, "Its password; sent to the server as a SCRAM verifier only.")
                 .secret(Secrecy::Secret)
@@ -27,9 +27,17 @@ pub fn kind() -> Kind {
             flag("createdb", false, "Whether it may create databases."),
             flag("createrole", false, "Whether it may create roles."),
             flag("inherit", true, "Whether it has the rights of the roles it is a member of without asking."),
-            Attribute::optional("connection_limit", Type::Number, "How many connections it may have at once; -1 for any number.")
-                .default(-1_i64),
-            Attribute::optional("valid_until", Type::String, "When its password expires, as in `2030-01-01T00:00:00Z`."),
+            Attribute::optional(
+                "connection_limit",
+                Type::Number,
+                "How many connections it may have at once; -1 for any number.",
+            )
+            .default(-1_i64),
+            Attribute::optional(
+                "valid_until",
+                Type::String,
+                "When its password expires, as in `2030-01-01T00:00:00Z`.",
+            ),
             Attribute::computed("oid", Type::Number, "The number by which the server's catalogs know it."),
         ],
         rules: Box::new(RoleRules),
@@ -44,7 +52,11 @@ impl Rules for RoleRules {
         if let Some(name) = desired.get("name").and_then(Value::as_str)
             && (name.starts_with("pg_") || ["public", "none"].contains(&name))
         {
-            mistakes.push(names::mistake("name", format!("`{name}` is reserved"), "choose a name that does not start with `pg_`"));
+            mistakes.push(names::mistake(
+                "name",
+                format!("`{name}` is reserved"),
+                "choose a name that does not start with `pg_`",
+            ));
         }
         mistakes.extend(names::check_limit(desired));
         if let Some(text) = desired.get("valid_until").and_then(Value::as_str)
@@ -105,9 +117,11 @@ const HASHED: &str = "PostgreSQL keeps only a hash";
 /// Whether an update gives the role another password, or takes it away.
 pub fn changes_password(before: &Object, after: &Object) -> bool {
     let none = Value::null();
-    let password = |object: &'_ Object| object.get("password").filter(|value| !value.is_null()).unwrap_or(&none).reveal();
+    let password =
+        |object: &'_ Object| object.get("password").filter(|value| !value.is_null()).unwrap_or(&none).reveal();
     let (before, after) = (password(before), password(after));
-    let is_unsealed = |value: &Value| matches!(value.data(), crate::value::Data::Sealed(sealed) if sealed.digest.is_none());
+    let is_unsealed =
+        |value: &Value| matches!(value.data(), crate::value::Data::Sealed(sealed) if sealed.digest.is_none());
     before != after || is_unsealed(&before)
 }
 
