@@ -26,4 +26,5 @@ pub mod rollback;
 pub mod verify;
 pub mod apply;
 // -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
+pub mod provider;
 pub mod store;

@@ -5,6 +5,26 @@
 mod house;
 mod laws;
 mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_connection;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_fingerprint;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_migrations;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_refinery;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_resources;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_server;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_settling;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod shop;
+#[cfg(feature = "cli")]
+mod stack;
 mod store;
