@@ -1,6 +1,8 @@
-//! The edges that carry out effects, one folder per provider. Their pure halves (kinds, settings) are always
-//! compiled; calls stand behind the provider's feature.
+//! The edges that know AWS, PostgreSQL and the built-in kind: a pure half (`rules`) and calls (`calls`) per kind.
 //!
-//! Invariant: a provider decides nothing; it reads, or carries out what a change set holds.
+//! Invariant: the rules of every kind are always compiled; only calls stand behind the features `aws` and `postgres`.
 
+pub mod terraform_data;
+pub mod aws;
 pub mod postgres;
+pub mod table;

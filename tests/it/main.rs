@@ -2,6 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_conformance;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_endpoint;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_errors;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_parameters;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_rollout;
 mod house;
 mod laws;
 mod oracle;
