@@ -19,3 +19,6 @@ pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
 pub mod resolve;
+// -- edges ------------------------------------------------------------------------------------------
+#[cfg(feature = "cli")]
+pub mod local;
