@@ -1,1 +1,10 @@
+//! All integration tests in one binary: one link, one local stack.
+#![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod house;
+mod laws;
+#[cfg(feature = "cli")]
+mod local;
+#[cfg(feature = "cli")]
+mod stack;
+mod store;

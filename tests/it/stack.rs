@@ -41,14 +41,12 @@ impl Progress for Quiet {
 }
 
 /// The folders outside projects, as the program would choose them.
-#[expect(clippy::disallowed_methods, reason = "the tests' one place for it")]
 pub fn places() -> Places {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     Places::usual(variable("XDG_CACHE_HOME").as_deref(), variable("HOME").as_deref())
 }
 
 /// The text of a file.
-#[expect(clippy::disallowed_methods, reason = "the tests' one place for it")]
 pub fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -78,8 +76,15 @@ impl Stack {
         BufReader::new(output).read_line(&mut line).expect("the supervisor's output can be read");
         let facts: LocalStack = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("the local stack does not start ({error}):\n{line}{}", read(&log)));
+        let mut stack = Self::of(facts);
+        stack.supervisor = Some(supervisor);
+        stack
+    }
+
+    /// A stack that somebody else holds.
+    pub fn of(facts: LocalStack) -> Self {
         let password = read(&facts.postgres_password_file).trim().to_owned();
-        Self { facts, password, supervisor: Some(supervisor) }
+        Self { facts, password, supervisor: None }
     }
 
     /// Everything that the supervisor tells.
