@@ -28,3 +28,5 @@ pub mod apply;
 // -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
 pub mod provider;
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod local;

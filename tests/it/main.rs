@@ -14,6 +14,8 @@ mod aws_parameters;
 mod aws_rollout;
 mod house;
 mod laws;
+#[cfg(feature = "cli")]
+mod local;
 mod oracle;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
