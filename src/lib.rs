@@ -19,3 +19,4 @@ pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
 pub mod resolve;
+pub mod review;
