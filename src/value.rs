@@ -4,14 +4,17 @@
 //! (kept as a keyed digest) or left out first. This is what makes "secrets never rest" a property of the
 //! type instead of a habit.
 
+pub mod convert;
 pub mod json;
 pub mod seal;
 pub mod types;
+pub mod unify;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use convert::ConversionError;
 pub use seal::{SealKey, Sealed};
 pub use types::Type;
 
