@@ -1,0 +1,1 @@
+//! `switchback doctor`: what this machine and project lack.

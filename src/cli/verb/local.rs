@@ -1,0 +1,1 @@
+//! `switchback local`: the local stack.
