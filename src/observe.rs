@@ -3,6 +3,8 @@
 //! Invariant: only what the ledger records, or what the spec names so clearly that it could be there
 //! already, is asked for; a database whose server or database is not recorded yet is never dialled.
 
+pub mod sight;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
@@ -258,7 +260,7 @@ fn evaluate_setting(provider: &str, name: &str, deferred: &Deferred, lookup: &dy
             refuse(error.to_string(), Some("give it in the same way as when it was planned".to_owned()))
         })?;
     }
-    evaluate_deferred(deferred, lookup).map_err(|mistakes| refuse(crate::plan::lookup::first_words(&mistakes), None))
+    evaluate_deferred(deferred, lookup).map_err(|mistakes| refuse(sight::first_words(&mistakes), None))
 }
 
 /// Recorded or found objects as expressions see them.
@@ -271,12 +273,12 @@ pub struct Known<'a> {
 
 impl Lookup for Known<'_> {
     fn instance(&self, address: &Address) -> Option<Value> {
-        self.objects.get(address).filter(|object| !holds_sealed(object)).map(as_value)
+        self.objects.get(address).filter(|object| !holds_sealed(object)).map(sight::as_value)
     }
 
     fn all_instances(&self, block: &Address) -> Option<Value> {
         let keys: BTreeSet<&Address> = self.objects.keys().filter(|address| address.block() == *block).collect();
-        crate::plan::lookup::gather(keys.into_iter().map(|address| (address, self.instance(address))))
+        sight::gather(keys.into_iter().map(|address| (address, self.instance(address))))
     }
 
     fn secret(&self, secret: &SecretReference) -> Result<Value, SecretError> {
@@ -286,9 +288,4 @@ impl Lookup for Known<'_> {
 
 fn holds_sealed(object: &Object) -> bool {
     object.values().all(|value| matches!(value.data(), Data::Sealed(_))) && !object.is_empty()
-}
-
-/// An object as a value.
-pub fn as_value(object: &Object) -> Value {
-    Value::object(object.iter().map(|(name, value)| (name.as_str(), value.clone())))
 }

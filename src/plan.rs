@@ -196,6 +196,8 @@ pub(crate) struct Planner<'a> {
     operation: Operation,
     replace: &'a [Address],
     only: Option<BTreeSet<Address>>,
+    /// What the recorded things need.
+    needed: BTreeSet<&'a Address>,
     planned: Planned<'a>,
     drafts: Vec<Draft>,
     mistakes: Diagnostics,
@@ -204,7 +206,8 @@ pub(crate) struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(inputs: Inputs<'a>, operation: Operation, replace: &'a [Address], only: Option<BTreeSet<Address>>) -> Self {
         let planned = Planned::new(inputs.secrets);
-        Self { inputs, operation, replace, only, planned, drafts: Vec::new(), mistakes: Diagnostics::default() }
+        let needed = inputs.state.things.resources.values().flat_map(|recorded| &recorded.needs).collect();
+        Self { inputs, operation, replace, only, needed, planned, drafts: Vec::new(), mistakes: Diagnostics::default() }
     }
 
     fn plan(&mut self, goals: &Goals) {

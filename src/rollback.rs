@@ -101,8 +101,8 @@ fn keep_what_nobody_kept(
     }
 }
 
-/// An attribute that held the identity of a thing which is not there any more takes the identity of the one
-/// that is made again in its place.
+/// An attribute that held the identity of a thing whose identity is another one now takes that which the
+/// plan gives it: the same, where the earlier thing is still there and becomes current again.
 fn new_identities(
     object: &mut Object,
     resource: &ResourceState,
@@ -111,16 +111,20 @@ fn new_identities(
 ) -> BTreeMap<String, Deferred> {
     let mut deferred = BTreeMap::new();
     for need in &resource.needs {
-        let Some(needed) = then.resources.get(need).filter(|needed| is_made_again(need, needed, inputs)) else {
+        let Some(needed) = then.resources.get(need) else {
             continue;
         };
         let Some(kind) = inputs.kinds.get(&needed.kind) else {
             continue;
         };
+        let current = inputs.observed.objects.get(need).and_then(Option::as_ref);
         for attribute in kind.attributes.iter().filter(|attribute| attribute.mode == Mode::Computed) {
             let Some(identity) = needed.object.get(attribute.name).filter(|value| value.as_str().is_some()) else {
                 continue;
             };
+            if current.and_then(|current| current.get(attribute.name)) == Some(identity) {
+                continue;
+            }
             let held: Vec<String> =
                 object.iter().filter(|(_, value)| *value == identity).map(|(name, _)| name.clone()).collect();
             for name in held {
@@ -132,21 +136,4 @@ fn new_identities(
         }
     }
     deferred
-}
-
-/// Whether a thing of then is neither the current one nor a usable earlier one.
-fn is_made_again(address: &Address, then: &ResourceState, inputs: &Inputs<'_>) -> bool {
-    let now = inputs.state.things.resources.get(address);
-    let current = inputs.observed.objects.get(address).and_then(Option::as_ref);
-    let is_current = now.is_some_and(|now| now.object == then.object) && current.is_some();
-    let is_earlier = inputs
-        .observed
-        .earlier
-        .get(address)
-        .is_some_and(|earlier| earlier.iter().any(|(recorded, found)| *recorded == then.object && found.is_some()));
-    // In place, a thing keeps its identity.
-    let stays = now.is_some()
-        && current.is_some()
-        && !inputs.kinds.get(&then.kind).is_some_and(|kind| kind.rules.has_revisions());
-    !(is_current || is_earlier || stays)
 }

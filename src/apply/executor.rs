@@ -45,7 +45,6 @@ pub struct Executor<'a> {
 enum Arrival {
     Looked(StepId, Box<Ready>, Result<Option<Object>, Refusal>),
     Acted(StepId, Timestamp, Result<Object, EffectError>),
-    Asked,
 }
 
 type Flights<'f> = FuturesUnordered<BoxFuture<'f, Arrival>>;
@@ -284,7 +283,6 @@ impl Executor<'_> {
 
     fn land(&self, course: &mut Course<'_>, arrival: Arrival) {
         match arrival {
-            Arrival::Asked => {}
             Arrival::Looked(id, ready, Ok(before)) => {
                 let step = course.step(id).clone();
                 let (key, now) = (course.seal_key.as_ref(), self.world.clock.now());

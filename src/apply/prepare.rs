@@ -11,9 +11,9 @@ use crate::expression::Deferred;
 use crate::kind::{Kind, Kinds};
 use crate::ledger::Things;
 use crate::ledger::state::{Intent, ResourceState};
-use crate::observe::{as_value, connect, mark_like};
+use crate::observe::sight::{as_value, first_words};
+use crate::observe::{connect, mark_like};
 use crate::plan::compare::Comparer;
-use crate::plan::lookup::first_words;
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::step::{Action, Fingerprint, Step};
@@ -134,7 +134,7 @@ impl Lookup for Sight<'_> {
 
     fn all_instances(&self, block: &Address) -> Option<Value> {
         let range = self.outcomes.objects.range(block..).take_while(|(address, _)| address.block() == *block);
-        crate::plan::lookup::gather(range.map(|(address, value)| (address, Some(value.clone()))))
+        crate::observe::sight::gather(range.map(|(address, value)| (address, Some(value.clone()))))
     }
 
     fn secret(&self, secret: &SecretReference) -> Result<Value, SecretError> {

@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expression::Deferred;
 use crate::kind::{Attribute, Change, Judgement, Kind, Mode};
 use crate::ledger::state::ResourceState;
-use crate::observe::as_value;
+use crate::observe::sight::as_value;
 use crate::resolve::evaluate::evaluate_deferred;
 use crate::step::{Action, Fingerprint, Inverse, Operation, Reason, Way};
 use crate::value::seal::seal_object;
@@ -250,16 +250,15 @@ impl Planner<'_> {
         found: &Object,
         reason: &Reason,
     ) {
-        let replacement = match (kind.rules.has_revisions(), goal.lifecycle.create_before_destroy) {
-            (true, _) => Replacement::Revision,
-            (false, true) => Replacement::CreateFirst,
-            (false, false) => Replacement::DeleteFirst,
+        // An earlier thing that is still there will do, unless what it holds on to is another thing now.
+        let fits = |earlier: &&Object| {
+            self.is_still_there(address, earlier)
+                && self.comparer(kind).differences(wanted, earlier, Some(*earlier)).is_empty()
         };
-        if let (Replacement::Revision, Some(earlier)) = (replacement, &goal.recorded)
-            && self.is_still_there(address, earlier)
-        {
+        if let Some(earlier) = goal.recorded.as_ref().filter(fits) {
             return self.go_back_to(address, kind, goal, recorded, found, earlier);
         }
+        let replacement = self.replacement(address, kind, goal, wanted, found);
         if replacement != Replacement::Revision && goal.lifecycle.prevent_destroy {
             return self.refuse_destroy(address, goal, reason);
         }
@@ -291,6 +290,22 @@ impl Planner<'_> {
         if replacement == Replacement::CreateFirst {
             self.retire(address, kind, recorded, &before, reason.clone());
             self.drafts[at + 1].after.insert(at);
+        }
+    }
+
+    /// A thing that others hold on to cannot go first; where it may stand beside the old one (another name,
+    /// or none), the new one is made first without being asked.
+    fn replacement(&self, address: &Address, kind: &Kind, goal: &Goal, wanted: &Object, found: &Object) -> Replacement {
+        let may_stand_beside = || {
+            let identity = kind.rules.identity(wanted);
+            identity.is_none() || identity != kind.rules.identity(found)
+        };
+        if kind.rules.has_revisions() {
+            Replacement::Revision
+        } else if goal.lifecycle.create_before_destroy || (self.needed.contains(address) && may_stand_beside()) {
+            Replacement::CreateFirst
+        } else {
+            Replacement::DeleteFirst
         }
     }
 

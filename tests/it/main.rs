@@ -1,1 +1,6 @@
+//! All integration tests in one binary: one link, one local stack.
+#![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod house;
+mod laws;
+mod store;
