@@ -25,6 +25,9 @@ pub mod rollback;
 pub mod review;
 pub mod verify;
 pub mod apply;
+// -- edges ------------------------------------------------------------------------------------------
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod local;
 #[cfg(feature = "cli")]
 pub mod cli;
