@@ -58,13 +58,15 @@ pub struct Globals {
     #[arg(long, value_name = "URL", global = true)]
     pub ledger: Option<String>,
     /// Wait this long for another run to end, as `30s` or `5m`
-    #[arg(long, value_name = "TIME", global = true, value_parser = duration, default_value = "0s", hide_default_value = true)]
+    #[arg(long, value_name = "TIME", global = true, value_parser = duration)]
+    #[arg(default_value = "0s", hide_default_value = true)]
     pub lock_timeout: Duration,
     /// Give the facts as JSON on stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// When there is colour
-    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t, hide_default_value = true)]
+    /// When there is colour: `auto` (on a terminal, unless `NO_COLOR` is set), `always` or `never`
+    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t)]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub color: When,
     /// Log more: `-v` info, `-vv` debug, `-vvv` trace; also `SWITCHBACK_LOG`
     #[arg(short, long = "verbose", action = clap::ArgAction::Count, global = true)]
@@ -211,6 +213,9 @@ mod tests {
         for verb in CommandLine::command().get_subcommands() {
             let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains(&format!("switchback {}", verb.get_name())), "{} teaches nothing", verb.get_name());
+            for line in help.lines() {
+                assert!(line.chars().count() <= 98, "wraps on a usual terminal: {line}");
+            }
         }
     }
 

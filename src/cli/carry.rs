@@ -52,7 +52,8 @@ pub enum Aim<'a> {
 }
 
 impl Aim<'_> {
-    fn secrets(&self) -> &dyn Secrets {
+    /// Where secrets come from.
+    pub fn secrets(&self) -> &dyn Secrets {
         match self {
             Self::Spec(resolved) => &*resolved.secrets,
             Self::Ledger(secrets) => *secrets,
@@ -219,13 +220,16 @@ fn cause(outcome: &Outcome) -> Cause {
 
 fn refused(session: &Session, ledger: &Ledger, error: ApplyError) -> Failure {
     match error {
-        ApplyError::Stale(moved) => Failure::new(Exit::Stale, "the plan is stale; nothing was done").cause(moved).help("plan again"),
+        ApplyError::Stale(moved) => {
+            Failure::new(Exit::Stale, "the plan is stale; nothing was done").cause(moved).help("plan again")
+        }
         ApplyError::Refused(why) => match ledger.state().unfinished() {
             Some(run) => unfinished(session, &run.change_set.environment, run.number),
             None => Failure::failed(why),
         },
         ApplyError::World(error) => {
-            let mut failure = Failure::failed("the world could not be asked; nothing was done").cause(error.to_string());
+            let mut failure =
+                Failure::failed("the world could not be asked; nothing was done").cause(error.to_string());
             failure.help.extend(error.help);
             if error.class == ErrorClass::Expired {
                 failure.exit = Exit::Parked;
@@ -238,9 +242,12 @@ fn refused(session: &Session, ledger: &Ledger, error: ApplyError) -> Failure {
 
 /// An earlier run stands in the way.
 pub fn unfinished(session: &Session, environment: &str, run: u64) -> Failure {
-    Failure::new(Exit::Unfinished, format!("run {run} of {environment} is unfinished, and this is not the same one; nothing was done"))
-        .help(format!("finish it:     {}", session.command(&format!("resume {environment}"))))
-        .help(format!("or go back:    {}", session.command(&format!("rollback {environment} --last"))))
+    Failure::new(
+        Exit::Unfinished,
+        format!("run {run} of {environment} is unfinished, and this is not the same one; nothing was done"),
+    )
+    .help(format!("finish it:     {}", session.command(&format!("resume {environment}"))))
+    .help(format!("or go back:    {}", session.command(&format!("rollback {environment} --last"))))
 }
 
 fn report(session: &Session, ledger: &Ledger, cause: Cause) -> Report {
@@ -268,9 +275,7 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
         }
     };
     let verdict = match again {
-        Ok(change_set) => {
-            verify::verify(ledger, &change_set, session.world.clock.now()).await.map_err(Failure::from)
-        }
+        Ok(change_set) => verify::verify(ledger, &change_set, session.world.clock.now()).await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     let environment = report.environment.clone();
@@ -278,13 +283,14 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
         Ok(Verdict::Verified) => report.verified = Some(true),
         Ok(Verdict::Differs(titles)) => {
             report.verified = Some(false);
-            report.unverified = titles.into_iter().map(|title| format!("planning again would still change {title}")).collect();
+            report.unverified =
+                titles.into_iter().map(|title| format!("planning again would still change {title}")).collect();
             report.next = vec![session.command(&format!("plan {environment}"))];
             report.end_with(Exit::Drift);
         }
         Err(failure) => {
             report.verified = Some(false);
-            report.unverified = std::iter::once(failure.summary).chain(failure.causes).collect();
+            report.unverified = std::iter::once(&failure.summary).chain(&failure.causes).cloned().collect();
             report.next = vec![session.command(&format!("resume {environment}"))];
             report.end_with(Exit::Unfinished);
         }

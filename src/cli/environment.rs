@@ -164,7 +164,9 @@ pub fn markdown() -> String {
          Every environment variable that Switchback reads. What is typed as a flag wins over the environment.\n\n\
          | variable | what it does |\n|---|---|\n",
     );
-    page += &format!("| `{VARIABLE_PREFIX}NAME` | the value of `variable \"NAME\"` of the spec; `--var` and `--var-file` win |\n");
+    page += &format!(
+        "| `{VARIABLE_PREFIX}NAME` | the value of `variable \"NAME\"` of the spec; `--var` and `--var-file` win |\n"
+    );
     for name in Name::ALL {
         page += &format!("| `{}` | {} |\n", name.spelling(), name.meaning());
     }

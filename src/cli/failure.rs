@@ -7,11 +7,17 @@ use serde::Serialize;
 use super::exit::Exit;
 use crate::diagnostic::{DiagnosticView, Diagnostics, Severity, Sources};
 use crate::ledger::StoreError;
+use crate::local::LocalError;
 use crate::world::{ErrorClass, WorldError};
 
-/// A failure.
+/// A failure. Boxed, so that results which may hold one stay small.
 #[derive(Clone, Debug, Serialize)]
-pub struct Failure {
+#[serde(transparent)]
+pub struct Failure(Box<Facts>);
+
+/// The facts of a failure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Facts {
     /// How the process ends.
     pub exit: Exit,
     /// What went wrong, in one line.
@@ -30,17 +36,31 @@ pub struct Failure {
     pub rendered: String,
 }
 
+impl std::ops::Deref for Failure {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
 impl Failure {
     /// A failure with this exit code.
     pub fn new(exit: Exit, summary: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             exit,
             summary: summary.into(),
             causes: Vec::new(),
             help: Vec::new(),
             diagnostics: Vec::new(),
             rendered: String::new(),
-        }
+        }))
     }
 
     /// Something was typed wrongly.
@@ -126,7 +146,15 @@ impl From<StoreError> for Failure {
                 Self::failed(error.to_string()).help("restore the ledger from a backup; do not edit it by hand")
             }
             StoreError::Newer { .. } => Self::failed(error.to_string()),
-            StoreError::Storage { .. } => Self::failed(error.to_string()).help("see that the ledger's place is there and may be written"),
+            StoreError::Storage { .. } => {
+                Self::failed(error.to_string()).help("see that the ledger's place is there and may be written")
+            }
         }
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        Self::failed(error.to_string()).help(error.help())
     }
 }

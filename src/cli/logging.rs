@@ -37,12 +37,13 @@ fn level_of_environment() -> Result<&'static str, Failure> {
     let Some(given) = environment::read(Name::Log) else {
         return Ok("warn");
     };
-    ["error", "warn", "info", "debug", "trace"].into_iter().find(|level| *level == given.to_ascii_lowercase()).ok_or_else(
-        || {
+    ["error", "warn", "info", "debug", "trace"]
+        .into_iter()
+        .find(|level| *level == given.to_ascii_lowercase())
+        .ok_or_else(|| {
             Failure::usage(format!("`{given}` in SWITCHBACK_LOG is no level of logging"))
                 .help("use one of error, warn, info, debug, trace")
-        },
-    )
+        })
 }
 
 #[cfg(test)]

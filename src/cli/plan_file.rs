@@ -72,7 +72,9 @@ impl PlanFile {
     fn parse(text: &[u8], name: &str) -> Result<Self, Failure> {
         let again = "make a new one with `plan ENV --out FILE`";
         let no_plan = |error: serde_json::Error| {
-            Failure::failed(format!("{name} is not a plan that was saved by switchback")).cause(error.to_string()).help(again)
+            Failure::failed(format!("{name} is not a plan that was saved by switchback"))
+                .cause(error.to_string())
+                .help(again)
         };
         let head: Head = serde_json::from_slice(text).map_err(no_plan)?;
         if head.format > FORMAT {
@@ -87,7 +89,10 @@ impl PlanFile {
                 file.change_set.format,
                 step::FORMAT
             ))
-            .help(format!("it was written by switchback {}: use that version or a newer one, or plan again", file.tool)));
+            .help(format!(
+                "it was written by switchback {}: use that version or a newer one, or plan again",
+                file.tool
+            )));
         }
         let found = file.change_set.digest();
         if found != file.digest {
@@ -123,6 +128,7 @@ fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests {
     use super::*;
     use crate::cli::exit::Exit;

@@ -46,12 +46,7 @@ pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) 
 ///
 /// # Errors
 /// As [`plan`], or when the ledger cannot be read.
-pub async fn back(
-    session: &Session,
-    ledger: &Ledger,
-    to: u64,
-    secrets: &dyn Secrets,
-) -> Result<ChangeSet, Failure> {
+pub async fn back(session: &Session, ledger: &Ledger, to: u64, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
     let then = ledger.things_after(to).await?;
     let observed = look(session, None, &ledger.state().things, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };

@@ -97,7 +97,11 @@ impl Listener for Reporter {
             }
             Event::Settled(step, happened) => {
                 let found = if happened { "had been done" } else { "had not been done" };
-                self.line(Role::Faint, step, &format!("{} {}: the world says that it {found}", step.action.verb(), step.title()));
+                self.line(
+                    Role::Faint,
+                    step,
+                    &format!("{} {}: the world says that it {found}", step.action.verb(), step.title()),
+                );
             }
         }
     }

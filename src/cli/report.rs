@@ -218,13 +218,9 @@ impl Report {
             Exit::Stale => "the plan is stale, nothing was done",
             Exit::TakenBack => "failed, and everything was taken back",
             Exit::Drift => "complete, but planning again is not empty",
-            Exit::Failed
-            | Exit::Changes
-            | Exit::Usage
-            | Exit::Spec
-            | Exit::Leased
-            | Exit::Held
-            | Exit::Unconfirmed => "failed, nothing was changed",
+            Exit::Failed | Exit::Changes | Exit::Usage | Exit::Spec | Exit::Leased | Exit::Held | Exit::Unconfirmed => {
+                "failed, nothing was changed"
+            }
         }
     }
 
@@ -243,7 +239,9 @@ impl Report {
         }
         if self.result == Exit::Done && !self.outputs.is_empty() {
             text += "outputs:\n";
-            self.outputs.iter().for_each(|(name, value)| text += &format!("  {name} = {}\n", harmless(&value.to_string())));
+            self.outputs
+                .iter()
+                .for_each(|(name, value)| text += &format!("  {name} = {}\n", harmless(&value.to_string())));
         }
         if !self.next.is_empty() {
             text += &format!("{}\n", paint.paint(Role::Heading, "type next:"));
@@ -256,7 +254,8 @@ impl Report {
 fn line(word: &str, role: Role, step: &StepReport, paint: &dyn Paint) -> String {
     let took = step.milliseconds.map(|milliseconds| format!("  {}", took(milliseconds))).unwrap_or_default();
     let title = harmless(&step.title);
-    let mut text = format!("  {} {:>3} {} {title}{took}\n", paint.paint(role, &format!("{word:<8}")), step.step.0, step.action);
+    let mut text =
+        format!("  {} {:>3} {} {title}{took}\n", paint.paint(role, &format!("{word:<8}")), step.step.0, step.action);
     if let Some(error) = &step.error {
         text += &format!("           {}\n", harmless(error));
     }

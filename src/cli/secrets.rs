@@ -42,8 +42,9 @@ impl Secrets for EdgeSecrets {
                         .to_owned(),
                 ));
             }
-            SecretReference::Environment { name } => environment::secret(name)
-                .ok_or_else(|| refuse(format!("set the environment variable {name}")))?,
+            SecretReference::Environment { name } => {
+                environment::secret(name).ok_or_else(|| refuse(format!("set the environment variable {name}")))?
+            }
             SecretReference::File { path } => read(path).map_err(|error| refuse(error.to_string()))?,
         };
         Ok(Value::from(text).sensitive())
@@ -57,6 +58,7 @@ fn read(path: &str) -> std::io::Result<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests {
     use super::*;
 

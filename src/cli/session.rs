@@ -12,11 +12,12 @@ use super::clock::SystemClock;
 use super::environment::{self, Name};
 use super::failure::{self, Failure};
 use super::secrets::EdgeSecrets;
+use super::spec::Missing;
+use super::tables;
 use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
 use crate::ledger::{Actor, Ledger, Store};
-use crate::provider::table;
 use crate::resolve::desired::Desired;
 use crate::secret::Secrets;
 use crate::world::World;
@@ -65,12 +66,9 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
-        let world = World {
-            providers: table::providers(),
-            databases: table::databases(),
-            clock: Arc::new(SystemClock),
-        };
-        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
+        let world =
+            World { providers: tables::providers(), databases: tables::databases(), clock: Arc::new(SystemClock) };
+        Ok(Self { globals, terminal, folder, kinds: tables::kinds(), world, actor: actor(), runtime })
     }
 
     /// Waits for an asynchronous stage.
@@ -118,7 +116,7 @@ impl Session {
     pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
         checked_name(environment)?;
         let project = self.need_project()?;
-        let (resolved, diagnostics, sources) = super::spec::resolve(self, &project, environment)?;
+        let (resolved, diagnostics, sources) = super::spec::resolve(self, &project, environment, Missing::Refuse)?;
         match resolved {
             Some(resolved) if !diagnostics.has_errors() => {
                 self.warn(&diagnostics, &sources);
@@ -264,7 +262,8 @@ fn actor() -> Actor {
 
 fn host() -> String {
     #[expect(clippy::disallowed_methods, reason = "the edge asks the system for the host's name")]
-    let system = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let system =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = system.ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     name.or_else(|| environment::read(Name::Hostname)).unwrap_or_else(|| "unknown".to_owned())
 }

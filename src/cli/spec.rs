@@ -8,16 +8,36 @@ use super::failure::Failure;
 use super::session::{Resolved, Session};
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
-use crate::spec;
-use crate::store::disk::DiskFiles;
+use crate::value::Value;
+
+/// What is done about variables without a value.
+#[derive(Clone, Copy)]
+pub enum Missing {
+    Refuse,
+    Assume,
+}
 
 /// The project's environments.
 pub fn environments(project: &Path) -> Vec<String> {
-    spec::environments(&DiskFiles, project)
+    Vec::new()
 }
 
 /// The ledger as the project's file names it.
 pub fn ledger(project: &Path, environment: &str, kinds: &Kinds) -> Option<String> {
-    let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, kinds);
-    spec.project.ledger
+    None
+}
+
+/// Reads and resolves.
+pub fn resolve(
+    session: &Session,
+    project: &Path,
+    environment: &str,
+    missing: Missing,
+) -> Result<(Option<Resolved>, Diagnostics, Sources), Failure> {
+    Err(Failure::failed("not there yet"))
+}
+
+/// Evaluates.
+pub fn evaluate(session: &Session, environment: Option<&str>, text: &str) -> Result<Value, Failure> {
+    Err(Failure::failed("not there yet"))
 }

@@ -34,7 +34,8 @@ pub struct Terminal {
     /// Whether stdout gets JSON.
     pub json: bool,
     colour_out: bool,
-    colour_talk: bool,
+    /// Whether talk is coloured.
+    pub colour_talk: bool,
     /// Whether there is a person who can answer.
     pub interactive: bool,
     /// Whether progress may be drawn.

@@ -35,6 +35,7 @@ impl Files for DiskFiles {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests {
     use super::*;
 

@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
+use crate::cli::spec;
 use crate::cli::{Typed, planning, talk_review};
 use crate::digest::Digest;
 use crate::ledger::Run;
@@ -18,14 +19,16 @@ use crate::step::{ChangeSet, Operation};
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback apply dev                      plan, show the review, ask, carry out, verify
-  switchback apply dev --auto-approve       without the question, as in a CI
-  switchback apply s.plan.json              exactly what was saved; never asks, refuses if what it rests on moved
-  switchback apply dev --on-failure=rollback --auto-approve
-                                            if a step fails, take back what was done (exit 12)
+  switchback apply dev                    plan, show the review, ask, carry out, verify
+  switchback apply dev --auto-approve     without the question, as in a CI
+  switchback apply s.plan.json            exactly what was saved; never asks, and refuses if
+                                          what it rests on has moved
+  switchback apply dev --on-failure=rollback
+                                          if a step fails, take back what was done (exit 12)
 
-If an earlier run of the environment is unfinished, it is finished first when it is the same one, and otherwise the
-apply is refused. Ctrl-C stops cleanly: steps under way finish and are recorded; `switchback resume ENV` goes on.";
+If an earlier run of the environment is unfinished, it is finished first when it is the same
+one, and otherwise the apply is refused. Ctrl-C stops cleanly: steps under way finish and are
+recorded; `switchback resume ENV` goes on.";
 
 /// Carry out a change set
 #[derive(Debug, clap::Args)]
@@ -57,7 +60,7 @@ pub enum OnFailure {
 /// When nothing was begun.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let report = match Typed::read(session, &arguments.subject)? {
-        Typed::Plan(file) => apply_file(session, file, arguments.on_failure)?,
+        Typed::Plan(file) => apply_file(session, *file, arguments.on_failure)?,
         Typed::Environment(environment) => {
             let consent = Consent::of(arguments.auto_approve);
             let resolved = session.resolve(&environment)?;
@@ -128,7 +131,9 @@ fn nothing(session: &Session, hold: &mut Hold, aim: &Aim<'_>, change_set: &Chang
     let mut report = Report::nothing(&change_set.environment, change_set.operation, state);
     let verified = state.verified.as_ref();
     let newest = state.runs.last().map(|run| run.number);
-    if newest.is_some() && verified.is_none_or(|seen| Some(seen.run) != newest || seen.spec_digest != change_set.spec_digest) {
+    if newest.is_some()
+        && verified.is_none_or(|seen| Some(seen.run) != newest || seen.spec_digest != change_set.spec_digest)
+    {
         let again = carry::verify_again(session, hold, aim)?;
         report.verified = again.verified;
     }
@@ -166,7 +171,7 @@ fn checkout_of(session: &Session, change_set: &ChangeSet) -> Result<Option<Resol
     let Some(project) = session.project().filter(|_| change_set.spec_digest.is_some()) else {
         return Ok(None);
     };
-    let (resolved, _mistakes, _) = crate::cli::spec::resolve(session, &project, &change_set.environment)?;
+    let (resolved, _mistakes, _) = spec::resolve(session, &project, &change_set.environment, spec::Missing::Refuse)?;
     Ok(resolved.filter(|resolved| Some(resolved.desired.spec_digest) == change_set.spec_digest))
 }
 

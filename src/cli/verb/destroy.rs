@@ -19,7 +19,8 @@ Examples:
   switchback destroy dev --auto-approve         without the question
   switchback destroy dev --out gone.plan.json   only save it
 
-Removes what the ledger records, in the order of what needs what. Refused while a resource sets `prevent_destroy`.";
+Removes what the ledger records, in the order of what needs what. Refused while a resource sets
+`prevent_destroy`.";
 
 /// Remove everything of an environment
 #[derive(Debug, clap::Args)]
@@ -60,7 +61,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(out) = &arguments.out {
         show_review(session, &change_set, None);
         PlanFile::new(change_set).write(&session.path(out))?;
-        session.terminal.say(&format!("saved as {0}; type next: {1}", out.display(), session.command(&format!("apply {}", out.display()))));
+        session.terminal.say(&format!(
+            "saved as {0}; type next: {1}",
+            out.display(),
+            session.command(&format!("apply {}", out.display()))
+        ));
         return Ok(Exit::Done);
     }
     if change_set.steps.is_empty() {

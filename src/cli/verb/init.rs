@@ -15,9 +15,9 @@ use crate::review::text::{Paint, Role};
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback init                                 a project in this folder, its ledger in .switchback/ledger
-  switchback init -C shop                         in the folder shop
-  switchback init --ledger file:/srv/ledgers/shop its ledger elsewhere; the folder is made";
+  switchback init                                    in this folder, ledger in .switchback
+  switchback init -C shop                            in the folder shop
+  switchback init --ledger file:/srv/ledgers/shop    the ledger elsewhere; its folder is made";
 
 /// Begin a new project that plans at once
 #[derive(Debug, clap::Args)]

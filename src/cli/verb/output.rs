@@ -17,7 +17,8 @@ Examples:
   switchback output dev url          one, a string without quotes, for scripts
   switchback output dev url --json   one as JSON
 
-The ledger keeps no secrets: a sensitive output reads `(sensitive value)`, and cannot be had by name.";
+The ledger keeps no secrets: a sensitive output reads `(sensitive value)`, and cannot be had by
+name.";
 
 /// Show the outputs of an environment
 #[derive(Debug, clap::Args)]

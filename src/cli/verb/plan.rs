@@ -14,12 +14,12 @@ use crate::review::text::Role;
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback plan dev                                what would change, in order, with the way back of each step
-  switchback plan staging --out s.plan.json          save it; `switchback apply s.plan.json` applies exactly that
-  switchback plan staging --as md > comment.md       a comment for a pull request
-  switchback plan staging --detailed-exitcode        exit 2 if there are changes, 0 if there is nothing to do
-  switchback plan dev --target database.app          only this and what it needs
-  switchback plan dev --destroy                      how everything would be removed
+  switchback plan dev                             what would change, and the way back
+  switchback plan staging --out s.plan.json       save it, for `switchback apply s.plan.json`
+  switchback plan staging --as md > comment.md    a comment for a pull request
+  switchback plan staging --detailed-exitcode     exit 2 if there are changes, else 0
+  switchback plan dev --target database.app       only this and what it needs
+  switchback plan dev --destroy                   how everything would be removed
 
 Planning reads the world and the ledger and writes to neither.";
 
@@ -77,7 +77,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     show_review(session, &change_set, arguments.form);
     if let Some(out) = &arguments.out {
         PlanFile::new(change_set).write(&session.path(out))?;
-        session.terminal.say(&format!("saved as {0}; type next: {1}", out.display(), session.command(&format!("apply {}", out.display()))));
+        session.terminal.say(&format!(
+            "saved as {0}; type next: {1}",
+            out.display(),
+            session.command(&format!("apply {}", out.display()))
+        ));
     }
     Ok(if arguments.detailed_exitcode && !is_empty { Exit::Changes } else { Exit::Done })
 }

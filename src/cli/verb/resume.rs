@@ -6,6 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
+use crate::cli::spec;
 use crate::digest::Digest;
 use crate::step::Operation;
 
@@ -14,8 +15,8 @@ Examples:
   switchback resume prod                  settle what is in doubt by asking the world, then do the rest
   switchback resume prod --auto-approve   without the question
 
-The run's change set lies in the ledger: no plan file and no checkout is needed, except for secrets that are literals
-of the spec. The other way out is `switchback rollback ENV --last`.";
+The run's change set lies in the ledger: no plan file and no checkout is needed, except for
+secrets that are literals of the spec. The other way out is `switchback rollback ENV --last`.";
 
 /// Go on with a run that did not end
 #[derive(Debug, clap::Args)]
@@ -49,7 +50,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let report = match state.unfinished() {
         Some(run) => {
             let left = run.change_set.steps.len() - run.done_count();
-            confirm(&session.terminal, consent, &format!("Go on with run {} of {environment} ({left} steps left)?", run.number))?;
+            confirm(
+                &session.terminal,
+                consent,
+                &format!("Go on with run {} of {environment} ({left} steps left)?", run.number),
+            )?;
             carry::carry_out(session, &mut hold, Work::Resume, &aim)?
         }
         None => match state.runs.last() {
@@ -67,6 +72,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 /// The spec, if the checkout is the one that the run was begun from.
 fn checkout(session: &Session, environment: &str, digest: Option<Digest>) -> Option<Resolved> {
     let (project, digest) = (session.project()?, digest?);
-    let (resolved, _mistakes, _) = crate::cli::spec::resolve(session, &project, environment).ok()?;
+    let (resolved, _mistakes, _) = spec::resolve(session, &project, environment, spec::Missing::Refuse).ok()?;
     resolved.filter(|resolved| resolved.desired.spec_digest == digest)
 }

@@ -18,19 +18,20 @@ use crate::step::{ChangeSet, Operation, StepId};
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback rollback prod --last                    take back the newest apply that is still in force, after a question
-  switchback rollback prod --to 7                    to the state right after run 7, as `history` numbers them
-  switchback rollback dev --to 0 --accept-loss all   to before the first run, whatever is lost
+  switchback rollback prod --last                        take back the newest apply in force
+  switchback rollback prod --to 7                        to the state right after run 7
+  switchback rollback dev --to 0 --accept-loss all       to before the first, whatever is lost
   switchback rollback prod --last --accept-loss 3 4 --auto-approve
   switchback rollback prod --last --out back.plan.json   only save it
 
-Needs neither the new nor the old source: with `--ledger URL`, not even a project. A way back that would lose data is
-refused (exit 9) until each loss, named by its step, is accepted.";
+`history` numbers the runs. Neither the new nor the old source is needed: with `--ledger URL`,
+not even a project. A way back that would lose data is refused (exit 9) until each loss, named
+by its step, is accepted.";
 
 /// Take an environment back to an earlier state
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-#[group(id = "goal", args = ["last", "to"], required = true, multiple = false)]
+#[command(group(clap::ArgGroup::new("goal").args(["last", "to"]).required(true)))]
 pub struct Arguments {
     /// The environment
     #[arg(value_name = "ENV")]
@@ -65,7 +66,10 @@ impl FromStr for Accepted {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "all" => Ok(Self::All),
-            number => number.parse().map(Self::Step).map_err(|_| format!("`{number}` is neither the number of a step nor `all`")),
+            number => number
+                .parse()
+                .map(Self::Step)
+                .map_err(|_| format!("`{number}` is neither the number of a step nor `all`")),
         }
     }
 }
@@ -97,7 +101,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(out) = &arguments.out {
         show_review(session, &change_set, None);
         PlanFile::new(change_set).write(&session.path(out))?;
-        session.terminal.say(&format!("saved as {0}; type next: {1}", out.display(), session.command(&format!("apply {}", out.display()))));
+        session.terminal.say(&format!(
+            "saved as {0}; type next: {1}",
+            out.display(),
+            session.command(&format!("apply {}", out.display()))
+        ));
         return Ok(Exit::Done);
     }
     if change_set.steps.is_empty() && hold.ledger.state().unfinished().is_none() {
@@ -132,9 +140,11 @@ fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
     let newest = state.newest_in_force();
     Ok(newest.map(|run| {
         // A run that ended without effect changed nothing; the state before is that of the run before it.
-        let earlier = state.runs.iter().rev().find(|other| {
-            other.number < run.number && !matches!(other.ended, Some((RunResult::WithoutEffect, _)))
-        });
+        let earlier = state
+            .runs
+            .iter()
+            .rev()
+            .find(|other| other.number < run.number && !matches!(other.ended, Some((RunResult::WithoutEffect, _))));
         earlier.map_or(0, |earlier| earlier.number)
     }))
 }

@@ -285,7 +285,8 @@ impl WayBack {
         let head = format!("taking run {} back ({} steps) would lose:", self.run, self.steps);
         let mut text = format!("{}\n", paint.paint(Role::Danger, &head));
         for loss in &self.losses {
-            text += &format!("  step {} {}: {}, {}\n", loss.step, harmless(&loss.title), loss.class, harmless(&loss.why));
+            text +=
+                &format!("  step {} {}: {}, {}\n", loss.step, harmless(&loss.title), loss.class, harmless(&loss.why));
         }
         text
     }

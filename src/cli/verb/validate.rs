@@ -16,7 +16,8 @@ Examples:
   switchback validate staging  one of them
   switchback validate --json   the mistakes with file, line and column, for an editor or a CI
 
-All mistakes are found at once, each with its place and how to mend it. Exit code 4 if there are any.";
+All mistakes are found at once, each with its place and how to mend it. Exit code 4 if there
+are any.";
 
 /// Check the spec without touching anything
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut said: Vec<String> = Vec::new();
     for name in names {
         checked_name(&name)?;
-        let (resolved, diagnostics, sources) = spec::resolve(session, &project, &name)?;
+        let (resolved, diagnostics, sources) = spec::resolve(session, &project, &name, spec::Missing::Assume)?;
         // What two environments share is said once.
         for diagnostic in &diagnostics.0 {
             let text = failure::rendered(&diagnostic.clone().into(), &sources);
