@@ -26,6 +26,7 @@ pub mod review;
 pub mod verify;
 pub mod apply;
 // -- edges ------------------------------------------------------------------------------------------
+pub mod provider;
 pub mod store;
 #[cfg(feature = "cli")]
 pub mod local;

@@ -1,0 +1,7 @@
+//! The edges that know AWS, PostgreSQL and the built-in kind: a pure half (`rules`) and calls (`calls`) per kind.
+//!
+//! Invariant: the rules of every kind are always compiled; only calls stand behind the features `aws` and `postgres`.
+
+pub mod table;
+pub mod terraform_data;
+pub mod aws;
