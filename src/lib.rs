@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod observe;
 pub mod plan;
 pub mod rollback;
+pub mod review;
 pub mod verify;
 pub mod apply;
 // -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
@@ -30,3 +31,5 @@ pub mod provider;
 pub mod store;
 #[cfg(feature = "cli")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod cli;
