@@ -29,6 +29,8 @@ pub fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
     providers.insert("terraform".to_owned(), Arc::new(terraform_data::BuiltIn));
     #[cfg(feature = "aws")]
     providers.insert("aws".to_owned(), Arc::new(aws::carrier::Aws::default()));
+    #[cfg(feature = "postgres")]
+    providers.insert("postgres".to_owned(), Arc::new(postgres::Postgres::default()));
     providers
 }
 
