@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod house;
 mod laws;
 mod store;
