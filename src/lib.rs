@@ -18,6 +18,7 @@ pub mod world;
 pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
+pub mod spec;
 pub mod resolve;
 pub mod observe;
 pub mod plan;

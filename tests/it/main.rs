@@ -6,4 +6,5 @@
 mod cli;
 mod house;
 mod laws;
+mod oracle;
 mod store;
