@@ -26,7 +26,7 @@ pub mod rollback;
 pub mod review;
 pub mod verify;
 pub mod apply;
-// -- edges ------------------------------------------------------------------------------------------
+// -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
 pub mod provider;
 pub mod store;
 #[cfg(feature = "cli")]

@@ -33,7 +33,7 @@ pub use doctor::{Finding, Verdict, doctor};
 pub use error::LocalError;
 pub use places::Places;
 pub use stack::{Data, down, up};
-pub use status::{Part, Status, status};
+pub use status::{Part, PartState, StackState, Status, status};
 pub use supervisor::serve_until_eof;
 pub use venv::ensure_awscli;
 

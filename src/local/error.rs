@@ -90,6 +90,12 @@ pub enum LocalError {
     /// The emulator does not have what it had.
     #[error("the local AWS endpoint lost its state: it was killed before it could save what it held")]
     StateLost,
+    /// The PostgreSQL cluster was there and is not any more.
+    #[error("the PostgreSQL data in {} are gone", path.display())]
+    DataGone {
+        /// Where they were.
+        path: PathBuf,
+    },
     /// A part did not stop.
     #[error("{part} (process {pid}) is still running {seconds} s after it was asked to stop")]
     StillRunning {
@@ -139,6 +145,10 @@ impl LocalError {
             Self::StateLost => "`switchback local down --wipe` starts from nothing, ledger of dev included; \
                  `switchback local up --accept-lost-state` goes on with what is left, and planning shows the drift"
                 .to_owned(),
+            Self::DataGone { .. } => {
+                "put them back, or `switchback local down --wipe` to start from nothing, ledger of dev included"
+                    .to_owned()
+            }
             Self::StillRunning { pid, .. } => {
                 format!("look at it with `ps -fp {pid}`; run `switchback local down` again, it goes on waiting")
             }

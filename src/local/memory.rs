@@ -32,6 +32,9 @@ pub(super) struct Memory {
     /// The marks that the emulator may hold; more than one while the mark is being changed, none at first.
     #[serde(default)]
     pub generations: Vec<String>,
+    /// Whether a PostgreSQL cluster was made; when it is gone then, it is not quietly made anew.
+    #[serde(default)]
+    pub has_cluster: bool,
     /// What was started.
     #[serde(default)]
     pub processes: Processes,
@@ -100,6 +103,7 @@ impl Memory {
             data,
             ports: Ports::choose(project)?,
             generations: Vec::new(),
+            has_cluster: false,
             processes: Processes::default(),
             postgres_binaries: PathBuf::new(),
         })

@@ -89,6 +89,9 @@ pub(super) fn prepare(memory: &Memory, progress: &dyn Progress) -> Result<(), Lo
             }),
         };
     }
+    if memory.has_cluster {
+        return Err(LocalError::DataGone { path: cluster });
+    }
     say(progress, "making a PostgreSQL cluster");
     let password = new_password();
     let beside = cluster.with_extension("new");

@@ -203,6 +203,7 @@ impl Relay {
             "DeleteCluster" => clusters::delete(self, call).await,
             "DescribeClusters" => clusters::describe(self, call).await,
             "RunTask" | "StartTask" => task_definitions::run_task(self, call).await,
+            "RegisterTaskDefinition" | "DeregisterTaskDefinition" => task_definitions::change(self, call).await,
             "DescribeTaskDefinition" => task_definitions::describe(self, call).await,
             _ => self.upstream.forward(request).await,
         }

@@ -59,6 +59,7 @@ pub fn up(project: &Path, options: &Options, progress: &dyn Progress) -> Result<
         refuse_taken("PostgreSQL", memory.ports.postgres)?;
         memory.postgres_binaries = postgres::find(options.postgres_binaries.as_deref(), Some(&memory))?;
         postgres::prepare(&memory, progress)?;
+        memory.has_cluster = true;
         memory.processes.postgres = Some(postgres::start(&memory)?);
         memory.save()?;
         started.push("postgres".to_owned());

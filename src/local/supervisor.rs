@@ -6,11 +6,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc;
 
-use super::{Data, LocalError, Options, stack};
+use super::{Data, LocalError, Options, disk, stack};
 use crate::world::Progress;
 
 /// Starts a stack for a folder (made when it is not there), writes its facts to `output` as one line of JSON, and stops
-/// and removes it, the folder's `.switchback/local` included, as soon as `input` ends or a signal asks to.
+/// and removes it, the folder too if it was made here, as soon as `input` ends or a signal asks to.
 ///
 /// # Errors
 /// When the stack does not start, or cannot be stopped.
@@ -21,7 +21,8 @@ pub fn serve_until_eof(
     output: &mut dyn Write,
     progress: &dyn Progress,
 ) -> Result<(), LocalError> {
-    super::disk::make_folder(folder)?;
+    let is_new = !folder.exists();
+    disk::make_folder(folder)?;
     let end = watch(input)?;
     let served = stack::up(folder, options, progress).and_then(|stack| {
         let line = serde_json::to_string(&stack).expect("plain data");
@@ -32,6 +33,9 @@ pub fn serve_until_eof(
         Ok(())
     });
     let stopped = stack::down(folder, &options.places, Data::Wipe, progress);
+    if is_new && stopped.is_ok() {
+        disk::remove_folder(folder)?;
+    }
     served.and(stopped.map(drop))
 }
 

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::kind::{Kind, Kinds};
-use crate::provider::{aws, terraform_data};
+use crate::provider::{aws, postgres, terraform_data};
 use crate::world::Provider;
 
 /// All kinds with their pure rules, whatever features are compiled in.
 pub fn kinds() -> Kinds {
-    let kinds: Vec<Kind> = vec![
+    let mut kinds: Vec<Kind> = vec![
         terraform_data::kind(),
         aws::cloudwatch_log_group::kind(),
         aws::ecs_cluster::kind(),
@@ -19,7 +19,8 @@ pub fn kinds() -> Kinds {
         aws::ecs_task_definition::kind(),
         aws::ssm_parameter::kind(),
     ];
-    Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema()])
+    kinds.extend(postgres::kinds());
+    Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema(), postgres::schema()])
 }
 
 /// The providers that are compiled in, by name; each keeps its connections for as long as it lives.

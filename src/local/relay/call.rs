@@ -51,6 +51,7 @@ const NAME_FIELDS: &[&str] = &[
     "ResourceId",
     "ResourceType",
     "RoleName",
+    "SecretId",
 ];
 const LONGEST_NAME: usize = 2048;
 

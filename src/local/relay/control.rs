@@ -20,7 +20,7 @@ pub(super) fn answer(relay: &Relay, parts: &Parts, body: &Bytes) -> Response<Ful
         .uri
         .query()
         .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("containing=")).map(percent_decoded));
-    let containing = containing.as_deref();
+    let containing = containing.as_deref().filter(|text| !text.is_empty());
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let answered = match (parts.method.clone(), path) {
         (Method::GET, "health") => Ok(json!({ "version": env!("CARGO_PKG_VERSION") })),

@@ -94,7 +94,9 @@ pub(super) async fn update(relay: &Relay, call: &Call) -> Result<Response<Full<B
         None => found["taskDefinition"].as_str().unwrap_or_default().to_owned(),
     };
     let mut body = call.body.clone();
-    let redeploys = REDEPLOYS.iter().any(|field| body.get(*field).is_some_and(|wanted| found[*field] != *wanted));
+    let before = shown(relay, found.clone());
+    let redeploys =
+        REDEPLOYS.iter().any(|field| body.get(*field).is_some_and(|wanted| differs(field, wanted, &before)));
     let forced = redeploys || body.get("forceNewDeployment") == Some(&Value::Bool(true));
     let definition = match call.text("taskDefinition").is_some() || forced {
         true => task_definitions::usable(relay, call, &reference).await?,
@@ -107,7 +109,6 @@ pub(super) async fn update(relay: &Relay, call: &Call) -> Result<Response<Full<B
     if forced {
         body.insert("forceNewDeployment".to_owned(), Value::Bool(true));
     }
-    let before = shown(relay, found.clone());
     let answer = relay.upstream.ask(call, "UpdateService", body).await?;
     let service = answer["service"].clone();
     let now = relay.now();
@@ -317,6 +318,14 @@ fn add_defaults(service: &mut Value) {
     }
 }
 
+/// Whether an attribute is to become another than it is shown, defaults aside.
+fn differs(field: &str, wanted: &Value, shown: &Value) -> bool {
+    let mut wanted = json!({ field: wanted, "launchType": shown["launchType"] });
+    add_defaults(&mut wanted);
+    let is_nothing = |value: &Value| value.is_null() || *value == json!([]) || value == "";
+    wanted[field] != shown[field] && !(is_nothing(&wanted[field]) && is_nothing(&shown[field]))
+}
+
 fn arn_of(service: &Value) -> String {
     service["serviceArn"].as_str().unwrap_or_default().to_owned()
 }
@@ -329,4 +338,28 @@ fn primary_of(service: &Value) -> Option<&str> {
 #[expect(clippy::cast_possible_truncation, reason = "a day at most")]
 fn milliseconds(seconds: f64) -> i64 {
     (seconds * 1000.0) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_anyway_is_no_change() {
+        let network = |public: Option<&str>| {
+            let mut network = json!({ "awsvpcConfiguration": { "subnets": ["s-1"] } });
+            if let Some(public) = public {
+                network["awsvpcConfiguration"]["assignPublicIp"] = public.into();
+            }
+            network
+        };
+        let mut shown = json!({ "launchType": "FARGATE", "networkConfiguration": network(None) });
+        add_defaults(&mut shown);
+        assert!(!differs("networkConfiguration", &network(None), &shown));
+        assert!(!differs("networkConfiguration", &network(Some("DISABLED")), &shown));
+        assert!(differs("networkConfiguration", &network(Some("ENABLED")), &shown));
+        assert!(!differs("loadBalancers", &json!([]), &shown));
+        assert!(!differs("platformVersion", &json!("LATEST"), &shown));
+        assert!(differs("platformVersion", &json!("1.3.0"), &shown));
+    }
 }

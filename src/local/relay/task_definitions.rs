@@ -43,6 +43,14 @@ pub(super) async fn describe(relay: &Relay, call: &Call) -> Result<Response<Full
     Ok(json_response(StatusCode::OK, &answer))
 }
 
+/// RegisterTaskDefinition and DeregisterTaskDefinition.
+pub(super) async fn change(relay: &Relay, call: &Call) -> Result<Response<Full<Bytes>>, Refusal> {
+    let _gate = relay.gate.lock().await;
+    let mut answer = relay.upstream.ask(call, &call.operation, call.body.clone()).await?;
+    omit_empty(&mut answer["taskDefinition"]);
+    Ok(json_response(StatusCode::OK, &answer))
+}
+
 /// RunTask and StartTask.
 pub(super) async fn run_task(relay: &Relay, call: &Call) -> Result<Response<Full<Bytes>>, Refusal> {
     let _gate = relay.gate.lock().await;

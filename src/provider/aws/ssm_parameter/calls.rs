@@ -62,18 +62,20 @@ impl Calls for Parameters {
     }
 
     async fn update(&self, work: &Work<'_>, before: &Object, after: &Object) -> Result<Object, Failure> {
-        let after = &recall(work, after).await?;
-        refuse_sealed(work, after)?;
-        if tags::of(before) != tags::of(after) {
+        let puts = is_put_needed(work, before, after);
+        let recalled = if puts { recall(work, after).await? } else { after.clone() };
+        if puts {
+            refuse_sealed(work, &recalled)?;
+        }
+        let tagged = tags::of(before) != tags::of(after);
+        if tagged {
             change_tags(work, after).await?;
         }
-        if is_put_needed(work, before, after) {
-            put(work, after, true, None).await.map_err(|failure| match tags::of(before) == tags::of(after) {
-                true => failure,
-                false => failure.after_an_effect(),
-            })?;
+        if puts {
+            let sent = put(work, &recalled, true, None).await;
+            sent.map_err(|failure| if tagged { failure.after_an_effect() } else { failure })?;
         }
-        read_made(self, work, after).await
+        read_made(self, work, &recalled).await
     }
 
     async fn delete(&self, work: &Work<'_>, before: &Object) -> Result<(), Failure> {
@@ -303,8 +305,11 @@ fn is_put_needed(work: &Work<'_>, before: &Object, after: &Object) -> bool {
         object.get(name).map_or_else(Value::null, |value| work.kind.rules.normalise(name, &value.reveal()))
     };
     let value = |object: &Object| content(object).map(Value::reveal);
+    // A secret that is withheld under no key cannot be told from another one.
+    let keyless = |value: &Value| matches!(value.data(), Data::Sealed(sealed) if sealed.digest.is_none());
     let silent = |name: &str| ["tier", "data_type", "key_id"].contains(&name) && form(after, name).is_null();
     value(before) != value(after)
+        || value(after).is_some_and(|value| keyless(&value))
         || ["type", "description", "tier", "data_type", "key_id", "allowed_pattern"]
             .iter()
             .any(|name| form(before, name) != form(after, name) && !silent(name))
