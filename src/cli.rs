@@ -19,7 +19,6 @@ pub mod secrets;
 pub mod session;
 pub mod spec;
 pub mod stop;
-pub mod tables;
 pub mod terminal;
 pub mod verb;
 

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a session asks nothing of the world and writes nothing before a verb does.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +10,8 @@ use super::arguments::Globals;
 use super::clock::SystemClock;
 use super::environment::{self, Name};
 use super::failure::{self, Failure};
-use super::secrets::EdgeSecrets;
 use super::spec::Missing;
-use super::tables;
+use crate::provider::table;
 use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
@@ -67,8 +65,8 @@ impl Session {
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
         let world =
-            World { providers: tables::providers(), databases: tables::databases(), clock: Arc::new(SystemClock) };
-        Ok(Self { globals, terminal, folder, kinds: tables::kinds(), world, actor: actor(), runtime })
+            World { providers: table::providers(), databases: table::databases(), clock: Arc::new(SystemClock) };
+        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
     }
 
     /// Waits for an asynchronous stage.
@@ -80,10 +78,10 @@ impl Session {
     pub fn command(&self, words: &str) -> String {
         let mut command = format!("switchback {words}");
         if let Some(directory) = &self.globals.directory {
-            command += &format!(" -C {}", directory.display());
+            command += &format!(" -C {}", quoted(&directory.display().to_string()));
         }
         if let Some(ledger) = &self.globals.ledger {
-            command += &format!(" --ledger {ledger}");
+            command += &format!(" --ledger {}", quoted(ledger));
         }
         command
     }
@@ -131,24 +129,6 @@ impl Session {
         if !diagnostics.is_empty() {
             self.terminal.talk(&failure::rendered(diagnostics, sources));
         }
-    }
-
-    /// The texts that were given for variables: a later one of environment, files and flags wins.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn given_texts(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let mut texts = environment::variables()?;
-        texts.extend(self.globals.variables.iter().map(|given| (given.name.clone(), given.value.clone())));
-        Ok(texts)
-    }
-
-    /// Secrets without a spec: what was given for variables, environment variables and files.
-    ///
-    /// # Errors
-    /// When what was given cannot be read.
-    pub fn secrets(&self) -> Result<Arc<dyn Secrets>, Failure> {
-        Ok(Arc::new(EdgeSecrets::new(self.given_texts()?)))
     }
 
     /// The place of an environment's ledger: as typed, as the environment variable says, as the project says.
@@ -201,6 +181,12 @@ impl Session {
             false => failure.help(format!("the project has {}", known.join(", "))),
         })
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_alphanumeric() || "-_./:@=+,%".contains(character);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Refuses names that could lead out of the ledger's place.

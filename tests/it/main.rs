@@ -12,6 +12,8 @@ mod aws_errors;
 mod aws_parameters;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_rollout;
+#[cfg(feature = "cli")]
+mod cli;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]

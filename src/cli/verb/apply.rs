@@ -146,7 +146,7 @@ fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Resul
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set)?;
     let mut hold = Hold::open(session, &environment, Consent::Given)?;
-    let without_spec = session.secrets()?;
+    let without_spec = spec::secrets(session, hold.ledger.state(), Some(&change_set))?;
     let aim = match &resolved {
         Some(resolved) => Aim::Spec(resolved),
         None => Aim::Ledger(&*without_spec),

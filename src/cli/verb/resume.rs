@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let state = hold.ledger.state();
     let digest = state.runs.last().and_then(|run| run.change_set.spec_digest);
     let resolved = checkout(session, environment, digest);
-    let secrets = session.secrets()?;
+    let secrets = spec::secrets(session, state, None)?;
     let aim = match &resolved {
         Some(resolved) => Aim::Spec(resolved),
         None => Aim::Ledger(&*secrets),

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::report::Report;
 use crate::cli::session::Session;
-use crate::cli::{planning, show_review, talk_review};
+use crate::cli::{planning, show_review, spec, talk_review};
 use crate::ledger::{RunResult, State};
 use crate::review::Loss;
 use crate::step::{ChangeSet, Operation, StepId};
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let consent = Consent::of(arguments.auto_approve && arguments.out.is_none());
     session.known_ledger(environment)?;
     let mut hold = Hold::open(session, environment, consent)?;
-    let secrets = session.secrets()?;
+    let secrets = spec::secrets(session, hold.ledger.state(), None)?;
     let Some(to) = goal(arguments, hold.ledger.state())? else {
         session.terminal.say("there is nothing to take back");
         session.terminal.show(&Report::nothing(environment, Operation::Rollback { to: 0 }, hold.ledger.state()));
