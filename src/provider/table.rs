@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::kind::{Kind, Kinds};
 use crate::provider::{aws, postgres, terraform_data};
-use crate::world::Provider;
+use crate::world::{Databases, Provider};
 
 /// All kinds with their pure rules, whatever features are compiled in.
 pub fn kinds() -> Kinds {
@@ -32,6 +32,18 @@ pub fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
     #[cfg(feature = "postgres")]
     providers.insert("postgres".to_owned(), Arc::new(postgres::Postgres::default()));
     providers
+}
+
+/// The runner of migrations, if it is compiled in.
+pub fn databases() -> Option<Arc<dyn Databases>> {
+    #[cfg(feature = "postgres")]
+    {
+        Some(Arc::new(postgres::Migrator::default()))
+    }
+    #[cfg(not(feature = "postgres"))]
+    {
+        None
+    }
 }
 
 #[cfg(test)]
