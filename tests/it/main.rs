@@ -1,5 +1,8 @@
 //! Integration tests: one binary, one shared stack.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::disallowed_methods, reason = "tests are an edge: they read and write files of their own")]
+
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
