@@ -12,9 +12,17 @@ pub mod number;
 pub mod value;
 pub mod secret;
 pub mod expression;
-pub mod migration;
 pub mod kind;
+pub mod migration;
 pub mod world;
+pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
+pub mod ledger;
 pub mod spec;
 pub mod resolve;
+pub mod observe;
+pub mod plan;
+pub mod rollback;
+pub mod verify;
+pub mod apply;
+pub mod store;

@@ -1,1 +1,2 @@
+//! The thin command: parses nothing, decides nothing yet.
 fn main() {}

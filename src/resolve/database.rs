@@ -42,10 +42,10 @@ const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "veri
 
 impl Engine<'_> {
     pub(super) fn database(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let module = &self.spec.modules[0];
+        let module = &self.ground.spec.modules[0];
         let (name, database) = module.databases.get_index(index).expect("the item is of this module");
         let address = Address::root("database", name);
-        let id = self.state.id(&address);
+        let id = self.ground.state.id(&address);
         let before = self.diagnostics.0.len();
         let (mut settings, closed) = self.connection(database, &address);
         settings.needs.extend(self.target_needs(&database.depends_on, site, instance));
@@ -61,7 +61,7 @@ impl Engine<'_> {
             None => Value::null(),
         };
         let value = Value::object(["host", "port", "user", "dbname"].map(|name| (name, seen(name))));
-        let needs = self.state.addresses(&settings.needs);
+        let needs = self.ground.state.addresses(&settings.needs);
         let binding = Binding {
             provider: "postgres".to_owned(),
             alias: None,
@@ -70,7 +70,7 @@ impl Engine<'_> {
         };
         let desired = DesiredDatabase { binding, migrations, lock_timeout_milliseconds, needs, span: database.span };
         self.made.databases.insert(address.clone(), desired);
-        self.state.blocks[node].push(BlockState {
+        self.ground.state.blocks[node].push(BlockState {
             style: Style::Once,
             address,
             instances: vec![InstanceState { id, value, closed: Some(closed), poisoned }],
@@ -113,8 +113,10 @@ impl Engine<'_> {
 
     /// A database that says neither `url` nor `host` is reached as the `postgres` provider is.
     fn inherit(&mut self, settings: &mut Settings, span: Span) {
-        let block =
-            self.spec.modules[0].providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let block = self.ground.spec.modules[0]
+            .providers
+            .iter()
+            .position(|block| &*block.name == "postgres" && block.alias.is_none());
         let Some(block) = block else {
             self.report(
                 Diagnostic::error("a database does not say how it is reached")
@@ -252,10 +254,10 @@ impl Engine<'_> {
         let Some((folder, span)) = &database.migrations else {
             return Vec::new();
         };
-        let files = self.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = migrations::load(files, &self.surroundings.folder.join(folder));
+        let files = self.ground.surroundings.files.expect("the spec is resolved where its files are");
+        let (mut found, mistakes) = migrations::load(files, &self.ground.surroundings.folder.join(folder));
         for mistake in mistakes {
-            let path = mistake.path.strip_prefix(self.surroundings.folder).unwrap_or(&mistake.path).to_owned();
+            let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(
                 Diagnostic::error("a migration is not usable")
                     .at(*span)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::names::{Named, each_name};
 use super::prepare::Prepared;
-use crate::expression::{Expr, Node, Reference};
+use crate::expression::{Expr, Reference};
 use crate::spec::{Module, Repeat, Spec, Target};
 
 /// A module where it is called: the path of `module` blocks, their instances not yet told apart.
@@ -167,7 +167,7 @@ impl Graph {
 
     fn target(&self, spec: &Spec, site: usize, target: &Target, found: &mut Vec<usize>) {
         let module = &spec.modules[self.sites[site].module];
-        match target_reference(target) {
+        match target.reference() {
             Reference::Module(name) => {
                 if let Some(call) = module.calls.get_index_of(name) {
                     found.push(self.node(spec, site, Item::Call(call)));
@@ -275,18 +275,6 @@ pub(super) fn block(module: &Module, word: &Arc<str>, name: &Arc<str>) -> Option
         "database" => module.databases.get_index_of(name).map(Item::Database),
         "config" => module.configs.get_index_of(name).map(Item::Config),
         _ => module.resources.get_index_of(&(word.clone(), name.clone())).map(Item::Resource),
-    }
-}
-
-/// The reference in a `depends_on`.
-pub(super) fn target_reference(target: &Target) -> &Reference {
-    let mut expr = &target.expr;
-    loop {
-        match &expr.node {
-            Node::Reference(reference) => return reference,
-            Node::Index(source, _) => expr = source,
-            _ => unreachable!("only references and indexed references are read as targets"),
-        }
     }
 }
 

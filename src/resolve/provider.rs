@@ -36,7 +36,7 @@ impl Settings {
 
 impl Engine<'_> {
     pub(super) fn provider(&mut self, node: usize, index: usize) {
-        let (spec, kinds, prepared) = (self.spec, self.kinds, self.prepared);
+        let (spec, kinds, prepared) = (self.ground.spec, self.kinds, self.prepared);
         let block = &spec.modules[0].providers[index];
         let Some(schema) = kinds.provider(&block.name) else {
             return;

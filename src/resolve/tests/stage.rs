@@ -45,7 +45,7 @@ pub struct Play {
 impl Stage {
     /// The spec of `dev`.
     pub fn new(spec: &str) -> Self {
-        let stage = Self { files: Memory::default(), inputs: Inputs::default(), folder: "/work/shop".into() };
+        let stage = Self { files: Memory::default(), inputs: Inputs::default(), folder: "/projects/shop".into() };
         stage.file("switchback.hcl", "project \"shop\" {}\n").file("environments/dev.hcl", spec)
     }
 

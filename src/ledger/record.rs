@@ -1,0 +1,215 @@
+//! Records: what the ledger holds. Pure data.
+//!
+//! Invariant: a record names the digest of the one before it, and its own digest covers all of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::digest::Digest;
+use crate::step::{ChangeSet, StepId};
+use crate::value::{Object, SealKey, Value};
+use crate::world::{Binding, WorldError};
+
+/// The version of the form of records that this build writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The place of a record in its chain, from one.
+pub type Sequence = u64;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this form.
+    pub format: u32,
+    /// Its place, from one.
+    pub sequence: Sequence,
+    /// The digest of the record before; of the first one: of nothing.
+    pub previous: Digest,
+    /// When it was written, by the writer's clock.
+    pub time: Timestamp,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Record {
+    /// Its digest, which the next record names.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}
+
+/// Who does something, from where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The CI identity or the user's name.
+    pub name: String,
+    /// The host.
+    pub host: String,
+    /// The version of the tool.
+    pub tool: String,
+    /// The process, for telling two runs of one host apart.
+    pub process: u32,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Body {
+    /// The first record of a chain.
+    Founded {
+        /// The random name of the chain.
+        chain: String,
+        /// The project.
+        project: String,
+        /// The environment.
+        environment: String,
+        /// The key that seals secrets in plans and logs.
+        seal_key: SealKey,
+    },
+    /// A run begins: from here on its change set is the ledger's.
+    Begun {
+        /// The number of the run, from one.
+        run: u64,
+        /// Who runs it.
+        actor: Actor,
+        /// The whole change set.
+        change_set: Box<ChangeSet>,
+        /// Digest of the plan file or of spec, modules, migrations and variables.
+        source: Digest,
+    },
+    /// A step is about to have its effect.
+    Intent {
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+        /// The idempotency token of the effect.
+        token: String,
+        /// What is there right before, sealed, where it is not exactly what the plan says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Object>,
+        /// What it will be, sealed, where the plan did not know it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Object>,
+        /// The binding with its settings known, where the plan did not know them all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        binding: Option<Binding>,
+    },
+    /// A step has had its effect.
+    Done {
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+        /// The thing with all computed attributes, sealed; empty after a removal; facts of a migration.
+        #[serde(default, skip_serializing_if = "Object::is_empty")]
+        outcome: Object,
+        /// Whether the world was asked afterwards, because nobody had heard the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settled: Option<Settled>,
+    },
+    /// A step had no effect.
+    Failed {
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+        /// What went wrong; absent when settling found that nothing had happened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<WorldError>,
+        /// How it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settled: Option<Settled>,
+    },
+    /// Nobody knows whether a step had an effect; it has to be settled.
+    Doubted {
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+        /// Why, and what is there now.
+        error: WorldError,
+    },
+    /// A run waits for something (credentials, a window, an approval); the lease is given back.
+    Parked {
+        /// The run.
+        run: u64,
+        /// For what.
+        reason: String,
+    },
+    /// Somebody else goes on with an unfinished run.
+    Resumed {
+        /// The run.
+        run: u64,
+        /// Who.
+        actor: Actor,
+    },
+    /// A run is over.
+    Ended {
+        /// The run.
+        run: u64,
+        /// How.
+        result: RunResult,
+        /// The outputs of the environment, sealed.
+        #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+        outputs: std::collections::BTreeMap<String, Value>,
+    },
+    /// Planning again was empty.
+    Verified {
+        /// The run.
+        run: u64,
+        /// The digest of the spec that was verified; a rollback has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spec_digest: Option<Digest>,
+    },
+    /// An existing thing is taken up.
+    Imported {
+        /// As what.
+        address: Address,
+        /// Its kind.
+        kind: String,
+        /// Where it is.
+        binding: Binding,
+        /// The thing, sealed.
+        object: Object,
+        /// Who.
+        actor: Actor,
+    },
+    /// A thing is called something else from now on.
+    Moved {
+        /// Its old name.
+        from: Address,
+        /// Its new name.
+        to: Address,
+        /// Who.
+        actor: Actor,
+    },
+}
+
+/// How the outcome of a step is known that nobody had heard of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Settled {
+    /// The world was asked.
+    Asked,
+    /// A person said so.
+    Person {
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Every step is done.
+    Complete,
+    /// It was given up for a rollback, which takes back what it had done.
+    TakenBack,
+    /// Nothing had an effect.
+    WithoutEffect,
+}

@@ -1,0 +1,414 @@
+//! State is a fold of the records: what is there, what was run, what is unfinished. Pure.
+//!
+//! Invariant: folding a chain costs time in proportion to its records, and two folds of one chain are equal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::record::{Actor, Body, Record, RunResult, Sequence};
+use crate::address::Address;
+use crate::digest::Digest;
+use crate::migration::{Direction, Migration};
+use crate::step::{Action, ChangeSet, Operation, Step, StepId};
+use crate::value::{Object, SealKey, Value};
+use crate::world::{Binding, WorldError};
+
+/// What a chain says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The chain's own facts, absent before its first record.
+    pub chain: Option<Chain>,
+    /// What is there.
+    pub things: Things,
+    /// Every run, oldest first.
+    pub runs: Vec<Run>,
+    /// The newest verification.
+    pub verified: Option<Verification>,
+}
+
+/// The things of an environment: everything that a later run can change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Things {
+    /// Resources by address.
+    pub resources: BTreeMap<Address, ResourceState>,
+    /// Databases by address.
+    pub databases: BTreeMap<Address, DatabaseState>,
+    /// The outputs after the last complete run, sealed.
+    pub outputs: BTreeMap<String, Value>,
+}
+
+/// The first record of a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chain {
+    /// Its random name.
+    pub id: String,
+    /// The project.
+    pub project: String,
+    /// The environment.
+    pub environment: String,
+    /// The key that seals secrets.
+    pub seal_key: SealKey,
+}
+
+/// A resource as recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceState {
+    /// Its kind.
+    pub kind: String,
+    /// Where it is.
+    pub binding: Binding,
+    /// The thing as it was after the last change of ours, sealed.
+    pub object: Object,
+    /// Earlier things under this address that are still there (revisions, deposed objects), oldest first.
+    pub earlier: Vec<Object>,
+    /// What it needs.
+    pub needs: BTreeSet<Address>,
+    /// The run that changed it last.
+    pub run: u64,
+}
+
+/// A database's schema as recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatabaseState {
+    /// Where it is.
+    pub binding: Binding,
+    /// Applied migrations by version.
+    pub applied: BTreeMap<i64, Arc<Migration>>,
+    /// What it needs.
+    pub needs: BTreeSet<Address>,
+    /// Longest wait for one lock, in milliseconds.
+    pub lock_timeout_milliseconds: u64,
+}
+
+/// A run: one change set being carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its number, from one.
+    pub number: u64,
+    /// The sequence of its `Begun` record.
+    pub begun_at: Sequence,
+    /// When it began.
+    pub begun: Timestamp,
+    /// Who began it.
+    pub actor: Actor,
+    /// What it carries out.
+    pub change_set: Arc<ChangeSet>,
+    /// Digest of the plan file or of spec, modules, migrations and variables.
+    pub source: Digest,
+    /// Every step that was at least intended.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// Why it waits, if it does.
+    pub parked: Option<String>,
+    /// How and when it ended.
+    pub ended: Option<(RunResult, Timestamp)>,
+    /// Whether planning again was empty.
+    pub verified: bool,
+    /// Whether a later rollback took it back.
+    pub taken_back: bool,
+}
+
+/// How far a step got.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepState {
+    /// Intended; whether it had its effect is not known.
+    Intended(Intent),
+    /// In doubt: it was asked, and neither before nor after was found.
+    Doubted(Intent, WorldError),
+    /// It had its effect.
+    Done {
+        /// When it began.
+        since: Timestamp,
+        /// When it was done.
+        until: Timestamp,
+    },
+    /// It had no effect.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why, if anything went wrong.
+        error: Option<WorldError>,
+    },
+}
+
+/// What is known of an effect that was about to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Intent {
+    /// The idempotency token.
+    pub token: String,
+    /// When it was intended.
+    pub since: Timestamp,
+    /// What was there right before, where it was not what the plan says.
+    pub before: Option<Object>,
+    /// What it was to be, where the plan did not know it all.
+    pub after: Option<Object>,
+    /// The binding with its settings known, where the plan did not know them all.
+    pub binding: Option<Binding>,
+}
+
+/// A verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The run.
+    pub run: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The spec, if it was one.
+    pub spec_digest: Option<Digest>,
+}
+
+impl Run {
+    /// The steps whose effect is not known.
+    pub fn open(&self) -> impl Iterator<Item = (&Step, &Intent)> {
+        self.steps.iter().filter_map(|(id, state)| match state {
+            StepState::Intended(intent) | StepState::Doubted(intent, _) => {
+                Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
+            }
+            StepState::Done { .. } | StepState::Failed { .. } => None,
+        })
+    }
+
+    /// Whether a step is done.
+    pub fn is_done(&self, id: StepId) -> bool {
+        matches!(self.steps.get(&id), Some(StepState::Done { .. }))
+    }
+
+    /// How many steps are done.
+    pub fn done_count(&self) -> usize {
+        self.steps.values().filter(|state| matches!(state, StepState::Done { .. })).count()
+    }
+}
+
+/// Why a chain cannot be folded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// A record speaks of a run that has not begun.
+    #[error("record {sequence} speaks of run {run}, which has not begun")]
+    NoSuchRun {
+        /// The record.
+        sequence: Sequence,
+        /// The run.
+        run: u64,
+    },
+    /// A record speaks of a step that its change set does not have, or that was not intended.
+    #[error("record {sequence} speaks of step {step} of run {run}, which is not there or was not intended")]
+    NoSuchStep {
+        /// The record.
+        sequence: Sequence,
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+    },
+}
+
+impl State {
+    /// The run that has not ended, if there is one; it is the newest.
+    pub fn unfinished(&self) -> Option<&Run> {
+        self.runs.last().filter(|run| run.ended.is_none())
+    }
+
+    /// The newest run that changed something, is no rollback, and was not taken back.
+    pub fn newest_in_force(&self) -> Option<&Run> {
+        self.runs.iter().rev().find(|run| {
+            !run.taken_back
+                && !matches!(run.change_set.operation, Operation::Rollback { .. })
+                && (run.done_count() > 0 || run.ended.is_none())
+                && !matches!(run.ended, Some((RunResult::TakenBack | RunResult::WithoutEffect, _)))
+        })
+    }
+
+    /// The key that seals secrets, once there is a chain.
+    pub fn seal_key(&self) -> Option<&SealKey> {
+        self.chain.as_ref().map(|chain| &chain.seal_key)
+    }
+
+    /// Takes one more record into account.
+    ///
+    /// # Errors
+    /// When the record does not fit what came before.
+    pub fn fold(&mut self, record: &Record) -> Result<(), FoldError> {
+        match &record.body {
+            Body::Founded { chain, project, environment, seal_key } => {
+                self.chain = Some(Chain {
+                    id: chain.clone(),
+                    project: project.clone(),
+                    environment: environment.clone(),
+                    seal_key: seal_key.clone(),
+                });
+            }
+            Body::Begun { run, actor, change_set, source } => self.begin(record, *run, actor, change_set, *source),
+            Body::Intent { run, step, token, before, after, binding } => {
+                let intent = Intent {
+                    token: token.clone(),
+                    since: record.time,
+                    before: before.clone(),
+                    after: after.clone(),
+                    binding: binding.clone(),
+                };
+                let run = self.run(record.sequence, *run)?;
+                run.parked = None;
+                run.steps.insert(*step, StepState::Intended(intent));
+            }
+            Body::Done { run, step, outcome, .. } => self.done(record, *run, *step, outcome)?,
+            Body::Failed { run, step, error, .. } => {
+                let failed = StepState::Failed { at: record.time, error: error.clone() };
+                self.run(record.sequence, *run)?.steps.insert(*step, failed);
+            }
+            Body::Doubted { run, step, error } => {
+                let sequence = record.sequence;
+                let run_state = self.run(sequence, *run)?;
+                let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = run_state.steps.get(step)
+                else {
+                    return Err(FoldError::NoSuchStep { sequence, run: *run, step: *step });
+                };
+                let doubted = StepState::Doubted(intent.clone(), error.clone());
+                run_state.steps.insert(*step, doubted);
+            }
+            Body::Parked { run, reason } => self.run(record.sequence, *run)?.parked = Some(reason.clone()),
+            Body::Resumed { run, .. } => self.run(record.sequence, *run)?.parked = None,
+            Body::Ended { run, result, outputs } => self.end(record, *run, *result, outputs)?,
+            Body::Verified { run, spec_digest } => {
+                self.run(record.sequence, *run)?.verified = true;
+                self.verified = Some(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
+            }
+            Body::Imported { address, kind, binding, object, .. } => {
+                let imported = ResourceState {
+                    kind: kind.clone(),
+                    binding: binding.clone(),
+                    object: object.clone(),
+                    earlier: Vec::new(),
+                    needs: BTreeSet::new(),
+                    run: self.runs.len() as u64,
+                };
+                self.things.resources.insert(address.clone(), imported);
+            }
+            Body::Moved { from, to, .. } => {
+                if let Some(resource) = self.things.resources.remove(from) {
+                    self.things.resources.insert(to.clone(), resource);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, record: &Record, number: u64, actor: &Actor, change_set: &ChangeSet, source: Digest) {
+        self.runs.push(Run {
+            number,
+            begun_at: record.sequence,
+            begun: record.time,
+            actor: actor.clone(),
+            change_set: Arc::new(change_set.clone()),
+            source,
+            steps: BTreeMap::new(),
+            parked: None,
+            ended: None,
+            verified: false,
+            taken_back: false,
+        });
+    }
+
+    fn run(&mut self, sequence: Sequence, number: u64) -> Result<&mut Run, FoldError> {
+        // Only the newest run can be spoken of, so this is no search.
+        self.runs.last_mut().filter(|run| run.number == number).ok_or(FoldError::NoSuchRun { sequence, run: number })
+    }
+
+    fn end(
+        &mut self,
+        record: &Record,
+        number: u64,
+        result: RunResult,
+        outputs: &BTreeMap<String, Value>,
+    ) -> Result<(), FoldError> {
+        let run = self.run(record.sequence, number)?;
+        run.ended = Some((result, record.time));
+        let operation = run.change_set.operation;
+        if result == RunResult::Complete {
+            self.things.outputs.clone_from(outputs);
+            if let Operation::Rollback { to } = operation {
+                for earlier in self.runs.iter_mut().filter(|run| run.number > to && run.number < number) {
+                    earlier.taken_back = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, record: &Record, number: u64, id: StepId, outcome: &Object) -> Result<(), FoldError> {
+        let sequence = record.sequence;
+        let run = self.run(sequence, number)?;
+        let refuse = FoldError::NoSuchStep { sequence, run: number, step: id };
+        let (Some(StepState::Intended(intent) | StepState::Doubted(intent, _)), Some(_)) =
+            (run.steps.get(&id), run.change_set.step(id))
+        else {
+            return Err(refuse);
+        };
+        let since = intent.since;
+        let binding = intent.binding.clone();
+        run.steps.insert(id, StepState::Done { since, until: record.time });
+        let change_set = Arc::clone(&run.change_set);
+        let step = change_set.step(id).ok_or(refuse)?;
+        self.things.take(number, step, binding, outcome);
+        Ok(())
+    }
+}
+
+impl Things {
+    /// What a step that is done makes of the things.
+    fn take(&mut self, run: u64, step: &Step, binding: Option<Binding>, outcome: &Object) {
+        let address = &step.address;
+        let binding = binding.unwrap_or_else(|| step.binding.clone());
+        match &step.action {
+            Action::Create { kind, .. } | Action::Update { kind, .. } | Action::Revise { kind, .. } => {
+                let before = self.resources.remove(address);
+                let mut earlier = Vec::new();
+                if let Some(before) = before {
+                    earlier = before.earlier;
+                    if matches!(step.action, Action::Revise { .. }) {
+                        earlier.push(before.object);
+                    }
+                }
+                let object = outcome.clone();
+                let needs = step.needs.clone();
+                let now = ResourceState { kind: kind.clone(), binding, object, earlier, needs, run };
+                self.resources.insert(address.clone(), now);
+            }
+            Action::Return { after, .. } => {
+                if let Some(resource) = self.resources.get_mut(address) {
+                    resource.earlier.retain(|earlier| earlier != after);
+                    resource.object = after.clone();
+                    resource.needs = step.needs.clone();
+                    resource.run = run;
+                }
+            }
+            Action::Retire { before, .. } => {
+                if let Some(resource) = self.resources.get_mut(address) {
+                    resource.earlier.retain(|earlier| earlier != before);
+                }
+            }
+            Action::Delete { .. } => {
+                self.resources.remove(address);
+            }
+            Action::Forget { .. } => {
+                self.resources.remove(address);
+                self.databases.remove(address);
+            }
+            Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
+                let database = self.databases.entry(address.clone()).or_insert_with(|| DatabaseState {
+                    binding: binding.clone(),
+                    applied: BTreeMap::new(),
+                    needs: BTreeSet::new(),
+                    lock_timeout_milliseconds: 0,
+                });
+                database.binding = binding;
+                database.needs = step.needs.clone();
+                database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
+                match direction {
+                    Direction::Up => database.applied.insert(migration.version, Arc::new(migration.clone())),
+                    Direction::Down => database.applied.remove(&migration.version),
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Steps and change sets: plain data, the only currency of change. Pure.
+//!
+//! Invariant: a change set holds everything that apply needs except secrets: it can be printed, saved,
+//! hashed, compared and counted, and two equal ones have equal digests on every machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::digest::Digest;
+use crate::expression::Deferred;
+use crate::migration::{Direction, Migration};
+use crate::value::{Object, Value};
+use crate::world::Binding;
+
+/// The version of the form of change sets that this build writes.
+pub const FORMAT: u32 = 1;
+
+/// The number of a step within its change set, from one, in the order of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepId(pub u32);
+
+impl fmt::Display for StepId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)
+    }
+}
+
+/// One ordered, reversible change of one environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeSet {
+    /// The version of this form.
+    pub format: u32,
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// What it is for.
+    pub operation: Operation,
+    /// The ledger chain it was planned against, absent before the first record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// The spec it was planned from; a rollback has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<Digest>,
+    /// The steps in order. A step comes after all those it waits for.
+    pub steps: Vec<Step>,
+    /// From this step on, not everything can be taken back exactly or recreated: what waits for it, or may
+    /// as well come later, is ordered behind it; it starts only when everything before it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_of_no_return: Option<StepId>,
+    /// The environment's outputs afterwards.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, PlannedOutput>,
+}
+
+/// What a change set is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// To what the spec wants.
+    Apply,
+    /// To nothing.
+    Destroy,
+    /// To the state right after an earlier run; 0 is before the first.
+    Rollback {
+        /// The run's number.
+        to: u64,
+    },
+}
+
+/// An output as planned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedOutput {
+    /// Its value, sealed, as far as known.
+    pub value: Value,
+    /// Its expression, where the value holds unknowns or secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred: Option<Deferred>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its number.
+    pub id: StepId,
+    /// What it changes.
+    pub address: Address,
+    /// Where in the world that is.
+    pub binding: Binding,
+    /// What is done.
+    pub action: Action,
+    /// Why it is done.
+    pub reason: Reason,
+    /// The way back.
+    pub inverse: Inverse,
+    /// The steps it waits for: only direct ones.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<StepId>,
+    /// The objects it rests on, beside the one it changes: those whose values flowed into it. Each is
+    /// looked at again right before the effect.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rests_on: BTreeMap<Address, Fingerprint>,
+    /// The thing it changes, as it was when planned.
+    pub found: Fingerprint,
+    /// What the thing needs, remembered so that it can be removed in the right order without any source.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<Address>,
+}
+
+/// An object of the world as it was when planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fingerprint {
+    /// It was not there.
+    Absent,
+    /// It was there; the digest of its sealed, normalised attributes without the volatile ones.
+    Present(Digest),
+    /// It could not be looked at, for its server is made by the same change set, or there is nothing to
+    /// look at (a migration's database is compared by its history).
+    Unasked,
+}
+
+/// What is done. Objects are sealed; what is unknown or sealed in `after` has its expression in `deferred`,
+/// or (on a way back) is recalled by the provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Action {
+    /// Make a thing where none is.
+    Create {
+        /// The kind.
+        kind: String,
+        /// All attributes as planned.
+        after: Object,
+        /// Expressions of those that are not known yet.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        deferred: BTreeMap<String, Deferred>,
+    },
+    /// Change a thing in place.
+    Update {
+        /// The kind.
+        kind: String,
+        /// As it is.
+        before: Object,
+        /// As planned.
+        after: Object,
+        /// Expressions of the attributes that are not known yet.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        deferred: BTreeMap<String, Deferred>,
+    },
+    /// Make a new thing beside the current one, which becomes an earlier one.
+    Revise {
+        /// The kind.
+        kind: String,
+        /// The current one.
+        before: Object,
+        /// The new one as planned.
+        after: Object,
+        /// Expressions of the attributes that are not known yet.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        deferred: BTreeMap<String, Deferred>,
+    },
+    /// Remove the current thing; the latest earlier one, which is still there, is current again.
+    Return {
+        /// The kind.
+        kind: String,
+        /// The current one, which goes.
+        before: Object,
+        /// The earlier one, which stays.
+        after: Object,
+    },
+    /// Remove an earlier thing; the current one stays.
+    Retire {
+        /// The kind.
+        kind: String,
+        /// The earlier one.
+        before: Object,
+    },
+    /// Remove a thing.
+    Delete {
+        /// The kind.
+        kind: String,
+        /// As it is.
+        before: Object,
+    },
+    /// Strike a thing from the ledger; the world is not touched (it went with something else, or before).
+    Forget {
+        /// Why nothing needs to be done.
+        why: String,
+    },
+    /// Run one migration.
+    Migrate {
+        /// Which way.
+        direction: Direction,
+        /// The migration, both texts.
+        migration: Migration,
+        /// Longest wait for one lock, in milliseconds.
+        lock_timeout_milliseconds: u64,
+    },
+}
+
+/// Why a step is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "because", rename_all = "snake_case")]
+pub enum Reason {
+    /// The spec has it, the ledger does not.
+    New,
+    /// The ledger has it, the world does not.
+    Missing,
+    /// Attributes differ.
+    Changed {
+        /// Those that the spec changed.
+        attributes: Vec<String>,
+        /// Those that somebody else changed in the world since the last apply.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drifted: Vec<String>,
+    },
+    /// Attributes differ that cannot be changed in place.
+    Replaced {
+        /// Those attributes.
+        attributes: Vec<String>,
+    },
+    /// The user asked for it with `--replace`.
+    ReplaceAsked,
+    /// The ledger has it, the spec does not.
+    NotInSpec,
+    /// Everything goes.
+    Destroyed,
+    /// An earlier state is wanted back.
+    TakenBack,
+    /// A migration was not applied yet.
+    Pending,
+    /// What it lived in goes.
+    GoesWith {
+        /// That.
+        address: Address,
+    },
+}
+
+/// The way back of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum Inverse {
+    /// It restores what was, until the first write to what was added.
+    Exact {
+        /// What is done.
+        way: Way,
+    },
+    /// It brings back another thing with the same content.
+    Recreates {
+        /// What is done.
+        way: Way,
+        /// What is different.
+        why: String,
+    },
+    /// It can be done, but data are lost.
+    LosesData {
+        /// What is done.
+        way: Way,
+        /// Which data.
+        what: String,
+    },
+    /// There is no way back.
+    Impossible {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a way back does; its objects are the `before` of the step, concrete in the ledger's intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Remove what was made.
+    Delete,
+    /// Change it back in place.
+    UpdateBack,
+    /// Make again what was removed.
+    CreateAgain,
+    /// The earlier revision is current again, the later one goes.
+    Return,
+    /// A new revision with the content of the one that was removed.
+    ReviseAgain,
+    /// The ledger takes it up again; the world was not touched.
+    Remember,
+    /// Run the migration the other way.
+    MigrateBack,
+}
+
+impl Inverse {
+    /// Whether what was comes back, or at least its content.
+    pub fn is_reversible(&self) -> bool {
+        match self {
+            Self::Exact { .. } | Self::Recreates { .. } => true,
+            Self::LosesData { .. } | Self::Impossible { .. } => false,
+        }
+    }
+
+    /// The class in one or two words, for people.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Exact { .. } => "exact",
+            Self::Recreates { .. } => "recreates",
+            Self::LosesData { .. } => "loses data",
+            Self::Impossible { .. } => "impossible",
+        }
+    }
+
+    /// Why it is not exact.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Exact { .. } => None,
+            Self::Recreates { why, .. } | Self::Impossible { why } => Some(why),
+            Self::LosesData { what, .. } => Some(what),
+        }
+    }
+}
+
+impl Action {
+    /// The kind of resource; a migration and a forgotten thing have none.
+    pub fn kind(&self) -> Option<&str> {
+        match self {
+            Self::Create { kind, .. }
+            | Self::Update { kind, .. }
+            | Self::Revise { kind, .. }
+            | Self::Return { kind, .. }
+            | Self::Retire { kind, .. }
+            | Self::Delete { kind, .. } => Some(kind),
+            Self::Forget { .. } | Self::Migrate { .. } => None,
+        }
+    }
+
+    /// The verb, for people.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Revise { .. } => "revise",
+            Self::Return { .. } => "return",
+            Self::Retire { .. } => "retire",
+            Self::Delete { .. } => "delete",
+            Self::Forget { .. } => "forget",
+            Self::Migrate { direction: Direction::Up, .. } => "migrate",
+            Self::Migrate { direction: Direction::Down, .. } => "migrate back",
+        }
+    }
+
+    /// What is there before, if anything is.
+    pub fn before(&self) -> Option<&Object> {
+        match self {
+            Self::Update { before, .. }
+            | Self::Revise { before, .. }
+            | Self::Return { before, .. }
+            | Self::Retire { before, .. }
+            | Self::Delete { before, .. } => Some(before),
+            Self::Create { .. } | Self::Forget { .. } | Self::Migrate { .. } => None,
+        }
+    }
+
+    /// What is planned to be there, if anything is.
+    pub fn after(&self) -> Option<&Object> {
+        match self {
+            Self::Create { after, .. }
+            | Self::Update { after, .. }
+            | Self::Revise { after, .. }
+            | Self::Return { after, .. } => Some(after),
+            Self::Retire { .. } | Self::Delete { .. } | Self::Forget { .. } | Self::Migrate { .. } => None,
+        }
+    }
+
+    /// The expressions that are evaluated right before the effect.
+    pub fn deferred(&self) -> Option<&BTreeMap<String, Deferred>> {
+        match self {
+            Self::Create { deferred, .. } | Self::Update { deferred, .. } | Self::Revise { deferred, .. } => {
+                Some(deferred)
+            }
+            Self::Return { .. }
+            | Self::Retire { .. }
+            | Self::Delete { .. }
+            | Self::Forget { .. }
+            | Self::Migrate { .. } => None,
+        }
+    }
+}
+
+impl Step {
+    /// What people call the step: the address, and the version of a migration.
+    pub fn title(&self) -> String {
+        match &self.action {
+            Action::Migrate { migration, .. } => format!("{} V{}__{}", self.address, migration.version, migration.name),
+            _ => self.address.to_string(),
+        }
+    }
+}
+
+impl ChangeSet {
+    /// Its digest: deterministic, the same on every machine.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+
+    /// The step with this number.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        self.steps.get((id.0 as usize).checked_sub(1)?).filter(|step| step.id == id)
+    }
+
+    /// The steps whose way back loses data or does not exist.
+    pub fn irreversible(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.inverse.is_reversible())
+    }
+}
