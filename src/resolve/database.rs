@@ -19,7 +19,7 @@ use crate::migration::Migration;
 use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
-use crate::value::{Type, Unknown, Value};
+use crate::value::{Object, Type, Unknown, Value};
 use crate::world::Binding;
 
 /// How long a lock is waited for when nothing is said, in milliseconds.
@@ -37,8 +37,11 @@ const CONNECTION: [(&str, Type); 8] = [
     ("set_role", Type::String),
 ];
 
-/// What `sslmode` may be.
-const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+/// What a database on the provider's own server takes over from it.
+const LOGIN: [&str; 7] = ["user", "password", "password_file", "sslmode", "sslrootcert", "set_role", "connect_timeout"];
+
+/// What `sslmode` may be; weaker ones can be turned off by who sits on the line.
+const SSL_MODES: [&str; 3] = ["disable", "require", "verify-full"];
 
 impl Engine<'_> {
     pub(super) fn database(&mut self, node: usize, site: usize, instance: usize, index: usize) {
@@ -84,13 +87,11 @@ impl Engine<'_> {
     fn connection(&mut self, database: &Database, address: &Address) -> (Settings, Expr) {
         let mut settings = Settings::default();
         let find = |name: &str| database.settings.iter().find(|setting| &*setting.name == name);
-        let has_own = find("url").is_some() || find("host").is_some();
-        if !has_own {
-            self.inherit(&mut settings, database.span);
-        }
         let mut closed: BTreeMap<&str, Expr> = BTreeMap::new();
-        if let Some(url) = find("url") {
-            self.url(url, address, &mut settings);
+        match find("url") {
+            Some(url) => self.url(url, address, &mut settings),
+            None if find("host").is_some() => {}
+            None => self.inherit(&mut settings, database.span),
         }
         for (name, ty) in CONNECTION {
             if let Some(setting) = find(name)
@@ -129,7 +130,37 @@ impl Engine<'_> {
         let (binding, needs) = self.binding("postgres", Some(block));
         settings.open = binding.settings;
         settings.deferred = binding.deferred;
-        settings.needs = needs;
+        settings.needs.extend(needs);
+    }
+
+    /// A database on the provider's own server is logged in to as the provider does, and as securely.
+    fn inherit_login(&self, settings: &mut Settings) {
+        let providers = &self.ground.spec.modules[0].providers;
+        let block = providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let (binding, needs) = self.binding("postgres", block);
+        for name in LOGIN {
+            if settings.open.contains_key(name) || settings.deferred.contains_key(name) {
+                continue;
+            }
+            if let Some(value) = binding.settings.get(name) {
+                settings.open(name, value.clone());
+            }
+            if let Some(deferred) = binding.deferred.get(name) {
+                settings.deferred(name, deferred.clone());
+            }
+        }
+        settings.needs.extend(needs);
+    }
+
+    /// Whether settings lead to the server that the provider leads to.
+    fn is_on_the_provider(&self, settings: &Settings) -> bool {
+        let providers = &self.ground.spec.modules[0].providers;
+        let block = providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let (binding, _) = self.binding("postgres", block);
+        let port = |object: &Object| object.get("port").and_then(Value::as_i64).unwrap_or(5432);
+        binding.settings.contains_key("host")
+            && binding.settings.get("host") == settings.open.get("host")
+            && port(&binding.settings) == port(&settings.open)
     }
 
     fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
@@ -139,6 +170,10 @@ impl Engine<'_> {
         }
         if let Some(closed) = &evaluated.closed {
             settings.deferred("url", self.deferred(closed));
+            // An address that a resource gives has no user in it.
+            if !evaluated.value.is_known() {
+                self.inherit_login(settings);
+            }
             return;
         }
         let parsed = match evaluated.value.as_str() {
@@ -146,13 +181,13 @@ impl Engine<'_> {
             None => Err(url::UrlError::NotAUrl),
         };
         match parsed {
-            Ok(parts) => parts.into_iter().for_each(|(name, value)| settings.open(name, value)),
-            Err(error) => self.report(
-                Diagnostic::error("the url of a database is not usable")
-                    .at(setting.expr.span)
-                    .detail(error.to_string())
-                    .help(error.help()),
-            ),
+            Ok(parts) => {
+                parts.into_iter().for_each(|(name, value)| settings.open(name, value));
+                if self.is_on_the_provider(settings) {
+                    self.inherit_login(settings);
+                }
+            }
+            Err(error) => self.bad_url(error, setting.expr.span),
         }
     }
 
@@ -177,6 +212,9 @@ impl Engine<'_> {
                     .help(format!("give a value of type `{ty}`")),
             );
             return None;
+        }
+        if name == "password" {
+            settings.open.remove("password_file");
         }
         match evaluated.closed {
             Some(closed) => {
@@ -212,6 +250,7 @@ impl Engine<'_> {
             return;
         };
         let path = self.inputs.folder.join(Path::new(path)).display().to_string();
+        settings.open.remove("password_file");
         settings.deferred("password", Deferred::secret(SecretReference::File { path }));
     }
 

@@ -20,7 +20,7 @@ use crate::kind::Kinds;
 use crate::resolve::desired::{DesiredDatabase, DesiredOutput, DesiredResource};
 use crate::secret::SecretReference;
 use crate::spec::Target;
-use crate::value::{Type, Unknown, Value};
+use crate::value::{Data, Type, Unknown, Value};
 
 /// What an expression came to.
 #[derive(Clone, Debug)]
@@ -114,19 +114,19 @@ impl<'a> Engine<'a> {
         context: &str,
     ) -> (Evaluated, Tracker) {
         let here = Here::new(&self.ground, site, instance, each, context.to_owned());
+        let mut literals: Vec<(SecretReference, Value)> = Vec::new();
         let outcome = evaluate(expr, &here).and_then(|value| {
             let is_plain = value.is_known() && !value.is_sensitive();
-            let closed = match is_plain || here.is_poisoned() {
-                true => None,
-                false => Some(close(expr, &here)?),
-            };
-            Ok((value, closed))
+            if is_plain || here.is_poisoned() {
+                return Ok((value, None));
+            }
+            let expr = &secrets_apart(expr, &here);
+            let closed = close(expr, &here)?;
+            for (span, reference) in here.take_literals() {
+                literals.extend(literal_at(expr, span, &here).map(|value| (reference, value)));
+            }
+            Ok((value, Some(plainly(closed))))
         });
-        let literals: Vec<(SecretReference, Value)> = here
-            .take_literals()
-            .into_iter()
-            .filter_map(|(span, reference)| Some((reference, literal_at(expr, span, &here)?)))
-            .collect();
         let mut tracker = here.take_tracker();
         for (reference, value) in literals {
             self.made.revealed.insert(reference, &value);
@@ -497,4 +497,45 @@ fn literal_at(expr: &Expr, span: Span, here: &Here<'_>) -> Option<Value> {
         }
     });
     evaluate(found?, here).ok()
+}
+
+/// The expression with each `sensitive(…)` that is not wholly known taken apart: what is known in it becomes a
+/// secret of its own, since a closed form would show it.
+fn secrets_apart(expr: &Expr, here: &Here<'_>) -> Expr {
+    let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
+        let Node::Call(call) = &part.node else { return Ok(None) };
+        let is_whole = |argument: &Expr| evaluate(argument, here).is_ok_and(|value| value.is_known());
+        if &*call.function != "sensitive" || call.arguments.iter().all(is_whole) {
+            return Ok(None);
+        }
+        let arguments = call.arguments.iter().map(|argument| leaves_secret(argument, here)).collect();
+        let call = FunctionCall { arguments, ..call.clone() };
+        Ok(Some(Expr { node: Node::Call(call), span: part.span }))
+    });
+    rewritten.unwrap_or_else(|never| match never {})
+}
+
+fn leaves_secret(expr: &Expr, here: &Here<'_>) -> Expr {
+    let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
+        let is_leaf = match &part.node {
+            Node::Literal(value) => matches!(value.data(), Data::String(_) | Data::Number(_)),
+            Node::Reference(
+                Reference::Variable(_) | Reference::Local(_) | Reference::EachKey | Reference::EachValue,
+            ) => evaluate(part, here).is_ok_and(|value| value.is_known() && !value.is_sensitive()),
+            _ => false,
+        };
+        Ok(is_leaf.then(|| secret_if(true, part)))
+    });
+    rewritten.unwrap_or_else(|never| match never {})
+}
+
+/// A secret that is marked as one by a function needs no function: it is one anyway.
+fn plainly(closed: Expr) -> Expr {
+    match &closed.node {
+        Node::Call(call) if &*call.function == "sensitive" => match &call.arguments[..] {
+            [only @ Expr { node: Node::Reference(Reference::Secret(_)), .. }] => only.clone(),
+            _ => closed,
+        },
+        _ => closed,
+    }
 }

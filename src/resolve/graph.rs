@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::names::{Named, each_name};
 use super::prepare::Prepared;
 use crate::expression::{Expr, Reference};
-use crate::spec::{Module, Repeat, Spec, Target};
+use crate::spec::{Module, ProviderBlock, Repeat, Spec, Target};
 
 /// A module where it is called: the path of `module` blocks, their instances not yet told apart.
 #[derive(Debug)]
@@ -108,6 +108,11 @@ impl Graph {
                 }
                 if let Item::Resource(index) = item {
                     self.of_resource(spec, site, index, prepared, &mut found);
+                }
+                if let Item::Database(_) = item {
+                    let is_its = |block: &ProviderBlock| &*block.name == "postgres" && block.alias.is_none();
+                    let block = module.providers.iter().position(is_its);
+                    found.extend(block.map(|block| self.node(spec, site, Item::Provider(block))));
                 }
             }
         }

@@ -151,7 +151,7 @@ impl<'e> Here<'e> {
     }
 
     fn no_instance(&self, written: &str, keys: &[&InstanceKey], key: &InstanceKey, span: Span) -> Diagnostic {
-        let texts: Vec<String> = keys.iter().map(|key| key.to_string()).collect();
+        let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let wanted = key.to_string();
         let help = match (nearest(&wanted, texts.iter().map(String::as_str)), keys) {
             (_, []) => format!("`{written}` has no instances"),
