@@ -113,7 +113,14 @@ impl Spec {
         let resources = self.nodes.keys().map(|number| (self.address(*number), self.resource(*number))).collect();
         Desired {
             project: "laws".into(),
-            environment: settings(),
+            environment: EnvironmentSettings {
+                name: "test".into(),
+                after: None,
+                protected: false,
+                allow_up: true,
+                doors: BTreeSet::new(),
+                approvals: 0,
+            },
             resources,
             databases: BTreeMap::new(),
             outputs: BTreeMap::new(),
@@ -145,16 +152,5 @@ impl Spec {
             span: Span { source: SourceId(0), start: 0, end: 0 },
             attribute_spans: BTreeMap::new(),
         }
-    }
-}
-
-fn settings() -> EnvironmentSettings {
-    EnvironmentSettings {
-        name: "test".into(),
-        after: None,
-        protected: false,
-        allow_up: true,
-        doors: BTreeSet::new(),
-        approvals: 0,
     }
 }
