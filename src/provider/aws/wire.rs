@@ -100,7 +100,7 @@ pub fn request(
 
 /// Null or empty: what AWS answers with where nothing was said, and refuses to be told in some places.
 fn is_nothing(value: &Value) -> bool {
-    value.is_null() || value.items() == Some(&[]) || value.entries().is_some_and(|entries| entries.is_empty())
+    value.is_null() || value.items() == Some(&[]) || value.entries().is_some_and(std::collections::BTreeMap::is_empty)
 }
 
 /// Puts a value at a path of members, making objects on the way.
