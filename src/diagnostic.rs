@@ -253,3 +253,9 @@ impl Diagnostics {
         self.0.dedup();
     }
 }
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}

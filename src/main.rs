@@ -1,2 +1,5 @@
-//! The thin command: parses nothing, decides nothing yet.
-fn main() {}
+//! The thin command: everything is in the library's `cli`.
+
+fn main() -> std::process::ExitCode {
+    switchback::cli::main()
+}

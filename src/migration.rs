@@ -3,6 +3,14 @@
 //! Invariant: a [`Migration`] holds both texts whole, so that whoever has the plan or the ledger can go
 //! either way without the files.
 
+pub mod statements;
+mod cursor;
+pub mod concurrent;
+pub mod directives;
+pub mod folder;
+pub mod checksum;
+pub mod class;
+
 use serde::{Deserialize, Serialize};
 
 /// One migration: `V12__add_email.sql` and, beside it, `V12__add_email.down.sql`.
@@ -20,6 +28,21 @@ pub struct Migration {
     /// Whether it runs in one transaction together with its history row; `-- switchback: transaction off`
     /// says no.
     pub transaction: bool,
+}
+
+impl Migration {
+    /// `V12__add_email`.
+    pub fn label(&self) -> String {
+        format!("V{}__{}", self.version, self.name)
+    }
+
+    /// The text that runs in this direction, if there is one.
+    pub fn text(&self, direction: Direction) -> Option<&str> {
+        match direction {
+            Direction::Up => Some(&self.up),
+            Direction::Down => self.down.as_deref(),
+        }
+    }
 }
 
 /// Which way.

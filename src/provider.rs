@@ -2,6 +2,7 @@
 //!
 //! Invariant: the rules of every kind are always compiled; only calls stand behind the features `aws` and `postgres`.
 
-pub mod table;
 pub mod terraform_data;
 pub mod aws;
+pub mod postgres;
+pub mod table;

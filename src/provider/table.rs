@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::kind::{Kind, Kinds};
-use crate::provider::{aws, terraform_data};
-use crate::world::Provider;
+use crate::provider::{aws, postgres, terraform_data};
+use crate::world::{Databases, Provider};
 
 /// All kinds with their pure rules, whatever features are compiled in.
 pub fn kinds() -> Kinds {
-    let kinds: Vec<Kind> = vec![
+    let mut kinds: Vec<Kind> = vec![
         terraform_data::kind(),
         aws::cloudwatch_log_group::kind(),
         aws::ecs_cluster::kind(),
@@ -19,7 +19,8 @@ pub fn kinds() -> Kinds {
         aws::ecs_task_definition::kind(),
         aws::ssm_parameter::kind(),
     ];
-    Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema()])
+    kinds.extend(postgres::kinds());
+    Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema(), postgres::schema()])
 }
 
 /// The providers that are compiled in, by name; each keeps its connections for as long as it lives.
@@ -28,7 +29,21 @@ pub fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
     providers.insert("terraform".to_owned(), Arc::new(terraform_data::BuiltIn));
     #[cfg(feature = "aws")]
     providers.insert("aws".to_owned(), Arc::new(aws::carrier::Aws::default()));
+    #[cfg(feature = "postgres")]
+    providers.insert("postgres".to_owned(), Arc::new(postgres::Postgres::default()));
     providers
+}
+
+/// The runner of migrations, if it is compiled in.
+pub fn databases() -> Option<Arc<dyn Databases>> {
+    #[cfg(feature = "postgres")]
+    {
+        Some(Arc::new(postgres::Migrator::default()))
+    }
+    #[cfg(not(feature = "postgres"))]
+    {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,13 @@
+//! A change set × the world → an outcome. Writes.
+//!
+//! Invariant: intent is durable before an effect, outcome after it; apply decides nothing, it obeys the
+//! change set, and stops at a step whose ground has moved.
+
+mod course;
+mod executor;
+mod outcome;
+mod prepare;
+mod settle;
+
+pub use executor::Executor;
+pub use outcome::{ApplyError, Event, Failure, Listener, Outcome, Silent, StopSignal};

@@ -1,0 +1,473 @@
+//! Runs the steps: a bounded number at once, each between its intent and its outcome. Writes.
+//!
+//! Invariant: one loop owns the ledger; all records that are ready are one batch, and no effect begins before
+//! its intent is durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use jiff::Timestamp;
+
+use super::course::Course;
+use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, StopSignal};
+use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, Work, intent, token, work};
+use super::settle;
+use crate::digest::Digest;
+use crate::kind::Kinds;
+use crate::ledger::state::Intent;
+use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
+use crate::observe::mark_like;
+use crate::secret::Secrets;
+use crate::step::{ChangeSet, Operation, Step, StepId};
+use crate::value::seal::seal_object;
+use crate::value::{Object, SealKey};
+use crate::world::{Connection, EffectError, ErrorClass, Progress, Settlement, Trace, World, WorldError};
+
+/// Carries out change sets.
+pub struct Executor<'a> {
+    /// The world.
+    pub world: &'a World,
+    /// The table of kinds.
+    pub kinds: &'a Kinds,
+    /// Where secrets come from.
+    pub secrets: &'a dyn Secrets,
+    /// Who hears of it.
+    pub listener: &'a dyn Listener,
+    /// How many steps run at once, at least one.
+    pub concurrency: usize,
+    /// By which it is asked to stop.
+    pub stop: StopSignal,
+}
+
+/// What a future of the loop brings back.
+enum Arrival {
+    Looked(StepId, Box<Ready>, Result<Option<Object>, Refusal>),
+    Acted(StepId, Timestamp, Result<Object, EffectError>),
+    /// Nobody heard what became of it, so the world was asked at once.
+    Asked(StepId, WorldError, Result<Settlement, WorldError>),
+}
+
+type Flights<'f> = FuturesUnordered<BoxFuture<'f, Arrival>>;
+
+impl Executor<'_> {
+    /// Begins a run of this change set and carries it out.
+    ///
+    /// # Errors
+    /// When something that it rests on has moved, an unfinished run stands in the way, or the ledger fails.
+    pub async fn apply(
+        &self,
+        ledger: &mut Ledger,
+        change_set: ChangeSet,
+        source: Digest,
+        actor: Actor,
+    ) -> Result<Outcome, ApplyError> {
+        self.refuse_foreign(ledger, &change_set)?;
+        self.refuse_stale(ledger, &change_set).await?;
+        let mut bodies = Vec::new();
+        if ledger.state().chain.is_none() {
+            bodies.push(found(&change_set));
+        }
+        if let Some(run) = ledger.state().unfinished() {
+            bodies.push(give_up(run, &change_set)?);
+        }
+        let run = ledger.state().runs.last().map_or(1, |run| run.number + 1);
+        bodies.push(Body::Begun { run, actor, change_set: Box::new(change_set), source });
+        ledger.append(self.world.clock.now(), bodies).await?;
+        self.go(ledger).await
+    }
+
+    /// Settles and goes on with the unfinished run.
+    ///
+    /// # Errors
+    /// When there is none, or the ledger fails.
+    pub async fn resume(&self, ledger: &mut Ledger, actor: Actor) -> Result<Outcome, ApplyError> {
+        let Some(run) = ledger.state().unfinished().map(|run| run.number) else {
+            return Err(ApplyError::Refused("there is no unfinished run to resume".to_owned()));
+        };
+        ledger.append(self.world.clock.now(), vec![Body::Resumed { run, actor }]).await?;
+        self.settle(ledger).await?;
+        self.go(ledger).await
+    }
+
+    /// Asks the world about every step of the unfinished run whose outcome is not known, and records the
+    /// answers. Gives the steps that stay in doubt.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn settle(&self, ledger: &mut Ledger) -> Result<Vec<Failure>, ApplyError> {
+        let Some(run) = ledger.state().unfinished() else {
+            return Ok(Vec::new());
+        };
+        let (number, change_set) = (run.number, Arc::clone(&run.change_set));
+        let open: Vec<(Step, Intent)> =
+            run.open().chain(run.stood()).map(|(step, intent)| (step.clone(), intent.clone())).collect();
+        let seal_key = ledger.state().seal_key().cloned();
+        let mut doubts = Vec::new();
+        for (step, intent) in open {
+            let outcomes = Outcomes::of(&ledger.state().things);
+            let answer = settle::ask(self, seal_key.as_ref(), &change_set.environment, &outcomes, &step, &intent).await;
+            let (run, id) = (number, step.id);
+            let body = match answer {
+                Ok(Settlement::Done(object)) => {
+                    self.listener.event(Event::Settled(&step, true));
+                    let outcome = seal_object(&object, seal_key.as_ref());
+                    Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) }
+                }
+                Ok(Settlement::Stands(object, why)) => {
+                    let error = not_good(&step, why);
+                    self.listener.event(Event::Failed(&step, &error));
+                    Body::Stood { run, step: id, outcome: seal_object(&object, seal_key.as_ref()), error }
+                }
+                Ok(Settlement::NotDone) => {
+                    self.listener.event(Event::Settled(&step, false));
+                    Body::Failed { run, step: id, error: None, settled: Some(Settled::Asked) }
+                }
+                Ok(Settlement::Doubt(now)) => self.doubt(run, &step, doubtful(&step, &now), &mut doubts),
+                Err(error) => self.doubt(run, &step, error, &mut doubts),
+            };
+            ledger.append(self.world.clock.now(), vec![body]).await?;
+        }
+        Ok(doubts)
+    }
+
+    fn doubt(&self, run: u64, step: &Step, error: WorldError, doubts: &mut Vec<Failure>) -> Body {
+        self.listener.event(Event::Doubted(step, &error));
+        doubts.push(Failure { step: step.id, error: error.clone(), stale: false });
+        Body::Doubted { run, step: step.id, error }
+    }
+
+    fn refuse_foreign(&self, ledger: &Ledger, change_set: &ChangeSet) -> Result<(), ApplyError> {
+        let chain = ledger.state().chain.as_ref();
+        match (&change_set.chain, chain) {
+            (Some(planned), Some(chain)) if *planned == chain.id => {}
+            (None, None) => {}
+            (None, Some(_)) => {
+                return Err(ApplyError::Stale("it was planned before the ledger was begun; plan again".to_owned()));
+            }
+            (Some(_), _) => {
+                return Err(ApplyError::Stale(format!("it was planned against another ledger than {}", ledger.url())));
+            }
+        }
+        match chain {
+            Some(chain) if chain.environment != change_set.environment => Err(ApplyError::Refused(format!(
+                "this change set is for {}, the ledger is that of {}",
+                change_set.environment, chain.environment
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Before anything is recorded, all that the steps rest on is looked at once.
+    async fn refuse_stale(&self, ledger: &Ledger, change_set: &ChangeSet) -> Result<(), ApplyError> {
+        let outcomes = Outcomes::of(&ledger.state().things);
+        let seal_key = ledger.state().seal_key();
+        let ground = Ground { world: self.world, kinds: self.kinds };
+        let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now: self.world.clock.now() };
+        let (mut first, mut looks) = (BTreeSet::new(), Vec::new());
+        for step in &change_set.steps {
+            // Only the first step of an address finds what was planned; the others find what it left.
+            let is_first = first.insert(&step.address);
+            let of_step = ground.looks(step, &sight, is_first).map_err(|refusal| ApplyError::World(refusal.error))?;
+            looks.extend(of_step.into_iter().map(|look| (step, look)));
+        }
+        match ground.look_at_all(&looks, seal_key).await {
+            Ok(()) => Ok(()),
+            Err(refusal) if refusal.stale => Err(ApplyError::Stale(refusal.error.cause)),
+            Err(refusal) => Err(ApplyError::World(refusal.error)),
+        }
+    }
+
+    /// Carries out what is not done yet of the newest run.
+    async fn go(&self, ledger: &mut Ledger) -> Result<Outcome, ApplyError> {
+        let run = ledger.state().unfinished().expect("a run was begun or is being resumed");
+        let change_set = Arc::clone(&run.change_set);
+        let mut course = Course::of(run, &change_set, ledger);
+        let result = self.fly(ledger, &mut course).await;
+        let outcome = course.outcome(self.stop.is_raised());
+        result?;
+        self.end(ledger, &course, &outcome).await?;
+        Ok(outcome)
+    }
+
+    async fn fly(&self, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), ApplyError> {
+        let mut flights: Flights<'_> = FuturesUnordered::new();
+        let mut broken: Option<ApplyError> = None;
+        loop {
+            if broken.is_none() {
+                self.start(course, &mut flights);
+            }
+            // Everything that has arrived by now goes into one batch.
+            while let Some(Some(arrival)) = flights.next().now_or_never() {
+                self.land(course, arrival);
+                if broken.is_none() {
+                    self.start(course, &mut flights);
+                }
+            }
+            if let Err(error) = self.record(ledger, course).await {
+                course.launches.clear();
+                broken.get_or_insert(error);
+            }
+            self.launch(course, &mut flights);
+            if flights.is_empty() {
+                break;
+            }
+            tokio::select! {
+                arrival = flights.next() => if let Some(arrival) = arrival {
+                    self.land(course, arrival);
+                },
+                () = self.stop.changed() => if self.stop.is_urgent() {
+                    break;
+                },
+            }
+        }
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Begins the last looks of as many ready steps as may run at once.
+    fn start<'f>(&'f self, course: &mut Course<'_>, flights: &mut Flights<'f>) {
+        while course.in_flight < self.concurrency.max(1) && !self.stop.is_raised() && course.expired.is_none() {
+            let Some(id) = course.next() else {
+                return;
+            };
+            let step = course.step(id).clone();
+            let now = self.world.clock.now();
+            let sight =
+                Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
+            let ground = Ground { world: self.world, kinds: self.kinds };
+            let token = token(&course.chain, course.number, &step);
+            match ground.ready(&step, token, &sight) {
+                Err(refusal) => self.refused(course, id, refusal),
+                Ok(ready) => {
+                    course.in_flight += 1;
+                    course.busy.insert(step.address.clone());
+                    let key = course.seal_key.clone();
+                    let looking = async move {
+                        let found = ground.look(&step, &ready.looks, key.as_ref()).await;
+                        Arrival::Looked(id, Box::new(ready), found)
+                    };
+                    flights.push(looking.boxed());
+                }
+            }
+        }
+    }
+
+    fn refused(&self, course: &mut Course<'_>, id: StepId, refusal: Refusal) {
+        self.listener.event(Event::Failed(course.step(id), &refusal.error));
+        if refusal.error.class == ErrorClass::Expired {
+            course.expired = Some(refusal.error.cause.clone());
+        }
+        course.records.push(Body::Failed {
+            run: course.number,
+            step: id,
+            error: Some(refusal.error.clone()),
+            settled: None,
+        });
+        course.failures.insert(id, Failure { step: id, error: refusal.error, stale: refusal.stale });
+    }
+
+    fn land(&self, course: &mut Course<'_>, arrival: Arrival) {
+        match arrival {
+            Arrival::Looked(id, ready, Ok(before)) => {
+                let step = course.step(id).clone();
+                let (key, now) = (course.seal_key.as_ref(), self.world.clock.now());
+                let Intent { token, before: seen, after, binding, .. } =
+                    intent(&step, &ready, before.as_ref(), now, key);
+                course.records.push(Body::Intent { run: course.number, step: id, token, before: seen, after, binding });
+                let work = work(course.environment, &step, &ready, before);
+                course.launches.push_back((id, ready.connection, work));
+            }
+            Arrival::Looked(id, _, Err(refusal)) => {
+                course.leave(id);
+                self.refused(course, id, refusal);
+            }
+            Arrival::Acted(id, since, result) => {
+                course.flying.remove(&id);
+                course.leave(id);
+                self.acted(course, id, since, result);
+            }
+            Arrival::Asked(id, error, answer) => {
+                course.flying.remove(&id);
+                course.leave(id);
+                self.asked(course, id, error, answer);
+            }
+        }
+    }
+
+    fn acted(&self, course: &mut Course<'_>, id: StepId, since: Timestamp, result: Result<Object, EffectError>) {
+        let run = course.number;
+        let step = course.step(id).clone();
+        match result {
+            Ok(object) => {
+                let milliseconds = self.world.clock.now().as_millisecond() - since.as_millisecond();
+                self.listener.event(Event::Done(&step, milliseconds));
+                let object = match (step.action.kind(), step.action.after()) {
+                    (Some(kind), Some(like)) => mark_like(self.kinds, kind, object, like),
+                    _ => object,
+                };
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Done { run, step: id, outcome, settled: None });
+                course.finish(&step, &object);
+            }
+            Err(EffectError { error, .. }) => self.failed(course, id, error, None),
+        }
+    }
+
+    /// An effect that failed without a trace, or of which the world says that it did not happen.
+    fn failed(&self, course: &mut Course<'_>, id: StepId, error: WorldError, settled: Option<Settled>) {
+        if error.class == ErrorClass::Expired {
+            course.expired = Some(error.cause.clone());
+        }
+        self.listener.event(Event::Failed(course.step(id), &error));
+        course.records.push(Body::Failed { run: course.number, step: id, error: Some(error.clone()), settled });
+        course.failures.insert(id, Failure { step: id, error, stale: false });
+    }
+
+    /// What the world says of an effect of which nobody heard what became of it.
+    fn asked(&self, course: &mut Course<'_>, id: StepId, error: WorldError, answer: Result<Settlement, WorldError>) {
+        let (run, step) = (course.number, course.step(id));
+        match answer {
+            Ok(Settlement::Done(object)) => {
+                self.listener.event(Event::Settled(step, true));
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) });
+                course.finish(step, &object);
+            }
+            Ok(Settlement::Stands(object, _)) => {
+                self.listener.event(Event::Failed(step, &error));
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Stood { run, step: id, outcome, error: error.clone() });
+                course.stood.insert(id);
+                course.failures.insert(id, Failure { step: id, error, stale: false });
+            }
+            Ok(Settlement::NotDone) => self.failed(course, id, error, Some(Settled::Asked)),
+            Ok(Settlement::Doubt(_)) | Err(_) => {
+                if error.class == ErrorClass::Expired {
+                    course.expired = Some(error.cause.clone());
+                }
+                self.listener.event(Event::Doubted(step, &error));
+                course.records.push(Body::Doubted { run, step: id, error: error.clone() });
+                course.doubts.insert(id, Failure { step: id, error, stale: false });
+            }
+        }
+    }
+
+    /// Makes everything that is ready durable, as one batch. What could not be written is kept for later.
+    async fn record(&self, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), ApplyError> {
+        if course.records.is_empty() {
+            return Ok(());
+        }
+        let records = course.records.clone();
+        ledger.append(self.world.clock.now(), records).await?;
+        course.records.clear();
+        Ok(())
+    }
+
+    /// Begins the effects whose intents are durable.
+    fn launch<'f>(&'f self, course: &mut Course<'_>, flights: &mut Flights<'f>) {
+        while let Some((id, connection, work)) = course.launches.pop_front() {
+            let step = course.step(id).clone();
+            self.listener.event(Event::Started(&step));
+            course.flying.insert(id);
+            let since = self.world.clock.now();
+            let acting = async move {
+                match self.act(&step, &connection, &work).await {
+                    Err(EffectError { error, trace: Trace::Unknown }) => {
+                        let answer = settle::ask_about(self, &connection, &work).await;
+                        Arrival::Asked(id, error, answer)
+                    }
+                    result => Arrival::Acted(id, since, result),
+                }
+            };
+            flights.push(acting.boxed());
+        }
+    }
+
+    async fn act(&self, step: &Step, connection: &Connection, work: &Work) -> Result<Object, EffectError> {
+        let progress = Telling { listener: self.listener, step };
+        let missing = |name: &str| EffectError { error: crate::observe::no_provider(name), trace: Trace::Nothing };
+        match work {
+            Work::Nothing => Ok(Object::new()),
+            Work::Migration(effect) => match &self.world.databases {
+                Some(databases) => databases.migrate(connection, effect, &progress).await,
+                None => Err(missing("postgres")),
+            },
+            Work::Thing(effect) => match self.world.providers.get(&connection.provider) {
+                Some(provider) => provider.carry_out(connection, effect, &progress).await,
+                None => Err(missing(&connection.provider)),
+            },
+        }
+    }
+
+    /// Ends the run, if it is over.
+    async fn end(&self, ledger: &mut Ledger, course: &Course<'_>, outcome: &Outcome) -> Result<(), ApplyError> {
+        let run = course.number;
+        let now = self.world.clock.now();
+        let body = if outcome.is_complete() {
+            let sight =
+                Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
+            let outputs = super::outcome::outputs(course.change_set, &sight, course.seal_key.as_ref());
+            Body::Ended { run, result: RunResult::Complete, outputs }
+        } else if let Some(reason) = &course.expired {
+            Body::Parked { run, reason: reason.clone() }
+        } else if course.is_without_effect() {
+            Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }
+        } else {
+            return Ok(());
+        };
+        ledger.append(now, vec![body]).await?;
+        Ok(())
+    }
+}
+
+fn found(change_set: &ChangeSet) -> Body {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).expect("the machine gives random bytes");
+    Body::Founded {
+        chain: uuid::Uuid::new_v4().to_string(),
+        project: change_set.project.clone(),
+        environment: change_set.environment.clone(),
+        seal_key: SealKey::from_random(random),
+    }
+}
+
+/// Only a rollback may follow an unfinished run, and only when nothing about that is in doubt.
+fn give_up(run: &Run, change_set: &ChangeSet) -> Result<Body, ApplyError> {
+    if !matches!(change_set.operation, Operation::Rollback { .. }) {
+        return Err(ApplyError::Refused(format!("run {} is unfinished; `resume` or `rollback` it first", run.number)));
+    }
+    if run.open().next().is_some() {
+        return Err(ApplyError::Refused(format!("steps of run {} are in doubt; settle them first", run.number)));
+    }
+    Ok(Body::Ended { run: run.number, result: RunResult::TakenBack, outputs: BTreeMap::new() })
+}
+
+fn not_good(step: &Step, why: String) -> WorldError {
+    WorldError {
+        tried: format!("{} {}", step.action.verb(), step.title()),
+        cause: why,
+        help: Some("roll back, or mend the cause and plan again after a rollback".to_owned()),
+        class: ErrorClass::Refused,
+    }
+}
+
+fn doubtful(step: &Step, now: &str) -> WorldError {
+    WorldError {
+        tried: format!("ask what became of {} {}", step.action.verb(), step.title()),
+        cause: format!("it is neither as before nor as planned: {now}"),
+        help: Some("look at it yourself, and put it into one of the two states; then resume or roll back".to_owned()),
+        class: ErrorClass::Refused,
+    }
+}
+
+struct Telling<'a> {
+    listener: &'a dyn Listener,
+    step: &'a Step,
+}
+
+impl Progress for Telling<'_> {
+    fn say(&self, message: &str) {
+        self.listener.event(Event::Progress(self.step, message));
+    }
+}

@@ -1,0 +1,72 @@
+//! Unknown means asked: what became of an effect whose outcome nobody heard. Reads the world.
+//!
+//! Invariant: a step is called done or not done only on the world's own word.
+
+use super::Executor;
+use super::prepare::{Outcomes, Ready, Sight, Work, work};
+use crate::ledger::state::Intent;
+use crate::observe::{connect, mark_like, no_provider};
+use crate::step::Step;
+use crate::value::{Object, SealKey};
+use crate::world::{Connection, EffectChange, ErrorClass, Settlement, WorldError};
+
+/// Asks what became of one intent.
+pub(super) async fn ask(
+    executor: &Executor<'_>,
+    seal_key: Option<&SealKey>,
+    environment: &str,
+    outcomes: &Outcomes,
+    step: &Step,
+    intent: &Intent,
+) -> Result<Settlement, WorldError> {
+    let Executor { world, secrets, .. } = *executor;
+    let sight = Sight { outcomes, secrets, seal_key, now: world.clock.now() };
+    let binding = intent.binding.as_ref().unwrap_or(&step.binding);
+    let connection = connect(binding, &sight)?.ok_or_else(|| WorldError {
+        tried: format!("ask what became of {}", step.title()),
+        cause: "a setting of its provider is not known".to_owned(),
+        help: None,
+        class: ErrorClass::Refused,
+    })?;
+    let after = intent.after.clone().or_else(|| step.action.after().cloned());
+    let after = after.map(|mut after| {
+        after.retain(|_, value| value.is_known() && !value.is_null());
+        after
+    });
+    let before = intent.before.clone().or_else(|| step.action.before().cloned());
+    let ready = Ready { connection, token: intent.token.clone(), after, binding: None, looks: Vec::new() };
+    ask_about(executor, &ready.connection, &work(environment, step, &ready, before)).await
+}
+
+/// Asks what became of one piece of work.
+pub(super) async fn ask_about(
+    executor: &Executor<'_>,
+    connection: &Connection,
+    work: &Work,
+) -> Result<Settlement, WorldError> {
+    let Executor { world, kinds, .. } = *executor;
+    let effect = match work {
+        Work::Nothing => return Ok(Settlement::Done(Object::new())),
+        Work::Migration(effect) => {
+            let Some(databases) = &world.databases else {
+                return Err(no_provider("postgres"));
+            };
+            return databases.settle(connection, effect).await;
+        }
+        Work::Thing(effect) => effect,
+    };
+    let Some(provider) = world.providers.get(&connection.provider) else {
+        return Err(no_provider(&connection.provider));
+    };
+    let like = match &effect.change {
+        EffectChange::Create { after } | EffectChange::Update { after, .. } => after,
+        EffectChange::Delete { before } => before,
+    };
+    let marked = |object| mark_like(kinds, &effect.kind, object, like);
+    Ok(match provider.settle(connection, effect).await? {
+        Settlement::Done(object) => Settlement::Done(marked(object)),
+        Settlement::Stands(object, why) => Settlement::Stands(marked(object), why),
+        Settlement::NotDone => Settlement::NotDone,
+        Settlement::Doubt(now) => Settlement::Doubt(now),
+    })
+}

@@ -1,0 +1,216 @@
+//! The strict relay in front of the AWS emulator: it refuses what AWS refuses, plays rollouts instead of instant
+//! success, and logs and counts every call. An edge, and a process of its own.
+//!
+//! Invariant: bodies and values of calls are passed on, never kept: the log holds operations and names only.
+
+mod book;
+mod call;
+mod clusters;
+mod control;
+mod journal;
+mod limits;
+mod names;
+mod refusal;
+mod rollout;
+mod services;
+mod task_definitions;
+mod upstream;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore};
+
+use self::book::Book;
+use self::call::Call;
+use self::journal::Journal;
+use self::refusal::Refusal;
+use self::upstream::Upstream;
+use super::{LocalError, disk, wire};
+use crate::world::Clock;
+
+/// The largest body that is taken or passed back.
+const MOST_BYTES: usize = 64 << 20;
+/// The most connections at once; more wait.
+const MOST_CONNECTIONS: usize = 256;
+
+/// How the relay is to run.
+#[derive(Clone)]
+pub struct Options {
+    /// Where to listen; loopback only.
+    pub listen: SocketAddr,
+    /// Where the emulator listens; loopback only.
+    pub upstream: SocketAddr,
+    /// The folder of the relay's state and log.
+    pub state: PathBuf,
+    /// How long a rollout takes.
+    pub rollout_seconds: f64,
+    /// The time, for the log and the rollouts.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What every connection shares.
+struct Relay {
+    upstream: Upstream,
+    journal: Journal,
+    book: Book,
+    clock: Arc<dyn Clock>,
+    /// Held from a check to the change that it allowed, so that no other change comes in between.
+    gate: Mutex<()>,
+}
+
+/// Listens and relays until the process is asked to end (SIGTERM or SIGINT).
+///
+/// # Errors
+/// When an address is not loopback, the port is taken, or the state folder cannot be used.
+pub fn run(options: &Options) -> Result<(), LocalError> {
+    // A thread of its own: the caller may already be inside a runtime.
+    std::thread::scope(|scope| scope.spawn(|| run_here(options)).join())
+        .unwrap_or_else(|_| Err(trouble("go on", "it panicked")))
+}
+
+/// The version of the relay that answers at a port.
+pub(super) fn version(port: u16) -> Option<String> {
+    let (status, body) = wire::http(port, "GET", control::HEALTH, &[], "").ok()?;
+    let health: serde_json::Value = serde_json::from_str(&body).ok()?;
+    (status == 200).then(|| health.get("version")?.as_str().map(str::to_owned)).flatten()
+}
+
+fn trouble(action: &str, cause: &(impl std::fmt::Display + ?Sized)) -> LocalError {
+    LocalError::Relay { action: action.to_owned(), cause: cause.to_string() }
+}
+
+fn run_here(options: &Options) -> Result<(), LocalError> {
+    for address in [options.listen, options.upstream] {
+        if !address.ip().is_loopback() {
+            return Err(trouble(&format!("use {address}"), "it is for loopback addresses only"));
+        }
+    }
+    disk::make_folder(&options.state)?;
+    let relay = Arc::new(Relay {
+        upstream: Upstream::new(options.upstream),
+        journal: Journal::open(&options.state.join("calls.jsonl"))?,
+        book: Book::open(&options.state.join("relay.json"), options.rollout_seconds)?,
+        clock: options.clock.clone(),
+        gate: Mutex::new(()),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| trouble("start", &error))?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|error| trouble(&format!("listen on {}", options.listen), &error))?;
+        tracing::info!("the relay listens on {}", options.listen);
+        tokio::select! {
+            () = accept(listener, relay) => Ok(()),
+            ended = wait_for_end() => ended.map_err(|error| trouble("listen to signals", &error)),
+        }
+    })
+}
+
+async fn wait_for_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, relay: Arc<Relay>) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let place = room.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely: give others time to end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let relay = relay.clone();
+        tokio::spawn(async move {
+            let service = hyper::service::service_fn(move |request| {
+                let relay = relay.clone();
+                async move { Ok::<_, Infallible>(relay.handle(request).await) }
+            });
+            let served = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(300))
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!("a connection ended early: {error}");
+            }
+            drop(place);
+        });
+    }
+}
+
+impl Relay {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let body = match Limited::new(body, MOST_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return Refusal::too_large(MOST_BYTES).response(),
+        };
+        if parts.uri.path().starts_with(control::PREFIX) {
+            return control::answer(&self, &parts, &body);
+        }
+        let started = tokio::time::Instant::now();
+        let call = Call::parse(&parts, &body);
+        let answered = match &call {
+            Ok(call) => self.answer(call, Request::from_parts(parts, body)).await,
+            Err(refusal) => Err(refusal.clone()),
+        };
+        let (response, refused) = match answered {
+            Ok(response) => (response, None),
+            Err(refusal) => (refusal.response(), Some(refusal.code)),
+        };
+        self.journal.add(journal::Entry {
+            time: self.clock.now(),
+            service: call.as_ref().map_or_else(|_| "unknown".to_owned(), |call| call.service.clone()),
+            operation: call.as_ref().map_or_else(|_| "unknown".to_owned(), |call| call.operation.clone()),
+            names: call.map(|call| call.names).unwrap_or_default(),
+            status: response.status().as_u16(),
+            refused,
+            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        response
+    }
+
+    async fn answer(&self, call: &Call, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Refusal> {
+        limits::check(call)?;
+        if call.service != "ecs" {
+            return self.upstream.forward(request).await;
+        }
+        match call.operation.as_str() {
+            "CreateService" => services::create(self, call).await,
+            "UpdateService" => services::update(self, call).await,
+            "DeleteService" => services::delete(self, call).await,
+            "DescribeServices" => services::describe(self, call).await,
+            "CreateCluster" => clusters::create(self, call).await,
+            "DeleteCluster" => clusters::delete(self, call).await,
+            "DescribeClusters" => clusters::describe(self, call).await,
+            "RunTask" | "StartTask" => task_definitions::run_task(self, call).await,
+            "RegisterTaskDefinition" | "DeregisterTaskDefinition" => task_definitions::change(self, call).await,
+            "DescribeTaskDefinition" => task_definitions::describe(self, call).await,
+            _ => self.upstream.forward(request).await,
+        }
+    }
+
+    /// Now, in milliseconds.
+    fn now(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+}

@@ -1,0 +1,200 @@
+//! What a request asks: service, operation and the names in it. Pure.
+//!
+//! Invariant: of a body only names and identifiers reach [`Call::names`], by a list of the fields that hold them.
+
+use std::collections::BTreeMap;
+
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::http::request::Parts;
+use serde_json::{Map, Value};
+
+use super::refusal::Refusal;
+
+/// A call.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// `ecs`, `ssm`, `logs`, `sts`, …
+    pub service: String,
+    /// `CreateService`, …
+    pub operation: String,
+    /// The region that it was signed for.
+    pub region: String,
+    /// The body, when it is JSON.
+    pub body: Map<String, Value>,
+    /// The names in it, by field.
+    pub names: BTreeMap<String, Value>,
+    /// The headers that the emulator wants to see again when it is asked something on behalf of this call.
+    pub headers: HeaderMap,
+}
+
+/// The fields that hold names, identifiers or references, and nothing else.
+const NAME_FIELDS: &[&str] = &[
+    "clusterName",
+    "cluster",
+    "clusters",
+    "serviceName",
+    "service",
+    "services",
+    "taskDefinition",
+    "family",
+    "familyPrefix",
+    "task",
+    "tasks",
+    "logGroupName",
+    "logGroupNamePrefix",
+    "logStreamName",
+    "resourceArn",
+    "Name",
+    "Names",
+    "Path",
+    "ResourceId",
+    "ResourceType",
+    "RoleName",
+    "SecretId",
+];
+const LONGEST_NAME: usize = 2048;
+
+impl Call {
+    /// Reads a request.
+    pub(super) fn parse(parts: &Parts, body: &Bytes) -> Result<Self, Refusal> {
+        let (region, signed_for) = scope_of(&parts.headers);
+        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let mut headers = HeaderMap::new();
+        for name in [AUTHORIZATION, CONTENT_TYPE, hyper::header::HOST] {
+            if let Some(value) = parts.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        if let Some((prefix, operation)) = target.and_then(|target| target.rsplit_once('.')) {
+            let service = service_of(prefix).map_or(signed_for, str::to_owned);
+            let body = parse_json(body)?;
+            let names = names_of(&body)?;
+            return Ok(Self { service, operation: operation.to_owned(), region, body, names, headers });
+        }
+        let operation = query_action(parts, body).unwrap_or_else(|| parts.method.to_string());
+        // Without a target it is a path that names things (S3 and other REST services).
+        let path = Value::from(parts.uri.path().chars().take(LONGEST_NAME).collect::<String>());
+        let names = BTreeMap::from([("path".to_owned(), path)]);
+        Ok(Self { service: signed_for, operation, region, body: Map::new(), names, headers })
+    }
+
+    /// A text of the body; a field of another type is as if it were not there (see [`names_of`] for names).
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.body.get(field)?.as_str()
+    }
+
+    /// A list of texts of the body.
+    pub(super) fn texts(&self, field: &str) -> Vec<&str> {
+        self.body.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+/// `Credential=KEY/20260101/eu-central-1/ecs/aws4_request`: region and service.
+fn scope_of(headers: &HeaderMap) -> (String, String) {
+    let scope = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once("Credential="))
+        .map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or_default());
+    let mut fields = scope.unwrap_or_default().split('/').skip(2);
+    let mut next = |otherwise: &str| match fields.next() {
+        Some(field) if !field.is_empty() => field.to_owned(),
+        _ => otherwise.to_owned(),
+    };
+    (next(super::super::REGION), next("unknown"))
+}
+
+fn service_of(prefix: &str) -> Option<&'static str> {
+    match prefix {
+        "AmazonEC2ContainerServiceV20141113" => Some("ecs"),
+        "AmazonSSM" => Some("ssm"),
+        "Logs_20140328" => Some("logs"),
+        "secretsmanager" => Some("secretsmanager"),
+        _ => None,
+    }
+}
+
+fn parse_json(body: &Bytes) -> Result<Map<String, Value>, Refusal> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Refusal::nonsense("the body is JSON, but not an object")),
+        // Without the parser's words: they may quote the body.
+        Err(_) => Err(Refusal::nonsense("the body is not JSON")),
+    }
+}
+
+/// The names in a body. Where a name should be and something else is, AWS cannot read the request either.
+fn names_of(body: &Map<String, Value>) -> Result<BTreeMap<String, Value>, Refusal> {
+    let mut names = BTreeMap::new();
+    for field in NAME_FIELDS {
+        let wrong = || Refusal::nonsense(format!("`{field}` has the wrong type"));
+        let cut = |text: &str| Value::from(text.chars().take(LONGEST_NAME).collect::<String>());
+        let found = match body.get(*field) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) => cut(text),
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| item.as_str().map(cut).ok_or_else(wrong)).collect::<Result<_, _>>()?
+            }
+            Some(_) => return Err(wrong()),
+        };
+        names.insert((*field).to_owned(), found);
+    }
+    Ok(names)
+}
+
+/// `Action=GetCallerIdentity` of the query protocol, in the body or the URL.
+fn query_action(parts: &Parts, body: &Bytes) -> Option<String> {
+    let form =
+        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form"));
+    let text = if form { std::str::from_utf8(body).ok()? } else { parts.uri.query()? };
+    let action = text.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
+    (action.len() <= 128 && action.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| action.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(headers: &[(&str, &str)], uri: &str, body: &str) -> Result<Call, Refusal> {
+        let mut request = hyper::Request::builder().method("POST").uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Call::parse(&parts, &Bytes::from(body.to_owned()))
+    }
+
+    const SIGNED: (&str, &str) =
+        ("authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/ssm/aws4_request, SignedHeaders=a");
+
+    #[test]
+    fn reads_json_calls_and_keeps_names_only() {
+        let body = r#"{"Name": "/shop/secret", "Value": "hunter2", "Type": "SecureString"}"#;
+        let call = parse(&[SIGNED, ("x-amz-target", "AmazonSSM.PutParameter")], "/", body).unwrap();
+        assert_eq!((&*call.service, &*call.operation, &*call.region), ("ssm", "PutParameter", "eu-west-1"));
+        assert_eq!(serde_json::to_string(&call.names).unwrap(), r#"{"Name":"/shop/secret"}"#);
+    }
+
+    #[test]
+    fn reads_query_calls() {
+        let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let call = parse(&[form], "/", "Action=GetCallerIdentity&Version=2011-06-15").unwrap();
+        assert_eq!((&*call.service, &*call.operation), ("unknown", "GetCallerIdentity"));
+        let call = parse(&[SIGNED], "/bucket/key?x=1", "").unwrap();
+        assert_eq!((&*call.operation, &call.names["path"]), ("POST", &Value::from("/bucket/key")));
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_not_quoted() {
+        let target = ("x-amz-target", "AmazonSSM.PutParameter");
+        for body in ["[1]", "{\"Name\": 5}", "{\"Names\": [5]}", "hunter2", "\"\u{0}"] {
+            let refusal = parse(&[target], "/", body).unwrap_err();
+            assert_eq!(refusal.code, "SerializationException");
+            assert!(!refusal.message.contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+use super::*;
+
+fn exact(up: &str, down: &str) {
+    assert_eq!(judge_down(up, Some(down)), Judgement::Exact, "{up} <- {down}");
+}
+
+fn unproved(up: &str, down: &str) -> String {
+    match judge_down(up, Some(down)) {
+        Judgement::LosesData(why) => {
+            assert!(why.starts_with("not proved: "), "{why}");
+            why
+        }
+        other => panic!("{up} <- {down}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_made_and_dropped_is_exact() {
+    for (up, down) in [
+        ("create table t (id int)", "drop table t"),
+        ("CREATE TABLE T (id int)", "drop table \"t\""),
+        ("create table app.t (id serial primary key)", "DROP TABLE app.t;"),
+        ("create unlogged table t ()", "drop table if exists t restrict"),
+        ("create table t partition of p default", "drop table t"),
+        ("create index i on t (a)", "drop index i"),
+        ("create unique index concurrently i on app.t (a) where a > 0", "drop index concurrently app.i"),
+        ("create view v as select 1", "drop view v"),
+        ("create materialized view m as select 1", "drop materialized view m"),
+        ("create function f() returns int language sql as 'select 1'", "drop function f"),
+        (
+            "create function f(a int, b text default 'x') returns int language sql as 'select 1'",
+            "drop function f(int, text)",
+        ),
+        ("create function f(a int) returns int language sql as 'select 1'", "drop function f(a int)"),
+        (
+            "create function f(x double precision) returns int language sql as 'select 1'",
+            "drop function f(double precision)",
+        ),
+        ("create procedure p(a numeric(10,2)) language sql as 'select 1'", "drop procedure p(numeric(10, 2))"),
+        ("create type mood as enum ('a', 'b')", "drop type mood"),
+        ("create domain d as int check (value > 0)", "drop domain d"),
+        ("create schema app", "drop schema app"),
+        ("create schema app authorization bob", "drop schema app"),
+        ("create sequence s", "drop sequence s"),
+        ("create extension citext", "drop extension citext"),
+        ("create trigger tr before update of a on app.t for each row execute function f()", "drop trigger tr on app.t"),
+        ("create policy p on t using (true)", "drop policy p on t"),
+        ("create statistics s on a, b from t", "drop statistics s"),
+    ] {
+        exact(up, down);
+    }
+}
+
+#[test]
+fn columns_renames_and_known_defaults_are_exact() {
+    for (up, down) in [
+        ("alter table t add column a int not null default 5", "alter table t drop column a"),
+        ("alter table t add a int, add b text", "alter table t drop b, drop a"),
+        (
+            "alter table t add column a numeric(10, 2), add b int",
+            "alter table t drop column b; alter table t drop column a",
+        ),
+        ("alter table only t add a int", "alter table only t drop a"),
+        ("alter table t rename to u", "alter table u rename to t"),
+        ("alter table app.t rename to u", "alter table app.u rename to t"),
+        ("alter table t rename a to b", "alter table t rename column b to a"),
+        ("alter table t rename constraint a to b", "alter table t rename constraint b to a"),
+        ("alter index i rename to j", "alter index j rename to i"),
+        ("alter type mood rename value 'a' to 'b'", "alter type mood rename value 'b' to 'a'"),
+        ("alter schema a rename to b", "alter schema b rename to a"),
+        (
+            "alter table t add a int; alter table t alter a set default 5",
+            "alter table t alter column a drop default; alter table t drop a",
+        ),
+        (
+            "alter table t add a int; alter table t alter a set default 5; alter table t alter a set default 6",
+            "alter table t alter a set default 5; alter table t alter a drop default; alter table t drop a",
+        ),
+        (
+            "alter table t add a int; alter table t alter a set default 5; alter table t alter a drop default",
+            "alter table t alter a set default 5; alter table t alter a drop default; alter table t drop a",
+        ),
+        ("set lock_timeout = '1s'; create table t ()", "set local statement_timeout to 0; drop table t"),
+    ] {
+        exact(up, down);
+    }
+}
+
+#[test]
+fn an_old_default_that_nobody_knows_is_not_proved() {
+    for (up, down) in [
+        ("alter table t alter a set default 5", "alter table t alter a drop default"),
+        ("alter table t alter a drop default", "alter table t alter a set default 5"),
+        (
+            "alter table t add a int default 1; alter table t alter a set default 5",
+            "alter table t alter a drop default; alter table t drop a",
+        ),
+        (
+            "alter table t add a serial; alter table t alter a set default 5",
+            "alter table t alter a drop default; alter table t drop a",
+        ),
+        (
+            "alter table t add a serial4; alter table t alter a set default 5",
+            "alter table t alter a drop default; alter table t drop a",
+        ),
+        (
+            "alter table t add a int; alter table t rename a to b; alter table t alter a set default 1",
+            "alter table t alter a drop default; alter table t rename b to a; alter table t drop a",
+        ),
+    ] {
+        unproved(up, down);
+    }
+}
+
+#[test]
+fn what_may_have_been_there_before_is_not_proved() {
+    for (up, down) in [
+        ("create table if not exists t ()", "drop table t"),
+        ("create or replace view v as select 1", "drop view v"),
+        ("create or replace function f() returns int language sql as 'select 1'", "drop function f"),
+        ("create or replace trigger g before insert on t for each row execute function f()", "drop trigger g on t"),
+        ("create index if not exists i on t (a)", "drop index i"),
+        ("create index on t (a)", "drop index t_a_idx"),
+        ("create schema if not exists s", "drop schema s"),
+        ("create schema authorization s", "drop schema s"),
+        ("create extension if not exists citext", "drop extension citext"),
+        ("create extension earthdistance cascade", "drop extension earthdistance"),
+        ("create temp table t ()", "drop table t"),
+        ("alter table t add column if not exists a int", "alter table t drop a"),
+        ("alter table if exists t add a int", "alter table t drop a"),
+        ("create type shell", "drop type shell"),
+    ] {
+        unproved(up, down);
+    }
+}
+
+#[test]
+fn what_takes_more_or_less_away_is_not_proved() {
+    for (up, down) in [
+        ("create table t ()", "drop table t cascade"),
+        ("create table t ()", "drop table u"),
+        ("create table t ()", "drop table app.t"),
+        ("create table t ()", "drop table \"T\""),
+        ("create table t ()", "drop view t"),
+        ("create table t ()", ""),
+        ("create table t ()", "drop table t; drop table u"),
+        ("create table a (); create table b ()", "drop table a; drop table b"),
+        ("create table a (); create table b ()", "drop table a, b"),
+        ("create table a (); create table b ()", "drop table b"),
+        ("create table t (); create index i on t (a)", "drop table t"),
+        ("create function f(a int) returns int language sql as 'select 1'", "drop function f(text)"),
+        ("create function f(a int, b int) returns int language sql as 'select 1'", "drop function f(int)"),
+        ("create index i on app.t (a)", "drop index i"),
+        ("create trigger tr before update on t for each row execute function f()", "drop trigger tr on u"),
+        ("alter table t add a int", "alter table t drop a cascade"),
+        ("alter table t add a int", "alter table u drop a"),
+        ("alter table t add a int", "alter table t drop b"),
+        ("alter table t rename to u", "alter table t rename to u"),
+        ("alter table t rename a to b", "alter table t rename a to b"),
+    ] {
+        unproved(up, down);
+    }
+}
+
+#[test]
+fn everything_else_is_not_proved() {
+    for (up, down) in [
+        ("insert into t values (1)", "delete from t"),
+        ("update t set a = 1", "update t set a = 0"),
+        ("create table t (); insert into t default values", "drop table t"),
+        ("alter table t add primary key (a)", "alter table t drop constraint t_pkey"),
+        ("alter table t add constraint c check (a > 0)", "alter table t drop constraint c"),
+        ("alter table t add a int, add constraint c check (a > 0)", "alter table t drop constraint c, drop a"),
+        ("alter table t alter a set not null", "alter table t alter a drop not null"),
+        ("alter table t alter a type bigint", "alter table t alter a type int"),
+        ("alter type mood add value 'c'", ""),
+        ("drop table t", "create table t ()"),
+        ("alter table t drop a", "alter table t add a int"),
+        ("grant select on t to bob", "revoke select on t from bob"),
+        ("comment on table t is 'x'", "comment on table t is null"),
+        ("do $$ begin end $$", "do $$ begin end $$"),
+        ("set search_path = app", "set search_path = public"),
+        ("set search_path = app; create table t ()", "drop table t"),
+        ("select pg_catalog.set_config('search_path', '', false)", ""),
+        ("create foreign table t (a int) server s", "drop foreign table t"),
+        ("create table t (", "drop table t"),
+    ] {
+        unproved(up, down);
+    }
+}
+
+#[test]
+fn the_reason_names_the_statement() {
+    assert_eq!(
+        unproved("create table t ();\nUPDATE u SET a = 1;", "drop table t"),
+        "not proved: `UPDATE u SET a = 1` has no inverse that is known to be exact"
+    );
+    assert_eq!(
+        unproved("create table t ()", "drop table t cascade"),
+        "not proved: `drop table t cascade` is not the inverse of `create table t ()`"
+    );
+    assert_eq!(unproved("create table t ()", ""), "not proved: nothing takes back `create table t ()`");
+}
+
+#[test]
+fn no_way_back_says_which_file_is_missing() {
+    assert!(matches!(judge_down("create table t ()", None), Judgement::Impossible(_)));
+    let migration =
+        Migration { version: 12, name: "x".to_owned(), up: "select 1".to_owned(), down: None, transaction: true };
+    assert_eq!(judge(&migration, Direction::Up), Judgement::Impossible("no V12__x.down.sql".to_owned()));
+}
+
+#[test]
+fn running_the_up_again_does_not_bring_content_back() {
+    let lost = |up, down| match judge_up(up, down) {
+        Judgement::LosesData(what) => what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(lost("create table t ()", "drop table t"), "every row of table t");
+    assert_eq!(lost("alter table t add a int", "alter table t drop a"), "the values of column t.a");
+    assert_eq!(lost("create sequence s", "drop sequence s"), "the position of sequence s");
+    assert!(lost("update t set a = 1", "").starts_with("not proved"));
+    assert_eq!(judge_up("create index i on t (a)", "drop index i"), Judgement::Exact);
+    assert_eq!(judge_up("alter table t rename a to b", "alter table t rename b to a"), Judgement::Exact);
+    assert!(matches!(judge_up("create view v as select 1", "drop view v"), Judgement::Recreates(_)));
+}

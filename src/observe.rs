@@ -1,0 +1,291 @@
+//! Addresses → what is there. Reads the world, bounded and batched; changes nothing.
+//!
+//! Invariant: only what the ledger records, or what the spec names so clearly that it could be there
+//! already, is asked for; a database whose server or database is not recorded yet is never dialled.
+
+pub mod sight;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+
+use crate::address::Address;
+use crate::expression::Deferred;
+use crate::kind::Kinds;
+use crate::ledger::Things;
+use crate::resolve::desired::Desired;
+use crate::resolve::evaluate::{Lookup, evaluate_deferred};
+use crate::secret::{SecretError, SecretReference, Secrets};
+use crate::value::{Data, Object, Value};
+use crate::world::{Binding, Connection, ErrorClass, History, Query, World, WorldError};
+
+/// What was found. Secrets are real values, marked.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Current things: `None` was asked for and is absent; what is missing here was not asked for.
+    pub objects: BTreeMap<Address, Option<Object>>,
+    /// Earlier things of an address, as recorded and as found.
+    pub earlier: BTreeMap<Address, Vec<(Object, Option<Object>)>>,
+    /// Histories of databases: `None` when the database is absent.
+    pub databases: BTreeMap<Address, Option<History>>,
+}
+
+/// What to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Subject {
+    things: BTreeMap<Address, Look>,
+    databases: BTreeMap<Address, Binding>,
+    /// Objects by address, for the settings of bindings that refer to them.
+    known: BTreeMap<Address, Object>,
+}
+
+#[derive(Clone, Debug)]
+struct Look {
+    binding: Binding,
+    kind: String,
+    object: Object,
+    earlier: Vec<Object>,
+}
+
+impl Subject {
+    /// What the ledger records and what the spec wants.
+    pub fn of(desired: Option<&Desired>, things: &Things, kinds: &Kinds) -> Self {
+        let mut subject = Self::default();
+        for (address, resource) in &things.resources {
+            subject.known.insert(address.clone(), resource.object.clone());
+            let look = Look {
+                binding: resource.binding.clone(),
+                kind: resource.kind.clone(),
+                object: resource.object.clone(),
+                earlier: resource.earlier.clone(),
+            };
+            subject.things.insert(address.clone(), look);
+        }
+        for (address, database) in &things.databases {
+            subject.databases.insert(address.clone(), database.binding.clone());
+        }
+        if let Some(desired) = desired {
+            subject.add_desired(desired, things, kinds);
+        }
+        subject
+    }
+
+    fn add_desired(&mut self, desired: &Desired, things: &Things, kinds: &Kinds) {
+        for (address, resource) in &desired.resources {
+            let names_itself = kinds
+                .get(&resource.kind)
+                .is_some_and(|kind| kind.provider != "terraform" && kind.rules.identity(&resource.object).is_some());
+            if names_itself && !self.things.contains_key(address) {
+                let (binding, kind) = (resource.binding.clone(), resource.kind.clone());
+                let look = Look { binding, kind, object: resource.object.clone(), earlier: Vec::new() };
+                self.things.insert(address.clone(), look);
+            }
+        }
+        for (address, database) in &desired.databases {
+            let made_in_this_plan = database
+                .needs
+                .iter()
+                .any(|need| desired.resources.contains_key(need) && !things.resources.contains_key(need));
+            if made_in_this_plan {
+                self.databases.remove(address);
+            } else {
+                self.databases.insert(address.clone(), database.binding.clone());
+            }
+        }
+    }
+}
+
+/// Looks at everything. A thing that could not be looked at is named with the reason; the rest is found.
+pub async fn observe(
+    world: &World,
+    kinds: &Kinds,
+    secrets: &dyn Secrets,
+    subject: &Subject,
+) -> (Observed, Vec<(Address, WorldError)>) {
+    let lookup = Known { objects: &subject.known, secrets };
+    let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
+    let mut observed = Observed::default();
+    let mut errors = Vec::new();
+    for (address, look) in &subject.things {
+        let connection = match connect(&look.binding, &lookup) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => continue,
+            Err(error) => {
+                errors.push((address.clone(), error));
+                continue;
+            }
+        };
+        let key = serde_json::to_string(&look.binding).expect("bindings hold no secrets");
+        let group = groups.entry(key).or_insert_with(|| Group { connection, looks: Vec::new() });
+        group.looks.push((address, look));
+    }
+    let answers = join_all(groups.values().map(|group| group.ask(world))).await;
+    for (group, answers) in groups.values().zip(answers) {
+        group.sort_answers(kinds, answers, &mut observed, &mut errors);
+    }
+    observe_databases(world, subject, &lookup, &mut observed, &mut errors).await;
+    (observed, errors)
+}
+
+struct Group<'a> {
+    connection: Connection,
+    looks: Vec<(&'a Address, &'a Look)>,
+}
+
+impl Group<'_> {
+    /// One query for the current thing of each address, then one for each earlier thing.
+    async fn ask(&self, world: &World) -> Vec<Result<Option<Object>, WorldError>> {
+        let query = |address: &Address, kind: &str, object: &Object| Query {
+            address: address.clone(),
+            kind: kind.to_owned(),
+            object: object.clone(),
+        };
+        let mut queries: Vec<Query> =
+            self.looks.iter().map(|(address, look)| query(address, &look.kind, &look.object)).collect();
+        for (address, look) in &self.looks {
+            queries.extend(look.earlier.iter().map(|object| query(address, &look.kind, object)));
+        }
+        match world.providers.get(&self.connection.provider) {
+            Some(provider) => provider.observe(&self.connection, &queries).await,
+            None => queries.iter().map(|_| Err(no_provider(&self.connection.provider))).collect(),
+        }
+    }
+
+    fn sort_answers(
+        &self,
+        kinds: &Kinds,
+        answers: Vec<Result<Option<Object>, WorldError>>,
+        observed: &mut Observed,
+        errors: &mut Vec<(Address, WorldError)>,
+    ) {
+        let mut answers = answers.into_iter();
+        for (address, look) in &self.looks {
+            match answers.next().expect("one answer per query") {
+                Ok(found) => {
+                    let found = found.map(|object| mark_like(kinds, &look.kind, object, &look.object));
+                    observed.objects.insert((*address).clone(), found);
+                }
+                Err(error) => errors.push(((*address).clone(), error)),
+            }
+        }
+        for (address, look) in &self.looks {
+            for recorded in &look.earlier {
+                match answers.next().expect("one answer per query") {
+                    Ok(found) => {
+                        let found = found.map(|object| mark_like(kinds, &look.kind, object, recorded));
+                        observed.earlier.entry((*address).clone()).or_default().push((recorded.clone(), found));
+                    }
+                    Err(error) => errors.push(((*address).clone(), error)),
+                }
+            }
+        }
+    }
+}
+
+async fn observe_databases(
+    world: &World,
+    subject: &Subject,
+    lookup: &dyn Lookup,
+    observed: &mut Observed,
+    errors: &mut Vec<(Address, WorldError)>,
+) {
+    for (address, binding) in &subject.databases {
+        let Some(databases) = &world.databases else {
+            errors.push((address.clone(), no_provider("postgres")));
+            continue;
+        };
+        match connect(binding, lookup) {
+            Ok(Some(connection)) => match databases.history(&connection).await {
+                Ok(history) => {
+                    observed.databases.insert(address.clone(), history);
+                }
+                Err(error) => errors.push((address.clone(), error)),
+            },
+            Ok(None) => {}
+            Err(error) => errors.push((address.clone(), error)),
+        }
+    }
+}
+
+/// The error of a build without this provider.
+pub fn no_provider(name: &str) -> WorldError {
+    WorldError {
+        tried: format!("use the provider `{name}`"),
+        cause: "this build does not have it".to_owned(),
+        help: Some(format!("build switchback with the feature `{name}`")),
+        class: ErrorClass::Refused,
+    }
+}
+
+/// An object with those attributes marked as secrets that its kind says are secret, or that are withheld or
+/// marked in `like`.
+#[must_use]
+pub fn mark_like(kinds: &Kinds, kind: &str, mut object: Object, like: &Object) -> Object {
+    for (name, value) in &mut object {
+        if like.get(name).is_some_and(Value::is_sensitive) && !value.is_null() {
+            *value = value.clone().sensitive();
+        }
+    }
+    match kinds.get(kind) {
+        Some(kind) => kind.mark_secrets(object),
+        None => object,
+    }
+}
+
+/// Completes a binding: `None` while one of its settings is not known yet.
+///
+/// # Errors
+/// When a secret among its settings is not at hand, or an expression fails.
+pub fn connect(binding: &Binding, lookup: &dyn Lookup) -> Result<Option<Connection>, WorldError> {
+    let mut settings = binding.settings.clone();
+    for (name, deferred) in &binding.deferred {
+        let value = evaluate_setting(&binding.provider, name, deferred, lookup)?;
+        if !value.is_known() {
+            return Ok(None);
+        }
+        settings.insert(name.clone(), value);
+    }
+    Ok(Some(Connection { provider: binding.provider.clone(), alias: binding.alias.clone(), settings }))
+}
+
+fn evaluate_setting(provider: &str, name: &str, deferred: &Deferred, lookup: &dyn Lookup) -> Result<Value, WorldError> {
+    let refuse = |cause: String, help: Option<String>| WorldError {
+        tried: format!("complete the setting `{name}` of provider `{provider}`"),
+        cause,
+        help,
+        class: ErrorClass::Denied,
+    };
+    for reference in deferred.secrets() {
+        lookup.secret(&reference).map_err(|error| {
+            refuse(error.to_string(), Some("give it in the same way as when it was planned".to_owned()))
+        })?;
+    }
+    evaluate_deferred(deferred, lookup).map_err(|mistakes| refuse(sight::first_words(&mistakes), None))
+}
+
+/// Recorded or found objects as expressions see them.
+pub struct Known<'a> {
+    /// The objects.
+    pub objects: &'a BTreeMap<Address, Object>,
+    /// Where secrets come from.
+    pub secrets: &'a dyn Secrets,
+}
+
+impl Lookup for Known<'_> {
+    fn instance(&self, address: &Address) -> Option<Value> {
+        self.objects.get(address).filter(|object| !holds_sealed(object)).map(sight::as_value)
+    }
+
+    fn all_instances(&self, block: &Address) -> Option<Value> {
+        let keys: BTreeSet<&Address> = self.objects.keys().filter(|address| address.block() == *block).collect();
+        sight::gather(keys.into_iter().map(|address| (address, self.instance(address))))
+    }
+
+    fn secret(&self, secret: &SecretReference) -> Result<Value, SecretError> {
+        self.secrets.reveal(secret)
+    }
+}
+
+fn holds_sealed(object: &Object) -> bool {
+    object.values().all(|value| matches!(value.data(), Data::Sealed(_))) && !object.is_empty()
+}

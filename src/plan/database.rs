@@ -1,0 +1,241 @@
+//! The steps of one database's schema. Pure.
+//!
+//! Invariant: a migration runs only if its history is exactly what the ledger and the folder say; anything
+//! else is a mistake with its mend, and nothing is planned for that database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::order::Draft;
+use super::thing::{inverse, remember};
+use super::{DatabaseGoal, Planner};
+use crate::address::Address;
+use crate::diagnostic::Diagnostic;
+use crate::ledger::state::DatabaseState;
+use crate::migration::checksum::checksum;
+use crate::migration::class::judge;
+use crate::migration::{Direction, Migration};
+use crate::step::{Action, Fingerprint, Operation, Reason, Way};
+use crate::world::{Binding, History};
+
+/// What is done about one database.
+struct Work<'a> {
+    address: &'a Address,
+    binding: &'a Binding,
+    lock_timeout_milliseconds: u64,
+    needs: &'a BTreeSet<Address>,
+    needed: BTreeSet<Address>,
+}
+
+impl Planner<'_> {
+    pub(super) fn plan_database(&mut self, address: &Address, goal: &DatabaseGoal) {
+        let recorded = self.inputs.state.things.databases.get(address);
+        let known = recorded.map(|recorded| recorded.applied.clone()).unwrap_or_default();
+        let is_new = self.is_made_here(goal);
+        let history = match self.inputs.observed.databases.get(address) {
+            Some(Some(history)) if !is_new => Some(history),
+            _ => None,
+        };
+        let Some(applied) = self.applied(address, goal, history, &known, is_new) else {
+            return;
+        };
+        let work = Work {
+            address,
+            binding: &goal.binding,
+            lock_timeout_milliseconds: goal.lock_timeout_milliseconds,
+            needs: &goal.needs,
+            needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
+        };
+        let down = applied.iter().rev().filter(|(version, _)| !goal.migrations.contains_key(version));
+        let down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
+        let up = goal.migrations.iter().filter(|(version, _)| !applied.contains_key(version));
+        let up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
+        self.push_migrations(&work, &down, &up);
+    }
+
+    /// Whether what the database lives in is made by this plan, or made again.
+    fn is_made_here(&self, goal: &DatabaseGoal) -> bool {
+        self.drafts.iter().any(|draft| goal.needs.contains(&draft.address) && is_home(draft))
+    }
+
+    /// The migrations that are applied, by version; nothing when the histories disagree.
+    fn applied(
+        &mut self,
+        address: &Address,
+        goal: &DatabaseGoal,
+        history: Option<&History>,
+        known: &BTreeMap<i64, Arc<Migration>>,
+        is_new: bool,
+    ) -> Option<BTreeMap<i64, Arc<Migration>>> {
+        if is_new {
+            return Some(BTreeMap::new());
+        }
+        let Some(history) = history else {
+            // Absent, or not asked for because it could not be there yet.
+            return Some(BTreeMap::new());
+        };
+        let before = self.mistakes.0.len();
+        let mut applied = BTreeMap::new();
+        for row in &history.rows {
+            let migration = known.get(&row.version).or_else(|| goal.migrations.get(&row.version));
+            let Some(migration) = migration else {
+                self.refuse_unknown_row(address, goal, row.version, &row.name);
+                continue;
+            };
+            let text = goal.migrations.get(&row.version).unwrap_or(migration);
+            if checksum(text, history.wide) != row.checksum {
+                self.refuse_altered(address, goal, text);
+            }
+            applied.insert(row.version, Arc::clone(migration));
+        }
+        self.refuse_out_of_order(address, goal, &applied);
+        (self.mistakes.0.len() == before).then_some(applied)
+    }
+
+    fn refuse_unknown_row(&mut self, address: &Address, goal: &DatabaseGoal, version: i64, name: &str) {
+        self.mistakes.push(
+            Diagnostic::error("an applied migration has no file")
+                .at(goal.span)
+                .detail(format!(
+                    "`{address}` has applied V{version}__{name}, which neither the folder nor the ledger has"
+                ))
+                .help(format!("put V{version}__{name}.sql back into the folder")),
+        );
+    }
+
+    fn refuse_altered(&mut self, address: &Address, goal: &DatabaseGoal, migration: &Migration) {
+        let (version, name) = (migration.version, &migration.name);
+        self.mistakes.push(
+            Diagnostic::error("an applied migration was altered")
+                .at(goal.span)
+                .detail(format!("`{address}`: V{version}__{name} is not the text that was applied"))
+                .help("restore the file as it was, and put the change into a new migration"),
+        );
+    }
+
+    fn refuse_out_of_order(&mut self, address: &Address, goal: &DatabaseGoal, applied: &BTreeMap<i64, Arc<Migration>>) {
+        if matches!(self.operation, Operation::Rollback { .. }) {
+            return;
+        }
+        let newest = applied.keys().rfind(|version| goal.migrations.contains_key(version));
+        for migration in goal.migrations.values() {
+            let late = newest.is_some_and(|newest| migration.version < *newest);
+            if late && !applied.contains_key(&migration.version) {
+                let (version, name) = (migration.version, &migration.name);
+                let newest = newest.copied().unwrap_or_default();
+                self.mistakes.push(
+                    Diagnostic::error("a migration comes too late")
+                        .at(goal.span)
+                        .detail(format!("`{address}`: V{version}__{name} was not applied, but V{newest} was"))
+                        .help(format!("give it a number above {newest}")),
+                );
+            }
+        }
+    }
+
+    pub(super) fn remove_database(&mut self, address: &Address, recorded: &DatabaseState) {
+        let reason = match self.operation {
+            Operation::Apply => Reason::NotInSpec,
+            Operation::Destroy => Reason::Destroyed,
+            Operation::Rollback { .. } => Reason::TakenBack,
+        };
+        let home = self.drafts.iter().position(|draft| recorded.needs.contains(&draft.address) && is_home(draft));
+        let gone = self.inputs.observed.databases.get(address) == Some(&None);
+        let (why, reason, after) = match home {
+            Some(home) => {
+                let home_address = self.drafts[home].address.clone();
+                (
+                    format!("it goes with {home_address}"),
+                    Reason::GoesWith { address: home_address },
+                    BTreeSet::from([home]),
+                )
+            }
+            None if gone => ("the database is not there any more".to_owned(), reason, BTreeSet::new()),
+            None if self.operation == Operation::Apply => {
+                ("its schema stays as it is; only the ledger forgets it".to_owned(), reason, BTreeSet::new())
+            }
+            None => {
+                let work = Work {
+                    address,
+                    binding: &recorded.binding,
+                    lock_timeout_milliseconds: recorded.lock_timeout_milliseconds,
+                    needs: &recorded.needs,
+                    needed: recorded.needs.clone(),
+                };
+                let down: Vec<_> = recorded.applied.values().rev().cloned().collect();
+                return self.push_migrations(&work, &down, &[]);
+            }
+        };
+        let needs = BTreeSet::new();
+        let work = Work {
+            address,
+            binding: &recorded.binding,
+            lock_timeout_milliseconds: 0,
+            needs: &needs,
+            needed: needs.clone(),
+        };
+        let mut draft = draft(&work, Action::Forget { why }, reason, remember());
+        draft.after = after;
+        self.drafts.push(draft);
+    }
+
+    /// The way down, then the way up, one after the other.
+    fn push_migrations(&mut self, work: &Work<'_>, down: &[Arc<Migration>], up: &[Arc<Migration>]) {
+        let ways = down
+            .iter()
+            .map(|migration| (Direction::Down, migration))
+            .chain(up.iter().map(|migration| (Direction::Up, migration)));
+        let mut last = None;
+        for (direction, migration) in ways {
+            let judgement = judge(migration, direction);
+            if direction == Direction::Down && migration.down.is_none() {
+                self.refuse_no_way_down(work.address, migration);
+                return;
+            }
+            let reason = match self.operation {
+                Operation::Rollback { .. } => Reason::TakenBack,
+                Operation::Destroy => Reason::Destroyed,
+                Operation::Apply => Reason::Pending,
+            };
+            let action = Action::Migrate {
+                direction,
+                migration: Migration::clone(migration),
+                lock_timeout_milliseconds: work.lock_timeout_milliseconds,
+            };
+            let mut draft = draft(work, action, reason, inverse(judgement, Way::MigrateBack));
+            draft.after.extend(last);
+            last = Some(self.drafts.len());
+            self.drafts.push(draft);
+        }
+    }
+
+    fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
+        let (version, name) = (migration.version, &migration.name);
+        self.mistakes.push(
+            Diagnostic::error("a migration has no way back")
+                .detail(format!("`{address}`: V{version}__{name} was applied without a .down.sql"))
+                .help("go forward instead: a new migration can undo what it did"),
+        );
+    }
+}
+
+/// Whether a step makes, replaces or removes what a database lives in.
+fn is_home(draft: &Draft) -> bool {
+    draft.action.kind() == Some("postgres_database")
+        && matches!(draft.action, Action::Create { .. } | Action::Revise { .. } | Action::Delete { .. })
+}
+
+fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: crate::step::Inverse) -> Draft {
+    Draft {
+        address: work.address.clone(),
+        binding: work.binding.clone(),
+        action,
+        reason,
+        inverse,
+        rests_on: BTreeMap::new(),
+        found: Fingerprint::Unasked,
+        needs: work.needs.clone(),
+        needed: work.needed.clone(),
+        after: BTreeSet::new(),
+    }
+}

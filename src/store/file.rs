@@ -1,0 +1,246 @@
+//! The ledger in a local folder: one file per environment, one line per batch. An edge.
+//!
+//! Invariant: a batch is one line, written with one call and synced before anybody relies on it; a line
+//! without its end is a torn tail, which readers pass over and the next writer cuts under the lock.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use crate::ledger::record::{self, Record, Sequence};
+use crate::ledger::{Lease, Store, StoreError};
+
+/// The store behind `file:` URLs.
+pub struct FileStore {
+    folder: PathBuf,
+    chain: PathBuf,
+    lock: PathBuf,
+    known: Mutex<Known>,
+    syncs: AtomicU64,
+}
+
+/// How much of the file this process has seen: whole lines only.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    bytes: u64,
+    last: Sequence,
+}
+
+impl FileStore {
+    /// The chain of one environment in a folder, which need not exist yet.
+    pub fn new(folder: &Path, environment: &str) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            chain: folder.join(format!("{environment}.jsonl")),
+            lock: folder.join(format!("{environment}.lock")),
+            known: Mutex::default(),
+            syncs: AtomicU64::new(0),
+        }
+    }
+
+    /// How often a file or folder was synced, for measuring.
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    fn storage(&self, tried: &str, path: &Path, cause: &std::io::Error) -> StoreError {
+        StoreError::Storage { tried: format!("{tried} {}", path.display()), cause: cause.to_string() }
+    }
+
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        file.sync_data()
+    }
+
+    fn make_folder(&self) -> Result<(), StoreError> {
+        let refuse = |cause| self.storage("make the folder", &self.folder, &cause);
+        std::fs::create_dir_all(&self.folder).map_err(refuse)
+    }
+
+    fn open_for_append(&self) -> Result<File, StoreError> {
+        let refuse = |cause| self.storage("open", &self.chain, &cause);
+        if let Ok(file) = OpenOptions::new().read(true).write(true).open(&self.chain) {
+            return Ok(file);
+        }
+        self.make_folder()?;
+        let file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(&self.chain)
+            .map_err(refuse)?;
+        // The file's name must be as durable as what will be in it.
+        let folder = File::open(&self.folder).and_then(|folder| {
+            self.syncs.fetch_add(1, Ordering::Relaxed);
+            folder.sync_all()
+        });
+        folder.map_err(|cause| self.storage("sync the folder", &self.folder, &cause))?;
+        Ok(file)
+    }
+
+    /// Reads the whole lines behind `known`, and says where they end.
+    fn read_lines(&self, file: &mut File, known: Known) -> Result<(Vec<Record>, Known), StoreError> {
+        let refuse = |cause: std::io::Error| self.storage("read", &self.chain, &cause);
+        file.seek(SeekFrom::Start(known.bytes)).map_err(refuse)?;
+        let mut reader = BufReader::with_capacity(1 << 20, file);
+        let (mut records, mut now, mut line) = (Vec::new(), known, Vec::new());
+        loop {
+            line.clear();
+            let length = reader.read_until(b'\n', &mut line).map_err(refuse)?;
+            if length == 0 || line.last() != Some(&b'\n') {
+                return Ok((records, now));
+            }
+            self.parse(&line, now, &mut records)?;
+            now.bytes += length as u64;
+            now.last = records.last().map_or(now.last, |record: &Record| record.sequence);
+        }
+    }
+
+    fn parse(&self, line: &[u8], after: Known, records: &mut Vec<Record>) -> Result<(), StoreError> {
+        match serde_json::from_slice::<Vec<Record>>(line) {
+            Ok(batch) => records.extend(batch),
+            Err(cause) => return Err(self.why_not(line, after, &cause)),
+        }
+        Ok(())
+    }
+
+    /// A line that cannot be read is either of a newer version, which says so, or damaged.
+    fn why_not(&self, line: &[u8], after: Known, cause: &serde_json::Error) -> StoreError {
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: u32,
+        }
+        let newer = serde_json::from_slice::<Vec<Versioned>>(line)
+            .ok()
+            .and_then(|batch| batch.into_iter().map(|record| record.format).find(|format| *format > record::FORMAT));
+        match newer {
+            Some(found) => StoreError::Newer {
+                url: self.url(),
+                found,
+                known: record::FORMAT,
+                tool: "of the version that wrote it".to_owned(),
+            },
+            None => StoreError::Damaged {
+                url: self.url(),
+                cause: format!("the line after record {} cannot be read: {cause}", after.last),
+            },
+        }
+    }
+
+    fn append_locked(
+        &self,
+        file: &mut File,
+        expected: Sequence,
+        line: &[u8],
+        last: Sequence,
+    ) -> Result<(), StoreError> {
+        let mut known = *self.known.lock().expect("no reader panics");
+        let length = file.metadata().map_err(|cause| self.storage("look at", &self.chain, &cause))?.len();
+        if length != known.bytes || known.last != expected {
+            (_, known) = self.read_lines(file, if length < known.bytes { Known::default() } else { known })?;
+        }
+        if known.last != expected {
+            return Err(StoreError::Overtaken { url: self.url(), expected, found: known.last });
+        }
+        if let Err(cause) = self.write_line(file, known.bytes, line) {
+            // Half a line must not stay; where even that fails, it is a torn tail, which is passed over.
+            let _ = file.set_len(known.bytes);
+            let cause = std::io::Error::other(format!("{cause}; nothing was recorded"));
+            return Err(self.storage("append to", &self.chain, &cause));
+        }
+        *self.known.lock().expect("no reader panics") = Known { bytes: known.bytes + line.len() as u64, last };
+        Ok(())
+    }
+
+    fn write_line(&self, file: &mut File, at: u64, line: &[u8]) -> std::io::Result<()> {
+        // Cuts a torn tail, if there is one; only here, under the lock.
+        file.set_len(at)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(line)?;
+        self.sync(file)
+    }
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600)
+}
+
+struct FileLease {
+    file: File,
+}
+
+impl Lease for FileLease {}
+
+impl Drop for FileLease {
+    fn drop(&mut self) {
+        // The name of the last holder is of no use to anybody; the lock itself goes with the file.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+#[async_trait]
+impl Store for FileStore {
+    fn url(&self) -> String {
+        format!("file:{}", self.folder.display())
+    }
+
+    async fn read(&self, after: Sequence) -> Result<Vec<Record>, StoreError> {
+        let mut file = match File::open(&self.chain) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(self.storage("open", &self.chain, &cause)),
+        };
+        let (mut records, known) = self.read_lines(&mut file, Known::default())?;
+        if let Some(newer) = records.iter().find(|record| record.format > record::FORMAT) {
+            let (found, known) = (newer.format, record::FORMAT);
+            return Err(StoreError::Newer {
+                url: self.url(),
+                found,
+                known,
+                tool: "of the version that wrote it".to_owned(),
+            });
+        }
+        *self.known.lock().expect("no writer panics") = known;
+        records.retain(|record| record.sequence > after);
+        Ok(records)
+    }
+
+    async fn append(&self, expected: Sequence, records: &[Record]) -> Result<(), StoreError> {
+        let Some(last) = records.last().map(|record| record.sequence) else {
+            return Ok(());
+        };
+        let mut line = serde_json::to_vec(records).expect("records hold only sealed, serialisable data");
+        line.push(b'\n');
+        let mut file = self.open_for_append()?;
+        file.lock().map_err(|cause| self.storage("lock", &self.chain, &cause))?;
+        let result = self.append_locked(&mut file, expected, &line, last);
+        let _ = file.unlock();
+        result
+    }
+
+    async fn lease(&self, holder: &str) -> Result<Box<dyn Lease>, StoreError> {
+        self.make_folder()?;
+        let refuse = |cause: std::io::Error| self.storage("take the lease", &self.lock, &cause);
+        let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(&self.lock)
+            .map_err(refuse)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut found = String::new();
+                let _ = file.read_to_string(&mut found);
+                let holder =
+                    if found.trim().is_empty() { "another process".to_owned() } else { found.trim().to_owned() };
+                return Err(StoreError::Leased { url: self.url(), holder });
+            }
+            Err(std::fs::TryLockError::Error(cause)) => return Err(refuse(cause)),
+        }
+        // The name only helps people; a full disk must not keep a rollback from starting.
+        let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+        Ok(Box::new(FileLease { file }))
+    }
+}

@@ -1,0 +1,127 @@
+//! The one type that values of several types can be had as. Pure.
+//!
+//! Invariant: the result does not depend on the order of the types.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::types::Field;
+use super::{Type, convert::convertible};
+
+/// The type that all of these can be had as; nothing when there is none, `any` for no types or unknown ones.
+pub fn unify(types: &[Type]) -> Option<Type> {
+    let mut known: Vec<&Type> = types.iter().filter(|ty| **ty != Type::Any).collect();
+    known.dedup();
+    let Some(first) = known.first() else {
+        return Some(Type::Any);
+    };
+    if known.iter().all(|ty| ty == first) {
+        return Some((*first).clone());
+    }
+    let all = |test: fn(&Type) -> bool| known.iter().all(|ty| test(ty));
+    if all(|ty| matches!(ty, Type::Bool | Type::Number | Type::String)) {
+        return unify_primitives(&known);
+    }
+    if all(|ty| matches!(ty, Type::Object(_))) {
+        return unify_objects(&known);
+    }
+    if all(|ty| matches!(ty, Type::Object(_) | Type::Map(_))) {
+        return unify_elements(&known).map(Type::map);
+    }
+    if all(|ty| matches!(ty, Type::Tuple(_))) {
+        return unify_tuples(&known);
+    }
+    if all(|ty| matches!(ty, Type::Tuple(_) | Type::List(_))) {
+        return unify_elements(&known).map(Type::list);
+    }
+    if all(|ty| matches!(ty, Type::Set(_))) {
+        return unify_elements(&known).map(Type::set);
+    }
+    if all(|ty| matches!(ty, Type::Tuple(_) | Type::List(_) | Type::Set(_))) {
+        let sets_only = known.iter().all(|ty| matches!(ty, Type::Set(_) | Type::Tuple(_)));
+        let element = unify_elements(&known)?;
+        return Some(if sets_only { Type::set(element) } else { Type::list(element) });
+    }
+    known.iter().find(|wanted| known.iter().all(|ty| convertible(ty, wanted))).map(|ty| (*ty).clone())
+}
+
+/// A string can stand for a number and for a bool, which cannot stand for each other.
+fn unify_primitives(types: &[&Type]) -> Option<Type> {
+    types.contains(&&Type::String).then_some(Type::String)
+}
+
+fn unify_elements(types: &[&Type]) -> Option<Type> {
+    let mut elements = Vec::new();
+    for ty in types {
+        match ty {
+            Type::List(element) | Type::Set(element) | Type::Map(element) => elements.push((**element).clone()),
+            Type::Tuple(items) => elements.extend(items.iter().cloned()),
+            Type::Object(fields) => elements.extend(fields.values().map(|field| field.ty.clone())),
+            Type::Any | Type::Bool | Type::Number | Type::String => {}
+        }
+    }
+    unify(&elements)
+}
+
+fn unify_tuples(types: &[&Type]) -> Option<Type> {
+    let tuples: Vec<&Arc<[Type]>> =
+        types.iter().filter_map(|ty| if let Type::Tuple(items) = ty { Some(items) } else { None }).collect();
+    let length = tuples.first().map_or(0, |items| items.len());
+    if tuples.iter().all(|items| items.len() == length) {
+        let column = |index: usize| unify(&tuples.iter().map(|items| items[index].clone()).collect::<Vec<_>>());
+        if let Some(items) = (0..length).map(column).collect::<Option<Vec<_>>>() {
+            return Some(Type::Tuple(items.into()));
+        }
+    }
+    unify_elements(types).map(Type::list)
+}
+
+fn unify_objects(types: &[&Type]) -> Option<Type> {
+    let objects: Vec<&Arc<BTreeMap<Arc<str>, Field>>> =
+        types.iter().filter_map(|ty| if let Type::Object(fields) = ty { Some(fields) } else { None }).collect();
+    let first = objects.first()?;
+    if objects.iter().all(|fields| fields.len() == first.len() && fields.keys().eq(first.keys())) {
+        let column = |name: &Arc<str>| {
+            let types: Vec<Type> =
+                objects.iter().filter_map(|fields| fields.get(name)).map(|field| field.ty.clone()).collect();
+            Some((name.clone(), unify(&types)?))
+        };
+        if let Some(fields) = first.keys().map(column).collect::<Option<Vec<_>>>() {
+            return Some(Type::object(fields));
+        }
+    }
+    unify_elements(types).map(Type::map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_unify_as_in_terraform() {
+        let tuple = |types: &[Type]| Type::Tuple(types.into());
+        let cases = [
+            (vec![Type::Number, Type::String], Some(Type::String)),
+            (vec![Type::Number, Type::Bool], None),
+            (vec![Type::Any, Type::Number], Some(Type::Number)),
+            (vec![], Some(Type::Any)),
+            (vec![tuple(&[Type::Number]), tuple(&[Type::Number, Type::Number])], Some(Type::list(Type::Number))),
+            (vec![tuple(&[Type::Number]), tuple(&[Type::String])], Some(tuple(&[Type::String]))),
+            (vec![tuple(&[]), Type::list(Type::Bool)], Some(Type::list(Type::Bool))),
+            (
+                vec![Type::object([("a", Type::Number)]), Type::object([("b", Type::Number)])],
+                Some(Type::map(Type::Number)),
+            ),
+            (
+                vec![Type::object([("a", Type::Number)]), Type::object([("a", Type::String)])],
+                Some(Type::object([("a", Type::String)])),
+            ),
+            (vec![Type::Number, tuple(&[Type::Number])], None),
+        ];
+        for (types, wanted) in cases {
+            assert_eq!(unify(&types), wanted, "{types:?}");
+            let reversed: Vec<Type> = types.iter().rev().cloned().collect();
+            assert_eq!(unify(&reversed), wanted, "{reversed:?}");
+        }
+    }
+}
