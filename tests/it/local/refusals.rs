@@ -221,6 +221,20 @@ fn the_aws_cli_sees_the_same_endpoint() {
     assert_eq!(seen["Parameters"][0]["Value"], "v");
     let identity = stack.aws(&["sts", "get-caller-identity"]);
     assert_eq!(identity["Account"], "000000000000");
+    let bucket = &unique("bucket").replace('_', "-");
+    stack.aws(&[
+        "s3api",
+        "create-bucket",
+        "--bucket",
+        bucket,
+        "--create-bucket-configuration",
+        "LocationConstraint=eu-central-1",
+    ]);
+    let put = ["s3api", "put-object", "--bucket", bucket, "--key", "k", "--body", file!(), "--if-none-match", "*"];
+    stack.aws(&put);
+    let head = stack.aws(&["s3api", "head-object", "--bucket", bucket, "--key", "k"]);
+    assert_eq!(head["ContentLength"].as_u64(), Some(std::fs::metadata(file!()).unwrap().len()));
+    assert!(stack.try_aws(&put).unwrap_err().contains("PreconditionFailed"), "only if there is none");
     let refused = stack.try_aws(&["ecs", "delete-cluster", "--cluster", "never-was"]).unwrap_err();
     assert!(refused.contains("ClusterNotFoundException"), "the client understands the refusal: {refused}");
 }
