@@ -18,6 +18,15 @@ pub trait Files: Send + Sync {
     /// As the operating system says; a folder that does not exist is an error.
     fn list(&self, folder: &Path) -> std::io::Result<Vec<PathBuf>>;
 
+    /// The folders of a folder, sorted by name.
+    ///
+    /// # Errors
+    /// As the operating system says; also where an implementation has no folders within folders.
+    fn folders(&self, folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let _ = folder;
+        Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
+    }
+
     /// Whether a file is there.
     fn exists(&self, path: &Path) -> bool {
         self.read(path).is_ok()

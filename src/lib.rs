@@ -18,13 +18,18 @@ pub mod world;
 pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
+pub mod spec;
 pub mod resolve;
 pub mod observe;
 pub mod plan;
 pub mod rollback;
+pub mod review;
 pub mod verify;
 pub mod apply;
-// -- edges ------------------------------------------------------------------------------------------
+// -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
+pub mod provider;
 pub mod store;
 #[cfg(feature = "cli")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -4,6 +4,8 @@
 //! either way without the files.
 
 pub mod statements;
+mod cursor;
+pub mod concurrent;
 pub mod directives;
 pub mod folder;
 pub mod checksum;

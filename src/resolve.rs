@@ -1,3 +1,168 @@
 //! Spec × variables × modules → [`desired::Desired`]. Pure.
+//!
+//! Invariant: all mistakes are gathered; nothing follows from a name whose own mistake is reported.
+
 pub mod desired;
+pub mod functions;
 pub mod evaluate;
+pub mod conform;
+pub mod console;
+pub mod secrets;
+pub mod inputs;
+
+mod cells;
+mod config;
+mod database;
+mod defaults;
+mod engine;
+mod expand;
+mod graph;
+mod here;
+mod identities;
+mod names;
+mod prepare;
+mod provider;
+mod reading;
+mod resource;
+mod schema;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::Diagnostics;
+use crate::digest::Digest;
+use crate::expression::{Expr, Node};
+use crate::files::Files;
+use crate::kind::Kinds;
+use crate::secret::SecretReference;
+use crate::spec::Spec;
+use crate::value::Value;
+use desired::Desired;
+use engine::Engine;
+use evaluate::Surroundings;
+use graph::{Graph, Item};
+use inputs::{Inputs, Missing};
+use names::LocalStackNames;
+use reading::Recorder;
+use secrets::RevealedSecrets;
+
+/// What a spec comes to.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// What it wants.
+    pub desired: Desired,
+    /// The secrets that it and its variables gave.
+    pub secrets: RevealedSecrets,
+}
+
+/// Evaluates a spec. There is no result when anything is wrong, here or already in the reading of the spec
+/// (whose diagnostics are its own).
+///
+/// `files` and `folder` are those the spec was read with.
+pub fn resolve(
+    spec: &Spec,
+    inputs: &Inputs,
+    kinds: &Kinds,
+    files: &dyn Files,
+    folder: &Path,
+) -> (Option<Resolved>, Diagnostics) {
+    let recorder = Recorder::new(files, folder);
+    let (made, mut diagnostics) = with_engine(spec, inputs, kinds, &recorder, folder, |engine| {
+        engine.run();
+        engine.report_circles();
+        engine.check_identities();
+        let open = open_variables(engine);
+        (std::mem::take(&mut engine.made), open)
+    });
+    diagnostics.extend(settings::check(spec));
+    diagnostics.sort();
+    let (made, open_variables) = made;
+    if diagnostics.has_errors() || !spec.sound {
+        return (None, diagnostics);
+    }
+    let mut read = spec.read.clone();
+    read.extend(recorder.into_read());
+    let desired = Desired {
+        project: spec.project.name.to_string(),
+        environment: settings::environment(spec),
+        resources: made.resources,
+        databases: made.databases,
+        outputs: made.outputs,
+        spec_digest: spec_digest(&read, &open_variables),
+    };
+    (Some(Resolved { desired, secrets: made.revealed }), diagnostics)
+}
+
+/// Checks the names and blocks of a spec, and gives an engine to work with.
+fn with_engine<T>(
+    spec: &Spec,
+    inputs: &Inputs,
+    kinds: &Kinds,
+    files: &dyn Files,
+    folder: &Path,
+    work: impl FnOnce(&mut Engine<'_>) -> T,
+) -> (T, Diagnostics) {
+    let builtins = builtins(spec, inputs);
+    let names: Vec<String> = builtins.keys().cloned().collect();
+    let local_stack = match (&inputs.local_stack, inputs.missing) {
+        (Some(_), _) => LocalStackNames::Known,
+        (None, Missing::Refuse) => LocalStackNames::Missing,
+        (None, Missing::Assume) => LocalStackNames::Assumed,
+    };
+    let mut diagnostics = Diagnostics::default();
+    let around = prepare::Surroundings { spec, kinds, builtins: &names, local_stack };
+    let prepared = prepare::prepare(&around, &mut diagnostics);
+    let graph = Graph::new(spec, &prepared);
+    let surroundings = Surroundings {
+        files: Some(files),
+        folder,
+        home: inputs.home.as_deref(),
+        planned_at: inputs.planned_at,
+        now: None,
+    };
+    let mut engine = Engine::new(spec, inputs, kinds, &graph, &prepared, surroundings, builtins);
+    let done = work(&mut engine);
+    diagnostics.extend(std::mem::take(&mut engine.diagnostics));
+    (done, diagnostics)
+}
+
+/// Dotted names of ours and what they stand for.
+fn builtins(spec: &Spec, inputs: &Inputs) -> BTreeMap<String, Value> {
+    let mut builtins = BTreeMap::from([("environment.name".to_owned(), Value::string(spec.environment.clone()))]);
+    let stack = inputs.local_stack.as_ref().and_then(Value::entries);
+    for (name, value) in stack.into_iter().flatten() {
+        builtins.insert(format!("local_stack.{name}"), value.clone());
+    }
+    builtins
+}
+
+/// The values of root variables that are no secrets.
+fn open_variables(engine: &Engine<'_>) -> BTreeMap<String, Value> {
+    let variables = engine.spec.modules.first().into_iter().flat_map(|root| root.variables.iter().enumerate());
+    let value = |(index, (name, _)): (usize, (&std::sync::Arc<str>, &crate::spec::Variable))| {
+        let node = engine.graph.node(engine.spec, 0, Item::Variable(index));
+        let value = &engine.state.cells[node].first()?.value;
+        (!value.is_sensitive()).then(|| (name.to_string(), value.clone()))
+    };
+    variables.filter_map(value).collect()
+}
+
+fn spec_digest(read: &BTreeMap<PathBuf, Digest>, variables: &BTreeMap<String, Value>) -> Digest {
+    let read: BTreeMap<String, Digest> =
+        read.iter().map(|(path, digest)| (path.to_string_lossy().replace('\\', "/"), *digest)).collect();
+    Digest::of_json(&(read, variables))
+}
+
+/// Whether an expression is written `null`.
+fn is_null_literal(expr: &Expr) -> bool {
+    matches!(&expr.node, Node::Literal(value) if value.is_null())
+}
+
+/// Whether a reference to a secret is one that a later run without the checkout cannot have.
+pub fn needs_checkout(reference: &SecretReference) -> bool {
+    matches!(reference, SecretReference::Literal { .. })
+}

@@ -21,6 +21,10 @@ pub enum SecretReference {
         file: String,
         /// The byte where the expression starts.
         start: u32,
+        /// What stands there, since one place of a module or of a `for_each` stands for many: an address, or a
+        /// name with its module.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        instance: String,
     },
     /// An environment variable of the process.
     Environment {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every store passes the same conformance suite (`tests/it/store.rs`).
 
+pub mod disk;
 pub mod file;
 
 use std::path::{Path, PathBuf};

@@ -5,18 +5,22 @@
 //! type instead of a habit.
 
 pub mod convert;
+pub mod equality;
 pub mod json;
 pub mod seal;
 pub mod types;
 pub mod unify;
+pub mod unknown;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 pub use convert::ConversionError;
+pub use equality::equal;
 pub use seal::{SealKey, Sealed};
 pub use types::Type;
+pub use unknown::{marks_of, unknown_from};
 
 use crate::address::Address;
 use crate::number::Number;
@@ -430,14 +434,15 @@ impl Value {
 
     fn rank(&self) -> u8 {
         match self.data {
-            Data::Null(_) => 0,
             Data::Bool(_) => 1,
             Data::Number(_) => 2,
             Data::String(_) => 3,
             Data::List(..) | Data::Set(..) | Data::Tuple(_) => 4,
             Data::Map(..) | Data::Object(_) => 5,
-            Data::Unknown(_) => 6,
-            Data::Sealed(_) => 7,
+            // As in Terraform, what is not there comes after what is.
+            Data::Null(_) => 6,
+            Data::Unknown(_) => 7,
+            Data::Sealed(_) => 8,
         }
     }
 }

@@ -96,6 +96,9 @@ pub enum EffectChange {
 pub enum Settlement {
     /// It happened; the object as it is now (for a removal: empty).
     Done(Object),
+    /// It happened and stands, but it is not good: a rollout that failed, or only a part of a change. A failed step
+    /// whose object is there; the object as it is now, and why it is not good.
+    Stands(Object, String),
     /// It did not happen.
     NotDone,
     /// Neither before nor after: a person has to look. Says what is there now.

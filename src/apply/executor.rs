@@ -3,24 +3,24 @@
 //! Invariant: one loop owns the ledger; all records that are ready are one batch, and no effect begins before
 //! its intent is durable.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 
+use super::course::Course;
 use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, StopSignal};
 use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, Work, intent, token, work};
 use super::settle;
-use crate::address::Address;
 use crate::digest::Digest;
 use crate::kind::Kinds;
 use crate::ledger::state::Intent;
-use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled, StepState};
+use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
 use crate::observe::mark_like;
 use crate::secret::Secrets;
-use crate::step::{Action, ChangeSet, Operation, Step, StepId};
+use crate::step::{ChangeSet, Operation, Step, StepId};
 use crate::value::seal::seal_object;
 use crate::value::{Object, SealKey};
 use crate::world::{Connection, EffectError, ErrorClass, Progress, Settlement, Trace, World, WorldError};
@@ -45,31 +45,11 @@ pub struct Executor<'a> {
 enum Arrival {
     Looked(StepId, Box<Ready>, Result<Option<Object>, Refusal>),
     Acted(StepId, Timestamp, Result<Object, EffectError>),
+    /// Nobody heard what became of it, so the world was asked at once.
+    Asked(StepId, WorldError, Result<Settlement, WorldError>),
 }
 
 type Flights<'f> = FuturesUnordered<BoxFuture<'f, Arrival>>;
-
-/// The state of one run, in memory.
-struct Course<'c> {
-    number: u64,
-    change_set: &'c ChangeSet,
-    environment: &'c str,
-    chain: String,
-    seal_key: Option<SealKey>,
-    outcomes: Outcomes,
-    waiting: BTreeMap<StepId, usize>,
-    followers: BTreeMap<StepId, Vec<StepId>>,
-    ready: BTreeSet<StepId>,
-    done: BTreeSet<StepId>,
-    failures: BTreeMap<StepId, Failure>,
-    doubts: BTreeMap<StepId, Failure>,
-    expired: Option<String>,
-    in_flight: usize,
-    busy: BTreeSet<Address>,
-    /// Records for the next batch, and the effects that may begin once it is durable.
-    records: Vec<Body>,
-    launches: VecDeque<(StepId, Connection, Work)>,
-}
 
 impl Executor<'_> {
     /// Begins a run of this change set and carries it out.
@@ -121,7 +101,8 @@ impl Executor<'_> {
             return Ok(Vec::new());
         };
         let (number, change_set) = (run.number, Arc::clone(&run.change_set));
-        let open: Vec<(Step, Intent)> = run.open().map(|(step, intent)| (step.clone(), intent.clone())).collect();
+        let open: Vec<(Step, Intent)> =
+            run.open().chain(run.stood()).map(|(step, intent)| (step.clone(), intent.clone())).collect();
         let seal_key = ledger.state().seal_key().cloned();
         let mut doubts = Vec::new();
         for (step, intent) in open {
@@ -134,11 +115,16 @@ impl Executor<'_> {
                     let outcome = seal_object(&object, seal_key.as_ref());
                     Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) }
                 }
+                Ok(Settlement::Stands(object, why)) => {
+                    let error = not_good(&step, why);
+                    self.listener.event(Event::Failed(&step, &error));
+                    Body::Stood { run, step: id, outcome: seal_object(&object, seal_key.as_ref()), error }
+                }
                 Ok(Settlement::NotDone) => {
                     self.listener.event(Event::Settled(&step, false));
                     Body::Failed { run, step: id, error: None, settled: Some(Settled::Asked) }
                 }
-                Ok(Settlement::Doubt(now)) => self.doubt(run, &step, doubtful(&step, now), &mut doubts),
+                Ok(Settlement::Doubt(now)) => self.doubt(run, &step, doubtful(&step, &now), &mut doubts),
                 Err(error) => self.doubt(run, &step, error, &mut doubts),
             };
             ledger.append(self.world.clock.now(), vec![body]).await?;
@@ -178,19 +164,19 @@ impl Executor<'_> {
         let outcomes = Outcomes::of(&ledger.state().things);
         let seal_key = ledger.state().seal_key();
         let ground = Ground { world: self.world, kinds: self.kinds };
-        let mut first = BTreeSet::new();
+        let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now: self.world.clock.now() };
+        let (mut first, mut looks) = (BTreeSet::new(), Vec::new());
         for step in &change_set.steps {
             // Only the first step of an address finds what was planned; the others find what it left.
             let is_first = first.insert(&step.address);
-            let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now: self.world.clock.now() };
-            let looks = ground.looks(step, &sight, is_first).map_err(|refusal| ApplyError::World(refusal.error))?;
-            match ground.look(step, &looks, seal_key).await {
-                Ok(_) => {}
-                Err(refusal) if refusal.stale => return Err(ApplyError::Stale(refusal.error.cause)),
-                Err(refusal) => return Err(ApplyError::World(refusal.error)),
-            }
+            let of_step = ground.looks(step, &sight, is_first).map_err(|refusal| ApplyError::World(refusal.error))?;
+            looks.extend(of_step.into_iter().map(|look| (step, look)));
         }
-        Ok(())
+        match ground.look_at_all(&looks, seal_key).await {
+            Ok(()) => Ok(()),
+            Err(refusal) if refusal.stale => Err(ApplyError::Stale(refusal.error.cause)),
+            Err(refusal) => Err(ApplyError::World(refusal.error)),
+        }
     }
 
     /// Carries out what is not done yet of the newest run.
@@ -297,8 +283,14 @@ impl Executor<'_> {
                 self.refused(course, id, refusal);
             }
             Arrival::Acted(id, since, result) => {
+                course.flying.remove(&id);
                 course.leave(id);
                 self.acted(course, id, since, result);
+            }
+            Arrival::Asked(id, error, answer) => {
+                course.flying.remove(&id);
+                course.leave(id);
+                self.asked(course, id, error, answer);
             }
         }
     }
@@ -318,23 +310,45 @@ impl Executor<'_> {
                 course.records.push(Body::Done { run, step: id, outcome, settled: None });
                 course.finish(&step, &object);
             }
-            Err(EffectError { error, trace }) => {
+            Err(EffectError { error, .. }) => self.failed(course, id, error, None),
+        }
+    }
+
+    /// An effect that failed without a trace, or of which the world says that it did not happen.
+    fn failed(&self, course: &mut Course<'_>, id: StepId, error: WorldError, settled: Option<Settled>) {
+        if error.class == ErrorClass::Expired {
+            course.expired = Some(error.cause.clone());
+        }
+        self.listener.event(Event::Failed(course.step(id), &error));
+        course.records.push(Body::Failed { run: course.number, step: id, error: Some(error.clone()), settled });
+        course.failures.insert(id, Failure { step: id, error, stale: false });
+    }
+
+    /// What the world says of an effect of which nobody heard what became of it.
+    fn asked(&self, course: &mut Course<'_>, id: StepId, error: WorldError, answer: Result<Settlement, WorldError>) {
+        let (run, step) = (course.number, course.step(id));
+        match answer {
+            Ok(Settlement::Done(object)) => {
+                self.listener.event(Event::Settled(step, true));
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) });
+                course.finish(step, &object);
+            }
+            Ok(Settlement::Stands(object, _)) => {
+                self.listener.event(Event::Failed(step, &error));
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Stood { run, step: id, outcome, error: error.clone() });
+                course.stood.insert(id);
+                course.failures.insert(id, Failure { step: id, error, stale: false });
+            }
+            Ok(Settlement::NotDone) => self.failed(course, id, error, Some(Settled::Asked)),
+            Ok(Settlement::Doubt(_)) | Err(_) => {
                 if error.class == ErrorClass::Expired {
                     course.expired = Some(error.cause.clone());
                 }
-                let failure = Failure { step: id, error: error.clone(), stale: false };
-                match trace {
-                    Trace::Nothing => {
-                        self.listener.event(Event::Failed(&step, &error));
-                        course.records.push(Body::Failed { run, step: id, error: Some(error), settled: None });
-                        course.failures.insert(id, failure);
-                    }
-                    Trace::Unknown => {
-                        self.listener.event(Event::Doubted(&step, &error));
-                        course.records.push(Body::Doubted { run, step: id, error });
-                        course.doubts.insert(id, failure);
-                    }
-                }
+                self.listener.event(Event::Doubted(step, &error));
+                course.records.push(Body::Doubted { run, step: id, error: error.clone() });
+                course.doubts.insert(id, Failure { step: id, error, stale: false });
             }
         }
     }
@@ -355,8 +369,18 @@ impl Executor<'_> {
         while let Some((id, connection, work)) = course.launches.pop_front() {
             let step = course.step(id).clone();
             self.listener.event(Event::Started(&step));
+            course.flying.insert(id);
             let since = self.world.clock.now();
-            flights.push(async move { Arrival::Acted(id, since, self.act(&step, &connection, &work).await) }.boxed());
+            let acting = async move {
+                match self.act(&step, &connection, &work).await {
+                    Err(EffectError { error, trace: Trace::Unknown }) => {
+                        let answer = settle::ask_about(self, &connection, &work).await;
+                        Arrival::Asked(id, error, answer)
+                    }
+                    result => Arrival::Acted(id, since, result),
+                }
+            };
+            flights.push(acting.boxed());
         }
     }
 
@@ -387,7 +411,7 @@ impl Executor<'_> {
             Body::Ended { run, result: RunResult::Complete, outputs }
         } else if let Some(reason) = &course.expired {
             Body::Parked { run, reason: reason.clone() }
-        } else if course.done.is_empty() && course.doubts.is_empty() && course.in_flight == 0 {
+        } else if course.is_without_effect() {
             Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }
         } else {
             return Ok(());
@@ -419,7 +443,16 @@ fn give_up(run: &Run, change_set: &ChangeSet) -> Result<Body, ApplyError> {
     Ok(Body::Ended { run: run.number, result: RunResult::TakenBack, outputs: BTreeMap::new() })
 }
 
-fn doubtful(step: &Step, now: String) -> WorldError {
+fn not_good(step: &Step, why: String) -> WorldError {
+    WorldError {
+        tried: format!("{} {}", step.action.verb(), step.title()),
+        cause: why,
+        help: Some("roll back, or mend the cause and plan again after a rollback".to_owned()),
+        class: ErrorClass::Refused,
+    }
+}
+
+fn doubtful(step: &Step, now: &str) -> WorldError {
     WorldError {
         tried: format!("ask what became of {} {}", step.action.verb(), step.title()),
         cause: format!("it is neither as before nor as planned: {now}"),
@@ -436,125 +469,5 @@ struct Telling<'a> {
 impl Progress for Telling<'_> {
     fn say(&self, message: &str) {
         self.listener.event(Event::Progress(self.step, message));
-    }
-}
-
-impl<'c> Course<'c> {
-    fn of(run: &Run, change_set: &'c ChangeSet, ledger: &Ledger) -> Self {
-        let done: BTreeSet<StepId> =
-            change_set.steps.iter().map(|step| step.id).filter(|id| run.is_done(*id)).collect();
-        let mut course = Self {
-            number: run.number,
-            change_set,
-            environment: &change_set.environment,
-            chain: ledger.state().chain.as_ref().map(|chain| chain.id.clone()).unwrap_or_default(),
-            seal_key: ledger.state().seal_key().cloned(),
-            outcomes: Outcomes::of(&ledger.state().things),
-            waiting: BTreeMap::new(),
-            followers: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            done,
-            failures: BTreeMap::new(),
-            doubts: BTreeMap::new(),
-            expired: None,
-            in_flight: 0,
-            busy: BTreeSet::new(),
-            records: Vec::new(),
-            launches: VecDeque::new(),
-        };
-        course.doubts = run
-            .steps
-            .iter()
-            .filter_map(|(id, state)| match state {
-                StepState::Doubted(_, error) => Some((*id, Failure { step: *id, error: error.clone(), stale: false })),
-                StepState::Intended(_) | StepState::Done { .. } | StepState::Failed { .. } => None,
-            })
-            .collect();
-        course.wire();
-        course
-    }
-
-    fn wire(&mut self) {
-        for step in &self.change_set.steps {
-            if self.done.contains(&step.id) {
-                self.outcomes.mark_changed(&step.address);
-                continue;
-            }
-            if self.doubts.contains_key(&step.id) {
-                continue;
-            }
-            let open: Vec<StepId> = step.after.iter().copied().filter(|before| !self.done.contains(before)).collect();
-            for before in &open {
-                self.followers.entry(*before).or_default().push(step.id);
-            }
-            match open.len() {
-                0 => {
-                    self.ready.insert(step.id);
-                }
-                count => {
-                    self.waiting.insert(step.id, count);
-                }
-            }
-        }
-    }
-
-    fn step(&self, id: StepId) -> &'c Step {
-        self.change_set.step(id).expect("the course has the change set's own ids")
-    }
-
-    /// The next step that may start: the first ready one; beyond the point of no return only when everything
-    /// before it is done.
-    fn next(&mut self) -> Option<StepId> {
-        let free = |id: &&StepId| !self.busy.contains(&self.change_set.step(**id).expect("own ids").address);
-        let id = *self.ready.iter().find(free)?;
-        if let Some(point) = self.change_set.point_of_no_return
-            && id >= point
-            && self.done.range(..point).count() < point.0 as usize - 1
-        {
-            return None;
-        }
-        self.ready.remove(&id);
-        Some(id)
-    }
-
-    fn leave(&mut self, id: StepId) {
-        self.in_flight -= 1;
-        let step = self.step(id);
-        self.busy.remove(&step.address);
-    }
-
-    fn finish(&mut self, step: &Step, object: &Object) {
-        match &step.action {
-            Action::Create { .. } | Action::Update { .. } | Action::Revise { .. } => {
-                self.outcomes.insert(step.address.clone(), object);
-            }
-            Action::Return { after, .. } => self.outcomes.insert(step.address.clone(), after),
-            Action::Delete { .. } | Action::Forget { .. } => self.outcomes.remove(&step.address),
-            Action::Retire { .. } | Action::Migrate { .. } => {}
-        }
-        self.done.insert(step.id);
-        for follower in self.followers.remove(&step.id).unwrap_or_default() {
-            let waiting = self.waiting.get_mut(&follower).expect("a follower waits");
-            *waiting -= 1;
-            if *waiting == 0 {
-                self.waiting.remove(&follower);
-                self.ready.insert(follower);
-            }
-        }
-    }
-
-    fn outcome(&self, stopped: bool) -> Outcome {
-        let steps = self.change_set.steps.iter().map(|step| step.id);
-        let begun =
-            |id: &StepId| self.done.contains(id) || self.failures.contains_key(id) || self.doubts.contains_key(id);
-        Outcome {
-            run: self.number,
-            done: steps.clone().filter(|id| self.done.contains(id)).collect(),
-            failed: self.failures.values().cloned().collect(),
-            doubted: self.doubts.values().cloned().collect(),
-            skipped: steps.filter(|id| !begun(id)).collect(),
-            parked: self.expired.clone(),
-            stopped,
-        }
     }
 }

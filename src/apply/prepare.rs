@@ -172,6 +172,12 @@ fn moved(step: &Step, what: &Address, was: Fingerprint) -> Refusal {
 impl Ground<'_> {
     /// Makes a step ready: its connection, its values, and what has to be looked at. Asks nobody.
     pub fn ready(&self, step: &Step, token: String, sight: &Sight<'_>) -> Result<Ready, Refusal> {
+        if let Action::Forget { .. } = step.action {
+            // Nobody is asked, so nothing needs to be known of how to ask.
+            let Binding { provider, alias, settings, .. } = step.binding.clone();
+            let connection = Connection { provider, alias, settings };
+            return Ok(Ready { connection, token, after: None, binding: None, looks: Vec::new() });
+        }
         let connection = connect(&step.binding, sight).map_err(|error| Refusal { error, stale: false })?;
         let connection = connection.ok_or_else(|| {
             let waits: Vec<_> =
@@ -192,6 +198,9 @@ impl Ground<'_> {
         let mut looks = Vec::new();
         for (address, was) in &step.rests_on {
             looks.extend(self.look_at_other(address, *was, sight)?);
+        }
+        if step.action.before().is_none() {
+            return Ok(looks);
         }
         let connection = connect(&step.binding, sight).map_err(|error| Refusal { error, stale: false })?;
         if let (Some(kind), Some(before), Some(connection), true) =
@@ -249,12 +258,9 @@ impl Ground<'_> {
     ) -> Result<Option<Object>, Refusal> {
         let mut own = None;
         for look in looks {
-            let found = self.observe(step, look).await?;
-            let kind = self.kind(step, &look.query.kind)?;
-            let now = Comparer { kind, key: seal_key }.fingerprint(found.as_ref());
-            if look.was != Fingerprint::Unasked && look.was != now {
-                return Err(moved(step, &look.query.address, look.was));
-            }
+            let found = self.observe(&look.connection, std::slice::from_ref(&look.query)).await.pop();
+            let found = found.ok_or_else(|| no_answer(step))?;
+            let found = self.judge(step, look, found, seal_key)?;
             if look.is_own {
                 own = Some(found.unwrap_or_else(|| look.query.object.clone()));
             }
@@ -262,16 +268,56 @@ impl Ground<'_> {
         Ok(own)
     }
 
-    async fn observe(&self, step: &Step, look: &Look) -> Result<Option<Object>, Refusal> {
-        let Some(provider) = self.world.providers.get(&look.connection.provider) else {
-            return Err(Refusal { error: crate::observe::no_provider(&look.connection.provider), stale: false });
-        };
-        let found = provider.observe(&look.connection, std::slice::from_ref(&look.query)).await.pop();
-        let found = found
-            .ok_or_else(|| refuse(step, "the provider gave no answer".to_owned(), "this is a bug: please report it"))?
-            .map_err(|error| Refusal { error, stale: false })?;
-        Ok(found.map(|object| mark_like(self.kinds, &look.query.kind, object, &look.query.object)))
+    /// Many looks of many steps at once, batched where the service can.
+    pub async fn look_at_all(&self, looks: &[(&Step, Look)], seal_key: Option<&SealKey>) -> Result<(), Refusal> {
+        let mut groups: Vec<(&Connection, Vec<&(&Step, Look)>)> = Vec::new();
+        for entry in looks {
+            match groups.iter_mut().find(|(connection, _)| **connection == entry.1.connection) {
+                Some((_, group)) => group.push(entry),
+                None => groups.push((&entry.1.connection, vec![entry])),
+            }
+        }
+        for (connection, group) in groups {
+            let queries: Vec<Query> = group.iter().map(|(_, look)| look.query.clone()).collect();
+            let answers = self.observe(connection, &queries).await;
+            if answers.len() != group.len() {
+                return Err(no_answer(group[0].0));
+            }
+            for ((step, look), found) in group.into_iter().zip(answers) {
+                self.judge(step, look, found, seal_key)?;
+            }
+        }
+        Ok(())
     }
+
+    async fn observe(&self, connection: &Connection, queries: &[Query]) -> Vec<Result<Option<Object>, WorldError>> {
+        match self.world.providers.get(&connection.provider) {
+            Some(provider) => provider.observe(connection, queries).await,
+            None => queries.iter().map(|_| Err(crate::observe::no_provider(&connection.provider))).collect(),
+        }
+    }
+
+    /// Whether what was found is what was planned with.
+    fn judge(
+        &self,
+        step: &Step,
+        look: &Look,
+        found: Result<Option<Object>, WorldError>,
+        seal_key: Option<&SealKey>,
+    ) -> Result<Option<Object>, Refusal> {
+        let kind = self.kind(step, &look.query.kind)?;
+        let found = found.map_err(|error| Refusal { error, stale: false })?;
+        let found = found.map(|object| mark_like(self.kinds, kind.name, object, &look.query.object));
+        let now = Comparer { kind, key: seal_key }.fingerprint(found.as_ref());
+        if look.was != Fingerprint::Unasked && look.was != now {
+            return Err(moved(step, &look.query.address, look.was));
+        }
+        Ok(found)
+    }
+}
+
+fn no_answer(step: &Step) -> Refusal {
+    refuse(step, "the provider gave no answer".to_owned(), "this is a bug: please report it")
 }
 
 fn evaluate(step: &Step, kind: &Kind, name: &str, deferred: &Deferred, sight: &Sight<'_>) -> Result<Value, Refusal> {

@@ -117,7 +117,7 @@ impl Planner<'_> {
         if matches!(self.operation, Operation::Rollback { .. }) {
             return;
         }
-        let newest = applied.keys().filter(|version| goal.migrations.contains_key(version)).next_back();
+        let newest = applied.keys().rfind(|version| goal.migrations.contains_key(version));
         for migration in goal.migrations.values() {
             let late = newest.is_some_and(|newest| migration.version < *newest);
             if late && !applied.contains_key(&migration.version) {

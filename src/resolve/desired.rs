@@ -9,6 +9,7 @@ use crate::diagnostic::Span;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::Migration;
+use crate::spec::Door;
 use crate::value::{Object, Value};
 use crate::world::Binding;
 
@@ -41,6 +42,10 @@ pub struct EnvironmentSettings {
     pub protected: bool,
     /// Whether `up` is allowed: as said, else unless `after` or `protected` is set.
     pub allow_up: bool,
+    /// The ways in: `source`, else the checkout, or releases when `protected`.
+    pub doors: BTreeSet<Door>,
+    /// How many signatures an apply needs.
+    pub approvals: u32,
 }
 
 /// One resource instance.
@@ -58,12 +63,21 @@ pub struct DesiredResource {
     /// What it refers to, directly or through locals, module inputs and outputs, and `depends_on`:
     /// resources and databases, expanded to instances.
     pub needs: BTreeSet<Address>,
+    /// The schema versions it works with, by database: `needs_schema`. The databases are among its needs.
+    pub needs_schema: BTreeMap<Address, SchemaRange>,
     /// The `lifecycle` block.
     pub lifecycle: Lifecycle,
     /// Where it stands.
     pub span: Span,
     /// Where its attributes stand.
     pub attribute_spans: BTreeMap<String, Span>,
+}
+
+/// Versions of a schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SchemaRange {
+    /// The lowest version that will do.
+    pub at_least: i64,
 }
 
 /// The `lifecycle` block.

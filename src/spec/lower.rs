@@ -123,7 +123,10 @@ impl<'a> Lowering<'a> {
             Expression::Null(_) => Node::Literal(Value::null()),
             Expression::Bool(truth) => Node::Literal((**truth).into()),
             Expression::Number(_) => return self.number(span),
-            Expression::String(text) => Node::Literal(Value::string(normalise(text))),
+            Expression::String(text) => {
+                self.one_line(span);
+                Node::Literal(Value::string(normalise(text)))
+            }
             Expression::Array(items) => Node::Tuple(items.iter().map(|item| self.expression(item)).collect()),
             Expression::Object(object) => self.object(object),
             Expression::StringTemplate(template) => {
@@ -168,6 +171,16 @@ impl<'a> Lowering<'a> {
                     .detail("numbers lie between 10^-10000 and 10^10000")
                     .help("write a smaller one, or a string"),
             ),
+        }
+    }
+
+    /// The parser lets a text in quotes go on in the next line; nobody means that.
+    fn one_line(&mut self, span: Span) {
+        let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        if written.contains('\n') {
+            let mistake = Diagnostic::error("a text in quotes has no end in its line")
+                .help("close the quote, write `\\n` for a line break, or use a heredoc: `<<-EOT`");
+            self.diagnostics.push(mistake.at(Span { end: span.start + 1, ..span }));
         }
     }
 

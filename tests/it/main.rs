@@ -1,10 +1,44 @@
 //! All integration tests in one binary: one link, one local stack.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_conformance;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_endpoint;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_errors;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_parameters;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_rollout;
+#[cfg(feature = "cli")]
+mod cli;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;
+mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_connection;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_fingerprint;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_migrations;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_refinery;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_resources;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_server;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_settling;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_shop;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::statements::{Script, Statement, Token, TokenSort};
+use super::super::cursor::{Cursor, split};
+use super::super::statements::{Script, Statement, Token};
 
 /// Sorts of things that a statement makes and another drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -453,118 +454,4 @@ fn action_of(mut cursor: Cursor<'_>, table: &str) -> Option<Deed> {
         }
     }
     None
-}
-
-/// The parts between commas that stand in no parenthesis.
-fn split(tokens: &[Token]) -> Vec<&[Token]> {
-    let mut depth = 0_usize;
-    tokens
-        .split(|token| {
-            match token.text.as_str() {
-                "(" | "[" if token.sort == TokenSort::Sign => depth += 1,
-                ")" | "]" if token.sort == TokenSort::Sign => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            depth == 0 && token.is(",")
-        })
-        .collect()
-}
-
-#[derive(Clone, Copy)]
-struct Cursor<'a> {
-    tokens: &'a [Token],
-}
-
-impl<'a> Cursor<'a> {
-    fn of(tokens: &'a [Token]) -> Self {
-        Self { tokens }
-    }
-
-    fn rest(&self) -> &'a [Token] {
-        self.tokens
-    }
-
-    fn more(&self) -> bool {
-        !self.tokens.is_empty()
-    }
-
-    fn at_end(&self) -> bool {
-        self.tokens.is_empty()
-    }
-
-    fn skip(&mut self, count: usize) {
-        self.tokens = self.tokens.get(count..).unwrap_or_default();
-    }
-
-    fn peeks(&self, word: &str) -> bool {
-        self.tokens.first().is_some_and(|token| token.is(word))
-    }
-
-    fn word(&mut self, word: &str) -> bool {
-        let found = self.peeks(word);
-        if found {
-            self.skip(1);
-        }
-        found
-    }
-
-    /// One name without a schema, or the literal of an enum's value.
-    fn part(&mut self) -> Option<String> {
-        let token = self.tokens.first()?;
-        let is_label = token.sort == TokenSort::Sign && token.text.starts_with('\'');
-        self.skip(1);
-        if is_label { Some(token.text.clone()) } else { written(token) }
-    }
-
-    /// A name, with its schema where one is given.
-    fn name(&mut self) -> Option<String> {
-        let mut name = written(self.tokens.first()?)?;
-        self.skip(1);
-        while self.word(".") {
-            name = format!("{name}.{}", written(self.tokens.first()?)?);
-            self.skip(1);
-        }
-        Some(name)
-    }
-
-    /// The arguments in parentheses, each without its default.
-    fn arguments(&mut self) -> Option<Vec<Vec<Token>>> {
-        if !self.peeks("(") {
-            return None;
-        }
-        let mut depth = 0_usize;
-        let end = self.tokens.iter().position(|token| {
-            if token.is("(") {
-                depth += 1;
-            } else if token.is(")") {
-                depth -= 1;
-            }
-            depth == 0
-        })?;
-        let inside = &self.tokens[1..end];
-        self.skip(end + 1);
-        if inside.is_empty() {
-            return Some(Vec::new());
-        }
-        let without_default =
-            |argument: &&[Token]| argument.iter().position(|token| token.is("default") || token.is("="));
-        Some(
-            split(inside)
-                .into_iter()
-                .map(|argument| argument[..without_default(&argument).unwrap_or(argument.len())].to_vec())
-                .collect(),
-        )
-    }
-}
-
-/// A name as one would write it, quoted only where it must be; nothing for signs.
-fn written(token: &Token) -> Option<String> {
-    let simple =
-        token.text.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_' || letter.is_ascii_digit());
-    match token.sort {
-        TokenSort::Word => Some(token.text.clone()),
-        TokenSort::Quoted if simple => Some(token.text.clone()),
-        TokenSort::Quoted => Some(format!("\"{}\"", token.text.replace('"', "\"\""))),
-        TokenSort::Sign => None,
-    }
 }

@@ -2,31 +2,14 @@
 //!
 //! Invariant: the evaluator learns of the world only through these.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use crate::address::{Address, InstanceKey};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Expr, Reference};
-use crate::files::Files;
+use crate::resolve::functions::Surroundings;
 use crate::secret::{SecretError, SecretReference};
 use crate::value::Value;
-
-/// What functions may use beside their arguments.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The door to files; none at apply and rollback, where no source is at hand.
-    pub files: Option<&'a dyn Files>,
-    /// What the paths given to `file` and its like are relative to: the project's folder.
-    pub folder: &'a Path,
-    /// What `~` stands for in `pathexpand`.
-    pub home: Option<&'a Path>,
-    /// When planning started, for `plantimestamp`.
-    pub planned_at: Option<Timestamp>,
-    /// The time of the apply; none while planning, when `timestamp` and `uuid` are not known.
-    pub now: Option<Timestamp>,
-}
 
 /// Knows what names stand for.
 ///

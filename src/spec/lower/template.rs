@@ -29,6 +29,8 @@ enum Piece<'t> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cut {
+    /// A literal is one text, within one line.
+    Quoted,
     /// A literal is one text.
     Whole,
     /// A literal is one text per line.
@@ -88,7 +90,7 @@ impl<'t> Flattening<'t, '_> {
         let raw = (self.cut == Cut::Lines).then(|| self.source.get(range.clone())).flatten();
         let text = raw.map_or_else(|| parsed.to_owned(), |raw| raw.replace("$${", "${").replace("%%{", "%{"));
         match self.cut {
-            Cut::Whole => self.text(&text, range),
+            Cut::Quoted | Cut::Whole => self.text(&text, range),
             Cut::Lines => text.split_inclusive('\n').for_each(|line| self.text(line, range.clone())),
         }
     }
@@ -127,7 +129,7 @@ impl<'t> Flattening<'t, '_> {
 
 impl Lowering<'_> {
     pub(super) fn quoted_template<'t>(&mut self, elements: impl Iterator<Item = &'t Element>, span: Span) -> Expr {
-        self.flat(elements, Cut::Whole, false, span)
+        self.flat(elements, Cut::Quoted, false, span)
     }
 
     pub(super) fn heredoc(&mut self, heredoc: &HeredocTemplate, span: Span) -> Expr {
@@ -142,6 +144,13 @@ impl Lowering<'_> {
     fn flat<'t>(&mut self, elements: impl Iterator<Item = &'t Element>, cut: Cut, dedent: bool, span: Span) -> Expr {
         let mut flattening = Flattening { source: self.text, cut, pieces: Vec::new(), trim_next: false };
         flattening.elements(elements);
+        if cut == Cut::Quoted {
+            let texts = flattening.pieces.iter().filter_map(|piece| match piece {
+                Piece::Text(_, range) => Some(span_of(self.source, Some(range.clone()))),
+                _ => None,
+            });
+            texts.collect::<Vec<_>>().into_iter().for_each(|span| self.one_line(span));
+        }
         if dedent {
             flattening.dedent();
         }

@@ -1,0 +1,191 @@
+//! How far a run is, in memory: what is ready, in flight, done. Pure.
+//!
+//! Invariant: a step becomes ready when everything it waits for is done, and once only.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::outcome::{Failure, Outcome};
+use super::prepare::{Outcomes, Work};
+use crate::address::Address;
+use crate::ledger::{Body, Ledger, Run, StepState};
+use crate::step::{Action, ChangeSet, Step, StepId};
+use crate::value::{Object, SealKey};
+use crate::world::{Connection, ErrorClass, WorldError};
+
+/// The state of one run, in memory.
+pub(super) struct Course<'c> {
+    pub(super) number: u64,
+    pub(super) change_set: &'c ChangeSet,
+    pub(super) environment: &'c str,
+    pub(super) chain: String,
+    pub(super) seal_key: Option<SealKey>,
+    pub(super) outcomes: Outcomes,
+    pub(super) waiting: BTreeMap<StepId, usize>,
+    pub(super) followers: BTreeMap<StepId, Vec<StepId>>,
+    pub(super) ready: BTreeSet<StepId>,
+    pub(super) done: BTreeSet<StepId>,
+    pub(super) failures: BTreeMap<StepId, Failure>,
+    pub(super) doubts: BTreeMap<StepId, Failure>,
+    /// Steps whose effect stands although they failed.
+    pub(super) stood: BTreeSet<StepId>,
+    pub(super) expired: Option<String>,
+    /// Steps on this side of the point of no return that are not done.
+    pub(super) open_before_point: usize,
+    pub(super) in_flight: usize,
+    /// Steps whose effect has begun and whose answer has not come.
+    pub(super) flying: BTreeSet<StepId>,
+    pub(super) busy: BTreeSet<Address>,
+    /// Records for the next batch, and the effects that may begin once it is durable.
+    pub(super) records: Vec<Body>,
+    pub(super) launches: VecDeque<(StepId, Connection, Work)>,
+}
+
+impl<'c> Course<'c> {
+    pub(super) fn of(run: &Run, change_set: &'c ChangeSet, ledger: &Ledger) -> Self {
+        let done: BTreeSet<StepId> =
+            change_set.steps.iter().map(|step| step.id).filter(|id| run.is_done(*id)).collect();
+        let mut course = Self {
+            number: run.number,
+            change_set,
+            environment: &change_set.environment,
+            chain: ledger.state().chain.as_ref().map(|chain| chain.id.clone()).unwrap_or_default(),
+            seal_key: ledger.state().seal_key().cloned(),
+            outcomes: Outcomes::of(&ledger.state().things),
+            waiting: BTreeMap::new(),
+            followers: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            done,
+            failures: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            stood: run.stood().map(|(step, _)| step.id).collect(),
+            expired: None,
+            open_before_point: 0,
+            in_flight: 0,
+            flying: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            records: Vec::new(),
+            launches: VecDeque::new(),
+        };
+        for (id, state) in &run.steps {
+            match state {
+                StepState::Doubted(_, error) => {
+                    course.doubts.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
+                }
+                // It was settled just now; doing it once more would only find it there.
+                StepState::Stood(_, error) => {
+                    course.failures.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
+                }
+                StepState::Intended(_) | StepState::Done { .. } | StepState::Failed { .. } => {}
+            }
+        }
+        course.wire();
+        course
+    }
+
+    fn wire(&mut self) {
+        if let Some(point) = self.change_set.point_of_no_return {
+            self.open_before_point = point.0 as usize - 1 - self.done.range(..point).count();
+        }
+        for step in &self.change_set.steps {
+            if self.done.contains(&step.id) {
+                self.outcomes.mark_changed(&step.address);
+                continue;
+            }
+            if self.doubts.contains_key(&step.id) || self.stood.contains(&step.id) {
+                continue;
+            }
+            let open: Vec<StepId> = step.after.iter().copied().filter(|before| !self.done.contains(before)).collect();
+            for before in &open {
+                self.followers.entry(*before).or_default().push(step.id);
+            }
+            match open.len() {
+                0 => {
+                    self.ready.insert(step.id);
+                }
+                count => {
+                    self.waiting.insert(step.id, count);
+                }
+            }
+        }
+    }
+
+    pub(super) fn step(&self, id: StepId) -> &'c Step {
+        self.change_set.step(id).expect("the course has the change set's own ids")
+    }
+
+    /// The next step that may start: the first ready one; beyond the point of no return only when everything
+    /// before it is done.
+    pub(super) fn next(&mut self) -> Option<StepId> {
+        let free = |id: &&StepId| !self.busy.contains(&self.change_set.step(**id).expect("own ids").address);
+        let id = *self.ready.iter().find(free)?;
+        if let Some(point) = self.change_set.point_of_no_return
+            && id >= point
+            && self.open_before_point > 0
+        {
+            return None;
+        }
+        self.ready.remove(&id);
+        Some(id)
+    }
+
+    pub(super) fn leave(&mut self, id: StepId) {
+        self.in_flight -= 1;
+        let step = self.step(id);
+        self.busy.remove(&step.address);
+    }
+
+    pub(super) fn finish(&mut self, step: &Step, object: &Object) {
+        match &step.action {
+            Action::Create { .. } | Action::Update { .. } | Action::Revise { .. } => {
+                self.outcomes.insert(step.address.clone(), object);
+            }
+            Action::Return { after, .. } => self.outcomes.insert(step.address.clone(), after),
+            Action::Delete { .. } | Action::Forget { .. } => self.outcomes.remove(&step.address),
+            Action::Retire { .. } | Action::Migrate { .. } => {}
+        }
+        self.done.insert(step.id);
+        if self.change_set.point_of_no_return.is_some_and(|point| step.id < point) {
+            self.open_before_point -= 1;
+        }
+        for follower in self.followers.remove(&step.id).unwrap_or_default() {
+            let waiting = self.waiting.get_mut(&follower).expect("a follower waits");
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.waiting.remove(&follower);
+                self.ready.insert(follower);
+            }
+        }
+    }
+
+    /// A step that was not waited for.
+    fn left(&self, step: StepId) -> Failure {
+        let title = self.step(step).title();
+        let error = WorldError {
+            tried: format!("{} {title}", self.step(step).action.verb()),
+            cause: "its answer was not waited for".to_owned(),
+            help: Some("`resume` or `rollback` asks the world what became of it".to_owned()),
+            class: ErrorClass::Transient,
+        };
+        Failure { step, error, stale: false }
+    }
+
+    /// Whether nothing at all has changed in the world, for all that is known.
+    pub(super) fn is_without_effect(&self) -> bool {
+        self.done.is_empty() && self.doubts.is_empty() && self.stood.is_empty() && self.flying.is_empty()
+    }
+
+    pub(super) fn outcome(&self, stopped: bool) -> Outcome {
+        let steps = self.change_set.steps.iter().map(|step| step.id);
+        let begun =
+            |id: &StepId| self.done.contains(id) || self.failures.contains_key(id) || self.doubts.contains_key(id);
+        Outcome {
+            run: self.number,
+            done: steps.clone().filter(|id| self.done.contains(id)).collect(),
+            failed: self.failures.values().cloned().collect(),
+            doubted: self.doubts.values().cloned().chain(self.flying.iter().map(|id| self.left(*id))).collect(),
+            skipped: steps.filter(|id| !begun(id)).collect(),
+            parked: self.expired.clone(),
+            stopped,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Carrying out a change set as the verbs need it: under the lease, with progress, verified at the end.
+//!
+//! Invariant: what was planned before the lease was held is carried out only if nobody wrote in between.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::confirm::Consent;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::planning;
+use super::progress::Reporter;
+use super::report::{Cause, Report};
+use super::session::{Resolved, Session};
+use super::stop;
+use crate::apply::{ApplyError, Executor, Outcome, StopSignal};
+use crate::digest::Digest;
+use crate::ledger::{Lease, Ledger, Store, StoreError};
+use crate::secret::Secrets;
+use crate::step::ChangeSet;
+use crate::verify::{self, Verdict};
+use crate::world::ErrorClass;
+
+/// How many steps run at once.
+const CONCURRENCY: usize = 10;
+
+/// How often a lease is asked for while another run holds it, in milliseconds.
+const LEASE_PAUSE_MILLISECONDS: u64 = 200;
+
+/// A ledger that will be written, and its lease as soon as it is needed.
+pub struct Hold {
+    /// The ledger.
+    pub ledger: Ledger,
+    store: Arc<dyn Store>,
+    lease: Option<Box<dyn Lease>>,
+}
+
+/// What is to be carried out.
+pub enum Work {
+    /// A new run of this change set, made from a source with this digest.
+    Begin(Box<ChangeSet>, Digest),
+    /// The unfinished run.
+    Resume,
+}
+
+/// What planning again is held against.
+pub enum Aim<'a> {
+    /// The spec.
+    Spec(&'a Resolved),
+    /// What the ledger says.
+    Ledger(&'a dyn Secrets),
+}
+
+impl Aim<'_> {
+    /// Where secrets come from.
+    pub fn secrets(&self) -> &dyn Secrets {
+        match self {
+            Self::Spec(resolved) => &*resolved.secrets,
+            Self::Ledger(secrets) => *secrets,
+        }
+    }
+}
+
+impl Hold {
+    /// Opens the ledger. Where nobody will be asked, the lease is taken first, so that waiting for another run
+    /// comes before planning; else only when the answer is there.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, or another run holds it.
+    pub fn open(session: &Session, environment: &str, consent: Consent) -> Result<Self, Failure> {
+        let store = session.store(environment)?;
+        session.wait(async {
+            let lease = match consent {
+                Consent::Given => Some(lease(session, &*store).await?),
+                Consent::Asked => None,
+            };
+            let ledger = Ledger::open(Arc::clone(&store)).await?;
+            Ok(Self { ledger, store, lease })
+        })
+    }
+
+    /// Takes the lease, if it is not held yet.
+    ///
+    /// # Errors
+    /// When another run holds it, or has written since the ledger was read.
+    pub fn secure(&mut self, session: &Session) -> Result<(), Failure> {
+        if self.lease.is_some() {
+            return Ok(());
+        }
+        session.wait(async {
+            self.lease = Some(lease(session, &*self.store).await?);
+            let now = Ledger::open(Arc::clone(&self.store)).await?;
+            if now.last() != self.ledger.last() {
+                return Err(Failure::new(Exit::Stale, "another run has changed the environment since it was planned")
+                    .help("nothing was done; type the same again"));
+            }
+            Ok(())
+        })
+    }
+}
+
+async fn lease(session: &Session, store: &dyn Store) -> Result<Box<dyn Lease>, Failure> {
+    let actor = &session.actor;
+    let now = session.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let holder = format!("{} on {} (process {}) since {now}", actor.name, actor.host, actor.process);
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        match store.lease(&holder).await {
+            Ok(lease) => return Ok(lease),
+            Err(error @ StoreError::Leased { .. }) => {
+                if begun.elapsed() >= session.globals.lock_timeout {
+                    return Err(error.into());
+                }
+                if !told {
+                    session.terminal.say(&format!("waiting: {error}"));
+                    told = true;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(LEASE_PAUSE_MILLISECONDS)).await;
+    }
+}
+
+/// Carries out, verifies, and reports.
+///
+/// # Errors
+/// When nothing was begun. What was begun ends in a report, whatever became of it.
+pub fn carry_out(session: &Session, hold: &mut Hold, work: Work, aim: &Aim<'_>) -> Result<Report, Failure> {
+    hold.secure(session)?;
+    session.wait(async {
+        let begun_before = hold.ledger.state().runs.len();
+        let (stop, _listening) = stop::listen(&session.terminal);
+        let resumed = matches!(work, Work::Resume);
+        let result = run(session, &mut hold.ledger, work, aim, stop).await;
+        let began = resumed || hold.ledger.state().runs.len() > begun_before;
+        let cause = match (result, began) {
+            (Err(error), false) => return Err(refused(session, &hold.ledger, error)),
+            (Err(error), true) => {
+                session.terminal.say(&format!("error: {error}"));
+                Cause::Other
+            }
+            (Ok(outcome), _) => cause(&outcome),
+        };
+        let mut report = report(session, &hold.ledger, cause);
+        if report.result == Exit::Done {
+            verify(session, &mut hold.ledger, aim, &mut report).await;
+        }
+        Ok(report)
+    })
+}
+
+async fn run(
+    session: &Session,
+    ledger: &mut Ledger,
+    work: Work,
+    aim: &Aim<'_>,
+    stop: StopSignal,
+) -> Result<Outcome, ApplyError> {
+    let total = match &work {
+        Work::Begin(change_set, _) => change_set.steps.len(),
+        Work::Resume => ledger.state().unfinished().map_or(0, |run| run.change_set.steps.len()),
+    };
+    let reporter = Reporter::new(&session.terminal, &session.world.clock, total);
+    let executor = Executor {
+        world: &session.world,
+        kinds: &session.kinds,
+        secrets: aim.secrets(),
+        listener: &reporter,
+        concurrency: CONCURRENCY,
+        stop,
+    };
+    let actor = session.actor.clone();
+    match work {
+        Work::Begin(change_set, source) => executor.apply(ledger, *change_set, source, actor).await,
+        Work::Resume => executor.resume(ledger, actor).await,
+    }
+}
+
+/// Asks the world about every step of the unfinished run whose outcome nobody heard.
+///
+/// # Errors
+/// When a step stays in doubt, or the ledger cannot be written.
+pub fn settle(session: &Session, hold: &mut Hold, secrets: &dyn Secrets) -> Result<(), Failure> {
+    let Some(run) = hold.ledger.state().unfinished().filter(|run| run.open().next().is_some()) else {
+        return Ok(());
+    };
+    let total = run.change_set.steps.len();
+    hold.secure(session)?;
+    session.wait(async {
+        let reporter = Reporter::new(&session.terminal, &session.world.clock, total);
+        let executor = Executor {
+            world: &session.world,
+            kinds: &session.kinds,
+            secrets,
+            listener: &reporter,
+            concurrency: 1,
+            stop: StopSignal::default(),
+        };
+        let doubts = executor.settle(&mut hold.ledger).await.map_err(|error| refused(session, &hold.ledger, error))?;
+        if doubts.is_empty() {
+            return Ok(());
+        }
+        let run = hold.ledger.state().unfinished().expect("only an unfinished run is settled");
+        let titles = doubts.iter().map(|doubt| {
+            let title = run.change_set.step(doubt.step).map(crate::step::Step::title).unwrap_or_default();
+            (title, &doubt.error)
+        });
+        let mut failure = Failure::world("steps stay in doubt: the world says neither done nor not done", titles);
+        failure.exit = Exit::Doubt;
+        Err(failure)
+    })
+}
+
+fn cause(outcome: &Outcome) -> Cause {
+    let stale = !outcome.failed.is_empty() && outcome.failed.iter().all(|failure| failure.stale);
+    if stale { Cause::Stale } else { Cause::Other }
+}
+
+fn refused(session: &Session, ledger: &Ledger, error: ApplyError) -> Failure {
+    match error {
+        ApplyError::Stale(moved) => {
+            Failure::new(Exit::Stale, "the plan is stale; nothing was done").cause(moved).help("plan again")
+        }
+        ApplyError::Refused(why) => match ledger.state().unfinished() {
+            Some(run) => unfinished(session, &run.change_set.environment, run.number),
+            None => Failure::failed(why),
+        },
+        ApplyError::World(error) => {
+            let mut failure =
+                Failure::failed("the world could not be asked; nothing was done").cause(error.to_string());
+            failure.help.extend(error.help);
+            if error.class == ErrorClass::Expired {
+                failure.exit = Exit::Parked;
+            }
+            failure
+        }
+        ApplyError::Ledger(error) => error.into(),
+    }
+}
+
+/// An earlier run stands in the way.
+pub fn unfinished(session: &Session, environment: &str, run: u64) -> Failure {
+    Failure::new(
+        Exit::Unfinished,
+        format!("run {run} of {environment} is unfinished, and this is not the same one; nothing was done"),
+    )
+    .help(format!("finish it:     {}", session.command(&format!("resume {environment}"))))
+    .help(format!("or go back:    {}", session.command(&format!("rollback {environment} --last"))))
+}
+
+fn report(session: &Session, ledger: &Ledger, cause: Cause) -> Report {
+    let run = ledger.state().runs.last().expect("a run was begun");
+    let mut report = Report::of(run, ledger.state(), cause);
+    let environment = &report.environment;
+    let command = |text: &str| session.command(&format!("{text} {environment}"));
+    let next = match report.result {
+        Exit::Unfinished | Exit::Doubt => vec![command("resume"), format!("{} --last", command("rollback"))],
+        Exit::Parked => vec![command("resume")],
+        Exit::Stale => vec![command("plan")],
+        _ => Vec::new(),
+    };
+    report.next = next;
+    report
+}
+
+/// Plans again and records that it was empty.
+async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &mut Report) {
+    let again = match aim {
+        Aim::Spec(resolved) => planning::plan(session, ledger, resolved, &crate::plan::Options::default()).await,
+        Aim::Ledger(secrets) => {
+            let newest = ledger.state().runs.last().map_or(0, |run| run.number);
+            planning::back(session, ledger, newest, *secrets).await
+        }
+    };
+    let verdict = match again {
+        Ok(change_set) => verify::verify(ledger, &change_set, session.world.clock.now()).await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    let environment = report.environment.clone();
+    match verdict {
+        Ok(Verdict::Verified) => report.verified = Some(true),
+        Ok(Verdict::Differs(titles)) => {
+            report.verified = Some(false);
+            report.unverified =
+                titles.into_iter().map(|title| format!("planning again would still change {title}")).collect();
+            report.next = vec![session.command(&format!("plan {environment}"))];
+            report.end_with(Exit::Drift);
+        }
+        Err(failure) => {
+            report.verified = Some(false);
+            report.unverified = std::iter::once(&failure.summary).chain(&failure.causes).cloned().collect();
+            report.next = vec![session.command(&format!("resume {environment}"))];
+            report.end_with(Exit::Unfinished);
+        }
+    }
+}
+
+/// Verifies the newest run once more, for when it could not be done right after it.
+///
+/// # Errors
+/// When the lease is held by another.
+pub fn verify_again(session: &Session, hold: &mut Hold, aim: &Aim<'_>) -> Result<Report, Failure> {
+    hold.secure(session)?;
+    session.wait(async {
+        let mut report = report(session, &hold.ledger, Cause::Other);
+        verify(session, &mut hold.ledger, aim, &mut report).await;
+        Ok(report)
+    })
+}

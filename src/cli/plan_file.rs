@@ -1,0 +1,170 @@
+//! Saved change sets. An edge.
+//!
+//! Invariant: what is read back is exactly what was written, by digest, or is refused; only its owner reads it.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use crate::digest::Digest;
+use crate::step::{self, ChangeSet};
+
+/// The version of the form that this build writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The end of the names that are taken for plan files in the place of an environment.
+pub const ENDING: &str = ".plan.json";
+
+/// A saved change set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanFile {
+    /// The version of this form.
+    pub format: u32,
+    /// The version of the tool that wrote it.
+    pub tool: String,
+    /// The digest of the change set.
+    pub digest: Digest,
+    /// The change set.
+    pub change_set: ChangeSet,
+}
+
+/// What every version of the form has.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+    #[serde(default)]
+    tool: String,
+}
+
+impl PlanFile {
+    /// A change set to be saved.
+    pub fn new(change_set: ChangeSet) -> Self {
+        let tool = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: FORMAT, tool, digest: change_set.digest(), change_set }
+    }
+
+    /// Writes it whole or not at all, readable by its owner only.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let mut text = serde_json::to_vec(self).expect("change sets hold no secrets");
+        text.push(b'\n');
+        write_whole(path, &text).map_err(|error| {
+            Failure::failed(format!("the plan cannot be saved as {}: {error}", path.display()))
+                .help("see that the folder is there and may be written, and that the disk has room")
+        })
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// When it is not there, no plan, of a newer version, or altered.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        #[expect(clippy::disallowed_methods, reason = "plan files are read by the command line itself")]
+        let text = std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("the plan {} cannot be read: {error}", path.display())))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    fn parse(text: &[u8], name: &str) -> Result<Self, Failure> {
+        let again = "make a new one with `plan ENV --out FILE`";
+        let no_plan = |error: serde_json::Error| {
+            Failure::failed(format!("{name} is not a plan that was saved by switchback"))
+                .cause(error.to_string())
+                .help(again)
+        };
+        let head: Head = serde_json::from_slice(text).map_err(no_plan)?;
+        if head.format > FORMAT {
+            let (format, tool) = (head.format, head.tool);
+            return Err(Failure::failed(format!("{name} has form {format}, this build reads forms up to {FORMAT}"))
+                .help(format!("it was written by switchback {tool}: use that version or a newer one, or plan again")));
+        }
+        let file: Self = serde_json::from_slice(text).map_err(no_plan)?;
+        if file.change_set.format > step::FORMAT {
+            return Err(Failure::failed(format!(
+                "the change set in {name} has form {}, this build reads forms up to {}",
+                file.change_set.format,
+                step::FORMAT
+            ))
+            .help(format!(
+                "it was written by switchback {}: use that version or a newer one, or plan again",
+                file.tool
+            )));
+        }
+        let found = file.change_set.digest();
+        if found != file.digest {
+            return Err(Failure::failed(format!("{name} was altered after it was saved"))
+                .cause(format!("its change set has the digest {}, it says {}", found.short(), file.digest.short()))
+                .help(again));
+        }
+        Ok(file)
+    }
+}
+
+fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?.to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = create_private(&beside).and_then(|mut file| {
+        file.write_all(text)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    });
+    if written.is_err() {
+        // What is left is a file that nobody asked for; that it cannot be removed changes nothing.
+        let _left = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+
+    fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.plan.json");
+        PlanFile::new(crate::review::tests::sample()).write(&path).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn what_was_saved_comes_back() {
+        let (_folder, path) = saved();
+        assert_eq!(PlanFile::read(&path).unwrap().change_set, crate::review::tests::sample());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_reads_it_and_nothing_lies_beside() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (folder, path) = saved();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_altered_or_is_newer_or_no_plan_is_refused() {
+        let (_folder, path) = saved();
+        let text = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+        let refused = |text: &str| PlanFile::parse(text.as_bytes(), "a.plan.json").unwrap_err();
+        let altered = refused(&text.replace("drop_email", "drop_phone"));
+        assert!(altered.summary.contains("was altered"), "{altered:?}");
+        let newer = refused(r#"{"format": 9, "tool": "7.1.0", "something": "else"}"#);
+        assert!(newer.help[0].contains("7.1.0"), "{newer:?}");
+        assert!(refused("{}").summary.contains("is not a plan"));
+        assert_eq!(refused("").exit, Exit::Failed);
+    }
+}

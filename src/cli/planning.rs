@@ -1,0 +1,85 @@
+//! Planning as the verbs need it: observe, plan, and say what went wrong. Reads the world.
+//!
+//! Invariant: nothing here writes to the world or the ledger.
+
+use super::failure::Failure;
+use super::session::{Resolved, Session};
+use crate::diagnostic::{Diagnostics, Sources};
+use crate::ledger::{Ledger, Things};
+use crate::observe::{self, Observed, Subject};
+use crate::plan::{self, Inputs, Options};
+use crate::resolve::desired::Desired;
+use crate::rollback;
+use crate::secret::Secrets;
+use crate::step::ChangeSet;
+
+/// The way to what the spec wants.
+///
+/// # Errors
+/// When the world cannot be read, or the plan is refused.
+pub async fn plan(
+    session: &Session,
+    ledger: &Ledger,
+    resolved: &Resolved,
+    options: &Options,
+) -> Result<ChangeSet, Failure> {
+    let things = &ledger.state().things;
+    let secrets = &*resolved.secrets;
+    let observed = look(session, Some(&resolved.desired), things, secrets).await?;
+    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let (change_set, diagnostics) = plan::plan(&resolved.desired, inputs, options);
+    judge(session, change_set, diagnostics, &resolved.sources)
+}
+
+/// The way to nothing.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
+    let observed = look(session, None, &ledger.state().things, secrets).await?;
+    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let (change_set, diagnostics) = plan::destroy(inputs);
+    judge(session, change_set, diagnostics, &Sources::default())
+}
+
+/// The way back to the state right after a run.
+///
+/// # Errors
+/// As [`plan`], or when the ledger cannot be read.
+pub async fn back(session: &Session, ledger: &Ledger, to: u64, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
+    let then = ledger.things_after(to).await?;
+    let observed = look(session, None, &ledger.state().things, secrets).await?;
+    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+    judge(session, change_set, diagnostics, &Sources::default())
+}
+
+async fn look(
+    session: &Session,
+    desired: Option<&Desired>,
+    things: &Things,
+    secrets: &dyn Secrets,
+) -> Result<Observed, Failure> {
+    let subject = Subject::of(desired, things, &session.kinds);
+    let (observed, errors) = observe::observe(&session.world, &session.kinds, secrets, &subject).await;
+    if errors.is_empty() {
+        return Ok(observed);
+    }
+    let errors = errors.iter().map(|(address, error)| (address.to_string(), error));
+    Err(Failure::world("the world could not be read; nothing was done", errors))
+}
+
+fn judge(
+    session: &Session,
+    change_set: ChangeSet,
+    diagnostics: Diagnostics,
+    sources: &Sources,
+) -> Result<ChangeSet, Failure> {
+    if diagnostics.has_errors() {
+        let mut failure = Failure::mistakes(diagnostics, sources);
+        failure.summary = "the plan is refused; nothing was done".to_owned();
+        return Err(failure);
+    }
+    session.warn(&diagnostics, sources);
+    Ok(change_set)
+}

@@ -1,0 +1,57 @@
+//! Secrets that only the edge can read: environment variables and files.
+//!
+//! Invariant: a secret leaves here marked, and its text is in no message.
+
+use super::environment;
+use crate::secret::{SecretError, SecretReference, Secrets};
+use crate::value::Value;
+
+/// Reads secrets at the moment of use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EdgeSecrets;
+
+impl Secrets for EdgeSecrets {
+    fn reveal(&self, reference: &SecretReference) -> Result<Value, SecretError> {
+        let refuse = |cause: String| SecretError { reference: reference.clone(), cause };
+        let text = match reference {
+            SecretReference::Environment { name } => {
+                environment::secret(name).ok_or_else(|| refuse(format!("set the environment variable {name}")))?
+            }
+            SecretReference::File { path } => read(path).map_err(|error| refuse(error.to_string()))?,
+            SecretReference::Variable { .. } | SecretReference::Literal { .. } => {
+                return Err(refuse("only the spec and what was typed can give it".to_owned()));
+            }
+        };
+        Ok(Value::from(text).sensitive())
+    }
+}
+
+fn read(path: &str) -> std::io::Result<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the edge that reads files with secrets")]
+    let text = std::fs::read_to_string(path)?;
+    Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_marked_and_a_missing_one_says_how_to_give_it() {
+        let name = "SWITCHBACK_TEST_OF_A_VARIABLE_THAT_NOBODY_SETS".to_owned();
+        let error = EdgeSecrets.reveal(&SecretReference::Environment { name: name.clone() }).unwrap_err();
+        assert!(error.to_string().contains(&format!("set the environment variable {name}")), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_read_trimmed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let path = path.to_string_lossy().into_owned();
+        let value = EdgeSecrets.reveal(&SecretReference::File { path }).expect("it is there");
+        assert!(value.is_sensitive());
+        assert_eq!(value.reveal().as_str(), Some("hunter2"));
+    }
+}

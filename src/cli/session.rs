@@ -1,0 +1,259 @@
+//! What every verb works with: the folder, the project, the ledger, the world, the actor. An edge.
+//!
+//! Invariant: a session asks nothing of the world and writes nothing before a verb does.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::arguments::Globals;
+use super::clock::SystemClock;
+use super::environment::{self, Name};
+use super::failure::{self, Failure};
+use super::spec::Missing;
+use super::terminal::Terminal;
+use crate::diagnostic::{Diagnostics, Sources};
+use crate::kind::Kinds;
+use crate::ledger::{Actor, Ledger, Store};
+use crate::provider::table;
+use crate::resolve::desired::Desired;
+use crate::secret::Secrets;
+use crate::world::World;
+
+/// The name of the project's file.
+pub const PROJECT_FILE: &str = "switchback.hcl";
+
+/// Where the ledger lies when nobody says.
+pub const DEFAULT_LEDGER: &str = "file:.switchback/ledger";
+
+/// What every verb works with.
+pub struct Session {
+    /// Flags of every verb.
+    pub globals: Globals,
+    /// Where things are printed.
+    pub terminal: Terminal,
+    /// The folder that typed paths are relative to.
+    pub folder: PathBuf,
+    /// The table of kinds.
+    pub kinds: Kinds,
+    /// The world.
+    pub world: World,
+    /// Who does it.
+    pub actor: Actor,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// The resolved spec of an environment, and what belongs to it.
+pub struct Resolved {
+    /// What the spec wants.
+    pub desired: Desired,
+    /// The texts, for later mistakes.
+    pub sources: Sources,
+    /// The secrets that the spec and its variables gave, and those that the edge can read.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+impl Session {
+    /// Finds out where and who we are.
+    ///
+    /// # Errors
+    /// When the folder is not there.
+    pub fn begin(globals: Globals, terminal: Terminal) -> Result<Self, Failure> {
+        let folder = working_folder(globals.directory.as_deref())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
+        let world =
+            World { providers: table::providers(), databases: table::databases(), clock: Arc::new(SystemClock) };
+        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
+    }
+
+    /// Waits for an asynchronous stage.
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// A command to type next, with what leads it to the same ledger and folder.
+    pub fn command(&self, words: &str) -> String {
+        let mut command = format!("switchback {words}");
+        if let Some(directory) = &self.globals.directory {
+            command += &format!(" -C {}", quoted(&directory.display().to_string()));
+        }
+        if let Some(ledger) = &self.globals.ledger {
+            command += &format!(" --ledger {}", quoted(ledger));
+        }
+        command
+    }
+
+    /// A path as typed, made absolute.
+    pub fn path(&self, typed: &Path) -> PathBuf {
+        self.folder.join(typed)
+    }
+
+    /// The nearest folder upward that holds a project.
+    pub fn project(&self) -> Option<PathBuf> {
+        self.folder.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_owned)
+    }
+
+    /// The project, which has to be there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn need_project(&self) -> Result<PathBuf, Failure> {
+        self.project().ok_or_else(|| {
+            Failure::usage(format!("there is no project here: no {PROJECT_FILE} in {} or above", self.folder.display()))
+                .help("name the project's folder with `-C DIR`, or begin one with `switchback init`")
+        })
+    }
+
+    /// The resolved spec of an environment. Warnings are said.
+    ///
+    /// # Errors
+    /// With all of its mistakes.
+    pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
+        checked_name(environment)?;
+        let project = self.need_project()?;
+        let (resolved, diagnostics, sources) = super::spec::resolve(self, &project, environment, Missing::Refuse)?;
+        match resolved {
+            Some(resolved) if !diagnostics.has_errors() => {
+                self.warn(&diagnostics, &sources);
+                Ok(resolved)
+            }
+            _ => Err(Failure::mistakes(diagnostics, &sources)),
+        }
+    }
+
+    /// Says warnings.
+    pub fn warn(&self, diagnostics: &Diagnostics, sources: &Sources) {
+        if !diagnostics.is_empty() {
+            self.terminal.talk(&failure::rendered(diagnostics, sources));
+        }
+    }
+
+    /// The place of an environment's ledger: as typed, as the environment variable says, as the project says.
+    ///
+    /// # Errors
+    /// When there is neither a project nor a URL, or the URL is of no known store.
+    pub fn store(&self, environment: &str) -> Result<Arc<dyn Store>, Failure> {
+        checked_name(environment)?;
+        let given = self.globals.ledger.clone().or_else(|| environment::read(Name::Ledger));
+        let (url, base) = match given {
+            Some(url) => (url, self.folder.clone()),
+            None => {
+                let project = self.project().ok_or_else(|| {
+                    Failure::usage("there is no project here, and no ledger is named")
+                        .help("name the ledger with `--ledger URL`, or the project's folder with `-C DIR`")
+                })?;
+                let url = super::spec::ledger(&project, environment, &self.kinds);
+                (url.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()), project)
+            }
+        };
+        Ok(crate::store::open(&url, &base, environment)?)
+    }
+
+    /// The ledger of an environment, for reading.
+    ///
+    /// # Errors
+    /// As [`Session::store`], or when the chain is damaged or newer.
+    pub fn ledger(&self, environment: &str) -> Result<Ledger, Failure> {
+        let store = self.store(environment)?;
+        Ok(self.wait(Ledger::open(store))?)
+    }
+
+    /// The ledger of an environment that has been begun, or that the project at least knows.
+    ///
+    /// # Errors
+    /// As [`Session::ledger`], or when nobody knows the environment.
+    pub fn known_ledger(&self, environment: &str) -> Result<Ledger, Failure> {
+        let ledger = self.ledger(environment)?;
+        if ledger.state().chain.is_some() {
+            return Ok(ledger);
+        }
+        let known = self.project().map(|project| super::spec::environments(&project)).unwrap_or_default();
+        if known.iter().any(|name| name == environment) {
+            return Ok(ledger);
+        }
+        let failure = Failure::usage(format!("there is no environment `{environment}`"))
+            .cause(format!("{} has no record of it", ledger.url()));
+        Err(match known.is_empty() {
+            true => failure.help("see that the ledger's URL is right"),
+            false => failure.help(format!("the project has {}", known.join(", "))),
+        })
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_alphanumeric() || "-_./:@=+,%".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Refuses names that could lead out of the ledger's place.
+///
+/// # Errors
+/// When the name is not made of letters, digits, `_` and `-`.
+pub fn checked_name(environment: &str) -> Result<(), Failure> {
+    let fits = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
+    if !environment.is_empty() && environment.chars().all(fits) {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("`{environment}` is no name of an environment"))
+        .help("a name is made of letters, digits, `_` and `-`");
+    Err(match environment.ends_with(super::plan_file::ENDING) {
+        true => failure.help("if a saved plan is meant: there is no such file"),
+        false => failure,
+    })
+}
+
+fn working_folder(typed: Option<&Path>) -> Result<PathBuf, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "the command line is where the working folder is asked for")]
+    let current = std::env::current_dir()
+        .map_err(|error| Failure::failed(format!("the working folder cannot be found: {error}")))?;
+    let Some(typed) = typed else {
+        return Ok(current);
+    };
+    let folder = current.join(typed);
+    folder
+        .canonicalize()
+        .ok()
+        .filter(|folder| folder.is_dir())
+        .ok_or_else(|| Failure::usage(format!("there is no folder {}", folder.display())).help("give `-C` a folder"))
+}
+
+fn actor() -> Actor {
+    let ci = [
+        (Name::GithubActor, Some(Name::GithubRunId), "GitHub Actions"),
+        (Name::GitlabUser, Some(Name::GitlabJob), "GitLab CI"),
+        (Name::BuildkiteCreator, None, "Buildkite"),
+        (Name::CircleUser, None, "CircleCI"),
+        (Name::JenkinsUser, None, "Jenkins"),
+    ]
+    .into_iter()
+    .find_map(|(user, run, service)| {
+        let user = environment::read(user)?;
+        Some(match run.and_then(environment::read) {
+            Some(run) => format!("{user} ({service}, run {run})"),
+            None => format!("{user} ({service})"),
+        })
+    });
+    let name = ci.or_else(|| environment::read(Name::User)).or_else(|| environment::read(Name::Logname));
+    Actor {
+        name: name.unwrap_or_else(|| "somebody".to_owned()),
+        host: host(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        process: std::process::id(),
+    }
+}
+
+fn host() -> String {
+    #[expect(clippy::disallowed_methods, reason = "the edge asks the system for the host's name")]
+    let system =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let name = system.ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.or_else(|| environment::read(Name::Hostname)).unwrap_or_else(|| "unknown".to_owned())
+}

@@ -1,0 +1,129 @@
+//! The spec of an environment, read from disk and resolved with what was typed. An edge.
+//!
+//! Invariant: the ledger's URL is found also when the spec has mistakes, so that a way back is never blocked.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::environment::{self, Name};
+use super::failure::Failure;
+use super::secrets::EdgeSecrets;
+use super::session::{Resolved, Session};
+use crate::diagnostic::{Diagnostics, Sources};
+use crate::expression::Deferred;
+use crate::kind::Kinds;
+use crate::ledger::State;
+use crate::resolve::inputs::{Inputs, VariableFile, secrets_from_variables};
+use crate::secret::{SecretReference, Secrets};
+use crate::step::ChangeSet;
+use crate::store::disk::DiskFiles;
+use crate::value::Value;
+use crate::{local, resolve, spec};
+
+pub use crate::resolve::inputs::Missing;
+
+/// The project's environments.
+pub fn environments(project: &Path) -> Vec<String> {
+    spec::environments(&DiskFiles, project)
+}
+
+/// The ledger as the project's file names it.
+pub fn ledger(project: &Path, environment: &str, kinds: &Kinds) -> Option<String> {
+    let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, kinds);
+    spec.project.ledger
+}
+
+/// Reads and resolves a spec. What comes back is `None` when it has errors; warnings may be there all the same.
+///
+/// # Errors
+/// When what was typed cannot be read.
+pub fn resolve(
+    session: &Session,
+    project: &Path,
+    environment: &str,
+    missing: Missing,
+) -> Result<(Option<Resolved>, Diagnostics, Sources), Failure> {
+    let inputs = inputs(session, project, missing)?;
+    let (spec, mut diagnostics) = spec::load(&DiskFiles, project, environment, &session.kinds);
+    let (resolved, more) = resolve::resolve(&spec, &inputs, &session.kinds, &DiskFiles, project);
+    diagnostics.extend(more);
+    diagnostics.sort();
+    let sources = spec.sources;
+    let resolved = resolved.filter(|_| !diagnostics.has_errors()).map(|resolved| Resolved {
+        desired: resolved.desired,
+        sources: sources.clone(),
+        secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
+    });
+    Ok((resolved, diagnostics, sources))
+}
+
+/// The value of an expression, with the names of an environment's spec if one is given, as text and as JSON.
+///
+/// # Errors
+/// When the expression, or the spec, has mistakes.
+pub fn evaluate(session: &Session, environment: Option<&str>, text: &str) -> Result<Value, Failure> {
+    Err(Failure::failed("not there yet"))
+}
+
+/// Secrets without a spec: what was given for the variables that the ledger or a change set name, environment
+/// variables and files.
+///
+/// # Errors
+/// When what was given cannot be read.
+pub fn secrets(session: &Session, state: &State, change_set: Option<&ChangeSet>) -> Result<Arc<dyn Secrets>, Failure> {
+    let inputs = inputs(session, &session.folder, Missing::Assume)?;
+    let names = secret_variables(state, change_set);
+    let mut diagnostics = Diagnostics::default();
+    let revealed = secrets_from_variables(&inputs, names.iter().map(String::as_str), &mut diagnostics);
+    if diagnostics.has_errors() {
+        let mut failure = Failure::mistakes(diagnostics, &Sources::default());
+        failure.summary = "the values of variables are not understood; nothing was done".to_owned();
+        return Err(failure);
+    }
+    Ok(Arc::new(revealed.or_else(Arc::new(EdgeSecrets))))
+}
+
+/// The secret variables that any run, any thing or a change set refers to.
+fn secret_variables(state: &State, change_set: Option<&ChangeSet>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut take = |deferred: &Deferred| {
+        for secret in deferred.secrets() {
+            if let SecretReference::Variable { name } = secret {
+                names.insert(name);
+            }
+        }
+    };
+    let change_sets = state.runs.iter().map(|run| &*run.change_set).chain(change_set);
+    for change_set in change_sets {
+        for step in &change_set.steps {
+            step.binding.deferred.values().for_each(&mut take);
+            step.action.deferred().into_iter().flat_map(|deferred| deferred.values()).for_each(&mut take);
+        }
+        change_set.outputs.values().filter_map(|output| output.deferred.as_ref()).for_each(&mut take);
+    }
+    state.things.resources.values().flat_map(|thing| thing.binding.deferred.values()).for_each(&mut take);
+    state.things.databases.values().flat_map(|thing| thing.binding.deferred.values()).for_each(&mut take);
+    names
+}
+
+fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inputs, Failure> {
+    let mut files = Vec::new();
+    for typed in &session.globals.variable_files {
+        #[expect(clippy::disallowed_methods, reason = "files of variables are named on the command line")]
+        let text = std::fs::read_to_string(session.path(typed)).map_err(|error| {
+            Failure::usage(format!("the file of variables {} cannot be read: {error}", typed.display()))
+        })?;
+        files.push(VariableFile { path: typed.clone(), text });
+    }
+    Ok(Inputs {
+        environment: environment::variables()?.into_iter().collect(),
+        files,
+        arguments: session.globals.variables.iter().map(|given| (given.name.clone(), given.value.clone())).collect(),
+        local_stack: local::facts(project).map(Value::object),
+        missing,
+        folder: project.to_owned(),
+        home: environment::read(Name::Home).map(PathBuf::from),
+        planned_at: Some(session.world.clock.now()),
+    })
+}

@@ -1,0 +1,20 @@
+//! The verbs, one file each: what may be typed, and what is done with it.
+//!
+//! Invariant: a verb decides nothing about the world; it asks the stages and shows what they say.
+
+pub mod apply;
+pub mod completions;
+pub mod console;
+pub mod destroy;
+pub mod doctor;
+pub mod history;
+pub mod init;
+pub mod local;
+pub mod output;
+pub mod plan;
+pub mod resume;
+pub mod rollback;
+pub mod show;
+pub mod status;
+pub mod up;
+pub mod validate;

@@ -1,0 +1,207 @@
+//! `switchback apply`: carries out a change set.
+
+use clap::ValueEnum;
+
+use crate::cli::arguments::Subject;
+use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::confirm::{Consent, confirm};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::plan_file::PlanFile;
+use crate::cli::report::Report;
+use crate::cli::session::{Resolved, Session};
+use crate::cli::spec;
+use crate::cli::{Typed, planning, talk_review};
+use crate::digest::Digest;
+use crate::ledger::Run;
+use crate::plan::Options;
+use crate::step::{ChangeSet, Operation};
+
+const AFTER_HELP: &str = "\
+Examples:
+  switchback apply dev                    plan, show the review, ask, carry out, verify
+  switchback apply dev --auto-approve     without the question, as in a CI
+  switchback apply s.plan.json            exactly what was saved; never asks, and refuses if
+                                          what it rests on has moved
+  switchback apply dev --on-failure=rollback
+                                          if a step fails, take back what was done (exit 12)
+
+If an earlier run of the environment is unfinished, it is finished first when it is the same
+one, and otherwise the apply is refused. Ctrl-C stops cleanly: steps under way finish and are
+recorded; `switchback resume ENV` goes on.";
+
+/// Carry out a change set
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+    /// What to do when a step fails
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_failure: OnFailure,
+}
+
+/// What to do when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// Leave what was done
+    #[default]
+    Stop,
+    /// Take back what was done
+    Rollback,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When nothing was begun.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let report = match Typed::read(session, &arguments.subject)? {
+        Typed::Plan(file) => apply_file(session, *file, arguments.on_failure)?,
+        Typed::Environment(environment) => {
+            let consent = Consent::of(arguments.auto_approve);
+            let resolved = session.resolve(&environment)?;
+            apply_spec(session, &resolved, consent, arguments.on_failure)?
+        }
+    };
+    session.terminal.show(&report);
+    Ok(report.result)
+}
+
+/// Plans the spec and carries that out, after finishing what it had begun earlier.
+///
+/// # Errors
+/// When nothing was begun.
+pub fn apply_spec(
+    session: &Session,
+    resolved: &Resolved,
+    consent: Consent,
+    on_failure: OnFailure,
+) -> Result<Report, Failure> {
+    let environment = &resolved.desired.environment.name;
+    let source = resolved.desired.spec_digest;
+    let mut hold = Hold::open(session, environment, consent)?;
+    let aim = Aim::Spec(resolved);
+    let mut finished = None;
+    if let Some(run) = hold.ledger.state().unfinished() {
+        if !is_same(run, source) {
+            return Err(carry::unfinished(session, environment, run.number));
+        }
+        let question = format!("Run {} of {environment} is the same and unfinished. Finish it?", run.number);
+        confirm(&session.terminal, consent, &question)?;
+        let report = carry::carry_out(session, &mut hold, Work::Resume, &aim)?;
+        if report.result != Exit::Done {
+            return after_failure(session, &mut hold, report, &aim, on_failure);
+        }
+        finished = Some(report);
+    }
+    let change_set = session.wait(planning::plan(session, &hold.ledger, resolved, &Options::default()))?;
+    if change_set.steps.is_empty() && change_set_outputs_stand(&change_set, &hold) {
+        return match finished {
+            Some(report) => Ok(report),
+            None => nothing(session, &mut hold, &aim, &change_set),
+        };
+    }
+    talk_review(session, &change_set);
+    confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
+    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
+    after_failure(session, &mut hold, report, &aim, on_failure)
+}
+
+/// Whether a run was begun from the same spec (or a plan saved of it).
+fn is_same(run: &Run, source: Digest) -> bool {
+    let from_spec = run.change_set.operation == Operation::Apply && run.change_set.spec_digest == Some(source);
+    run.source == source || from_spec
+}
+
+/// Outputs may change although no step is to be taken; then a run of no steps records them.
+fn change_set_outputs_stand(change_set: &ChangeSet, hold: &Hold) -> bool {
+    let recorded = &hold.ledger.state().things.outputs;
+    hold.ledger.state().runs.is_empty()
+        || (change_set.outputs.len() == recorded.len()
+            && change_set.outputs.iter().all(|(name, output)| recorded.get(name) == Some(&output.value)))
+}
+
+/// There is nothing to do, which is a verification, too.
+fn nothing(session: &Session, hold: &mut Hold, aim: &Aim<'_>, change_set: &ChangeSet) -> Result<Report, Failure> {
+    let state = hold.ledger.state();
+    let mut report = Report::nothing(&change_set.environment, change_set.operation, state);
+    let verified = state.verified.as_ref();
+    let newest = state.runs.last().map(|run| run.number);
+    if newest.is_some()
+        && verified.is_none_or(|seen| Some(seen.run) != newest || seen.spec_digest != change_set.spec_digest)
+    {
+        let again = carry::verify_again(session, hold, aim)?;
+        report.verified = again.verified;
+    }
+    Ok(report)
+}
+
+/// Carries out a saved change set.
+fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Result<Report, Failure> {
+    let change_set = file.change_set;
+    let environment = change_set.environment.clone();
+    let resolved = checkout_of(session, &change_set)?;
+    let mut hold = Hold::open(session, &environment, Consent::Given)?;
+    let without_spec = spec::secrets(session, hold.ledger.state(), Some(&change_set))?;
+    let aim = match &resolved {
+        Some(resolved) => Aim::Spec(resolved),
+        None => Aim::Ledger(&*without_spec),
+    };
+    let unfinished = hold.ledger.state().unfinished().map(|run| (run.number, run.change_set.digest()));
+    let work = match unfinished {
+        Some((_, digest)) if digest == file.digest => Work::Resume,
+        Some((run, _)) if !matches!(change_set.operation, Operation::Rollback { .. }) => {
+            return Err(carry::unfinished(session, &environment, run));
+        }
+        _ if change_set.steps.is_empty() => {
+            return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
+        }
+        _ => Work::Begin(Box::new(change_set), file.digest),
+    };
+    let report = carry::carry_out(session, &mut hold, work, &aim)?;
+    after_failure(session, &mut hold, report, &aim, on_failure)
+}
+
+/// The spec, if the checkout is the one that the plan was made from: for literal secrets, and to verify against.
+fn checkout_of(session: &Session, change_set: &ChangeSet) -> Result<Option<Resolved>, Failure> {
+    let Some(project) = session.project().filter(|_| change_set.spec_digest.is_some()) else {
+        return Ok(None);
+    };
+    let (resolved, _mistakes, _) = spec::resolve(session, &project, &change_set.environment, spec::Missing::Refuse)?;
+    Ok(resolved.filter(|resolved| Some(resolved.desired.spec_digest) == change_set.spec_digest))
+}
+
+/// Takes back what was done, if that was asked for.
+fn after_failure(
+    session: &Session,
+    hold: &mut Hold,
+    mut report: Report,
+    aim: &Aim<'_>,
+    on_failure: OnFailure,
+) -> Result<Report, Failure> {
+    if on_failure == OnFailure::Stop || report.result != Exit::Unfinished || report.verified.is_some() {
+        return Ok(report);
+    }
+    let Some(run) = report.run else {
+        return Ok(report);
+    };
+    session.terminal.say(&format!("run {run} failed; taking back what it did"));
+    let back = session.wait(planning::back(session, &hold.ledger, run - 1, aim.secrets()))?;
+    if back.irreversible().next().is_some() {
+        session.terminal.say("this cannot be taken back without a loss, so it is left as it is");
+        return Ok(report);
+    }
+    let digest = back.digest();
+    let taken = carry::carry_out(session, hold, Work::Begin(Box::new(back), digest), &Aim::Ledger(aim.secrets()))?;
+    if taken.result == Exit::Done {
+        report.next.clear();
+        report.verified = taken.verified;
+        report.end_with(Exit::TakenBack);
+        return Ok(report);
+    }
+    Ok(taken)
+}

@@ -1,0 +1,87 @@
+//! `switchback plan`: the change set and its review; never writes to world or ledger.
+
+use std::path::PathBuf;
+
+use crate::address::Address;
+use crate::cli::arguments::{Form, address};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::plan_file::PlanFile;
+use crate::cli::session::Session;
+use crate::cli::{planning, show_review};
+use crate::plan::Options;
+use crate::review::text::Role;
+
+const AFTER_HELP: &str = "\
+Examples:
+  switchback plan dev                             what would change, and the way back
+  switchback plan staging --out s.plan.json       save it, for `switchback apply s.plan.json`
+  switchback plan staging --as md > comment.md    a comment for a pull request
+  switchback plan staging --detailed-exitcode     exit 2 if there are changes, else 0
+  switchback plan dev --target database.app       only this and what it needs
+  switchback plan dev --destroy                   how everything would be removed
+
+Planning reads the world and the ledger and writes to neither.";
+
+/// Show what would change, in which order, and the way back of each step
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// Save the plan; only you can read the file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The form of the review on stdout
+    #[arg(long = "as", value_name = "FORM", value_enum)]
+    form: Option<Form>,
+    /// Plan to remove everything
+    #[arg(long, conflicts_with_all = ["targets", "replace"])]
+    destroy: bool,
+    /// Only this and what it needs; may be repeated
+    #[arg(long = "target", value_name = "ADDRESS", value_parser = address)]
+    targets: Vec<Address>,
+    /// Replace this even if nothing about it changes; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    replace: Vec<Address>,
+    /// Exit with 2 if there are changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the spec has mistakes, or the world or ledger cannot be read.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let environment = &arguments.environment;
+    let resolved = session.resolve(environment)?;
+    let ledger = session.ledger(environment)?;
+    if let Some(run) = ledger.state().unfinished() {
+        session.terminal.say_as(
+            Role::Warning,
+            &format!(
+                "run {} is unfinished; an apply of this plan will be refused: `resume` or `rollback` it first",
+                run.number
+            ),
+        );
+    }
+    let change_set = if arguments.destroy {
+        super::destroy::plan(session, &ledger, &resolved)?
+    } else {
+        let options = Options { targets: arguments.targets.clone(), replace: arguments.replace.clone() };
+        session.wait(planning::plan(session, &ledger, &resolved, &options))?
+    };
+    let is_empty = change_set.steps.is_empty();
+    show_review(session, &change_set, arguments.form);
+    if let Some(out) = &arguments.out {
+        PlanFile::new(change_set).write(&session.path(out))?;
+        session.terminal.say(&format!(
+            "saved as {0}; type next: {1}",
+            out.display(),
+            session.command(&format!("apply {}", out.display()))
+        ));
+    }
+    Ok(if arguments.detailed_exitcode && !is_empty { Exit::Changes } else { Exit::Done })
+}

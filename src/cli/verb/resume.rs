@@ -1,0 +1,77 @@
+//! `switchback resume`: goes on with a run that did not end.
+
+use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::confirm::{Consent, confirm};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::report::Report;
+use crate::cli::session::{Resolved, Session};
+use crate::cli::spec;
+use crate::digest::Digest;
+use crate::step::Operation;
+
+const AFTER_HELP: &str = "\
+Examples:
+  switchback resume prod                  settle what is in doubt by asking the world, then do the rest
+  switchback resume prod --auto-approve   without the question
+
+The run's change set lies in the ledger: no plan file and no checkout is needed, except for
+secrets that are literals of the spec. The other way out is `switchback rollback ENV --last`.";
+
+/// Go on with a run that did not end
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When nothing was begun.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let environment = &arguments.environment;
+    let consent = Consent::of(arguments.auto_approve);
+    session.known_ledger(environment)?;
+    let mut hold = Hold::open(session, environment, consent)?;
+    let state = hold.ledger.state();
+    let digest = state.runs.last().and_then(|run| run.change_set.spec_digest);
+    let resolved = checkout(session, environment, digest);
+    let secrets = spec::secrets(session, state, None)?;
+    let aim = match &resolved {
+        Some(resolved) => Aim::Spec(resolved),
+        None => Aim::Ledger(&*secrets),
+    };
+    let report = match state.unfinished() {
+        Some(run) => {
+            let left = run.change_set.steps.len() - run.done_count();
+            confirm(
+                &session.terminal,
+                consent,
+                &format!("Go on with run {} of {environment} ({left} steps left)?", run.number),
+            )?;
+            carry::carry_out(session, &mut hold, Work::Resume, &aim)?
+        }
+        None => match state.runs.last() {
+            Some(run) if !run.verified && run.done_count() > 0 => carry::verify_again(session, &mut hold, &aim)?,
+            _ => {
+                session.terminal.say("there is no unfinished run");
+                Report::nothing(environment, Operation::Apply, state)
+            }
+        },
+    };
+    session.terminal.show(&report);
+    Ok(report.result)
+}
+
+/// The spec, if the checkout is the one that the run was begun from.
+fn checkout(session: &Session, environment: &str, digest: Option<Digest>) -> Option<Resolved> {
+    let (project, digest) = (session.project()?, digest?);
+    let (resolved, _mistakes, _) = spec::resolve(session, &project, environment, spec::Missing::Refuse).ok()?;
+    resolved.filter(|resolved| resolved.desired.spec_digest == digest)
+}

@@ -1,0 +1,181 @@
+//! `switchback rollback`: back to an earlier state, from the ledger alone.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::confirm::{Consent, confirm};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::plan_file::PlanFile;
+use crate::cli::report::Report;
+use crate::cli::session::Session;
+use crate::cli::{planning, show_review, spec, talk_review};
+use crate::ledger::{RunResult, State};
+use crate::review::Loss;
+use crate::step::{ChangeSet, Operation, StepId};
+
+const AFTER_HELP: &str = "\
+Examples:
+  switchback rollback prod --last                        take back the newest apply in force
+  switchback rollback prod --to 7                        to the state right after run 7
+  switchback rollback dev --to 0 --accept-loss all       to before the first, whatever is lost
+  switchback rollback prod --last --accept-loss 3 4 --auto-approve
+  switchback rollback prod --last --out back.plan.json   only save it
+
+`history` numbers the runs. Neither the new nor the old source is needed: with `--ledger URL`,
+not even a project. A way back that would lose data is refused (exit 9) until each loss, named
+by its step, is accepted.";
+
+/// Take an environment back to an earlier state
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+#[command(group(clap::ArgGroup::new("goal").args(["last", "to"]).required(true)))]
+pub struct Arguments {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// Take back the newest apply that is still in force
+    #[arg(long)]
+    last: bool,
+    /// Back to the state right after this run; 0 is before the first
+    #[arg(long, value_name = "SEQ")]
+    to: Option<u64>,
+    /// Steps whose loss is accepted, by their numbers, or `all`
+    #[arg(long, value_name = "STEP", num_args = 1.., value_delimiter = ',')]
+    accept_loss: Vec<Accepted>,
+    /// Only save the way back as a plan
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    auto_approve: bool,
+}
+
+/// A loss that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepted {
+    All,
+    Step(u32),
+}
+
+impl FromStr for Accepted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            number => number
+                .parse()
+                .map(Self::Step)
+                .map_err(|_| format!("`{number}` is neither the number of a step nor `all`")),
+        }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is nothing to take back, a loss is not accepted, or nothing was begun.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let environment = &arguments.environment;
+    let consent = Consent::of(arguments.auto_approve && arguments.out.is_none());
+    session.known_ledger(environment)?;
+    let mut hold = Hold::open(session, environment, consent)?;
+    let secrets = spec::secrets(session, hold.ledger.state(), None)?;
+    let Some(to) = goal(arguments, hold.ledger.state())? else {
+        session.terminal.say("there is nothing to take back");
+        session.terminal.show(&Report::nothing(environment, Operation::Rollback { to: 0 }, hold.ledger.state()));
+        return Ok(Exit::Done);
+    };
+    // Where a rollback to the same place was begun already, finishing that is the way.
+    if is_under_way(hold.ledger.state(), to) {
+        confirm(&session.terminal, consent, "A rollback to there is unfinished. Finish it?")?;
+        let report = carry::carry_out(session, &mut hold, Work::Resume, &Aim::Ledger(&*secrets))?;
+        session.terminal.show(&report);
+        return Ok(report.result);
+    }
+    carry::settle(session, &mut hold, &*secrets)?;
+    let change_set = session.wait(planning::back(session, &hold.ledger, to, &*secrets))?;
+    if let Some(out) = &arguments.out {
+        show_review(session, &change_set, None);
+        PlanFile::new(change_set).write(&session.path(out))?;
+        session.terminal.say(&format!(
+            "saved as {0}; type next: {1}",
+            out.display(),
+            session.command(&format!("apply {}", out.display()))
+        ));
+        return Ok(Exit::Done);
+    }
+    if change_set.steps.is_empty() && hold.ledger.state().unfinished().is_none() {
+        session.terminal.show(&Report::nothing(environment, change_set.operation, hold.ledger.state()));
+        return Ok(Exit::Done);
+    }
+    talk_review(session, &change_set);
+    refuse_losses(arguments, session, &change_set)?;
+    confirm(&session.terminal, consent, &format!("Take {environment} back?"))?;
+    let digest = change_set.digest();
+    let work = Work::Begin(Box::new(change_set), digest);
+    let report = carry::carry_out(session, &mut hold, work, &Aim::Ledger(&*secrets))?;
+    session.terminal.show(&report);
+    Ok(report.result)
+}
+
+/// The run whose state is wanted back; nothing when nothing is in force.
+fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
+    if let Some(to) = arguments.to {
+        let newest = state.runs.last().map_or(0, |run| run.number);
+        if to > newest {
+            return Err(Failure::usage(format!("there is no run {to}; the newest is {newest}"))
+                .help("`switchback history ENV` lists the runs"));
+        }
+        return Ok((newest > 0).then_some(to));
+    }
+    if let Some(run) = state.unfinished()
+        && let Operation::Rollback { to } = run.change_set.operation
+    {
+        return Ok(Some(to));
+    }
+    let newest = state.newest_in_force();
+    Ok(newest.map(|run| {
+        // A run that ended without effect changed nothing; the state before is that of the run before it.
+        let earlier = state
+            .runs
+            .iter()
+            .rev()
+            .find(|other| other.number < run.number && !matches!(other.ended, Some((RunResult::WithoutEffect, _))));
+        earlier.map_or(0, |earlier| earlier.number)
+    }))
+}
+
+fn is_under_way(state: &State, to: u64) -> bool {
+    state.unfinished().is_some_and(|run| run.change_set.operation == Operation::Rollback { to })
+}
+
+fn refuse_losses(arguments: &Arguments, session: &Session, change_set: &ChangeSet) -> Result<(), Failure> {
+    if arguments.accept_loss.contains(&Accepted::All) {
+        return Ok(());
+    }
+    let accepted: BTreeSet<StepId> = arguments
+        .accept_loss
+        .iter()
+        .filter_map(|accepted| match accepted {
+            Accepted::All => None,
+            Accepted::Step(id) => Some(StepId(*id)),
+        })
+        .collect();
+    let losses: Vec<Loss> =
+        change_set.irreversible().filter(|step| !accepted.contains(&step.id)).map(Loss::of).collect();
+    if losses.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(Exit::Unconfirmed, "the way back loses what cannot be had again; nothing was done");
+    for loss in &losses {
+        failure = failure.cause(format!("step {} {}: {}, {}", loss.step, loss.title, loss.class, loss.why));
+    }
+    let ids: Vec<String> = losses.iter().map(|loss| loss.step.to_string()).collect();
+    let goal = arguments.to.map_or("--last".to_owned(), |to| format!("--to {to}"));
+    let words = format!("rollback {} {goal} --accept-loss {}", arguments.environment, ids.join(" "));
+    Err(failure.help(format!("to accept these losses: {}", session.command(&words))))
+}

@@ -1,0 +1,45 @@
+//! `switchback up`: plan, apply and verify without questions, where the environment allows it.
+
+use super::apply::{OnFailure, apply_spec};
+use crate::cli::confirm::Consent;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+
+const AFTER_HELP: &str = "\
+Examples:
+  switchback up dev          make dev what its spec says, and verify it
+  switchback up dev --json   the outcome for a script
+
+Allowed unless the environment sets `after`, `protected` or `allow_up = false`.";
+
+/// Plan, apply and verify without questions, where the environment allows it
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the environment does not allow it, or nothing was begun.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let resolved = session.resolve(&arguments.environment)?;
+    let settings = &resolved.desired.environment;
+    if !settings.allow_up {
+        let why = match (settings.protected, &settings.after) {
+            (true, _) => "it is protected".to_owned(),
+            (false, Some(after)) => format!("it comes after {after}"),
+            (false, None) => "it sets `allow_up = false`".to_owned(),
+        };
+        let name = &settings.name;
+        return Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {name}: {why}"))
+            .help(format!("type `{}`, which asks", session.command(&format!("apply {name}")))));
+    }
+    let report = apply_spec(session, &resolved, Consent::Given, OnFailure::Stop)?;
+    session.terminal.show(&report);
+    Ok(report.result)
+}

@@ -1,0 +1,8 @@
+//! The edges that know AWS, PostgreSQL and the built-in kind: a pure half (`rules`) and calls (`calls`) per kind.
+//!
+//! Invariant: the rules of every kind are always compiled; only calls stand behind the features `aws` and `postgres`.
+
+pub mod terraform_data;
+pub mod aws;
+pub mod postgres;
+pub mod table;

@@ -1,0 +1,25 @@
+//! AWS: ECS, CloudWatch Logs and SSM. Each kind has its pure `rules` and, behind the feature `aws`, its `calls`.
+//!
+//! Invariant: the pure half knows AWS's JSON but no SDK; every call goes through `clients`, every error through
+//! `failure`.
+
+pub mod settings;
+pub mod wire;
+pub mod canonical;
+pub mod tags;
+pub mod period;
+#[cfg(feature = "aws")]
+mod failure;
+#[cfg(feature = "aws")]
+mod clients;
+#[cfg(feature = "aws")]
+mod exchange;
+#[cfg(feature = "aws")]
+mod shared;
+pub mod cloudwatch_log_group;
+pub mod ecs_cluster;
+pub mod ecs_service;
+pub mod ecs_task_definition;
+pub mod ssm_parameter;
+#[cfg(feature = "aws")]
+pub mod carrier;

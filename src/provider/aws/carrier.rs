@@ -1,0 +1,256 @@
+//! The provider `aws`: finds the calls of a kind, keeps one set of clients per connection, words answers as the record
+//! has them.
+//!
+//! Invariant: no secret of an effect leaves in an error, and no effect is begun while a secret of it is withheld.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
+use super::clients::Clients;
+use super::shared::{Calls, Silence, Work, contains_sealed};
+use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, ssm_parameter};
+use crate::kind::Kind;
+use crate::value::{Object, Value};
+use crate::world::{
+    Connection, Effect, EffectChange, EffectError, ErrorClass, Progress, Provider, Query, Settlement, Trace, WorldError,
+};
+
+/// The provider.
+pub struct Aws {
+    kinds: BTreeMap<&'static str, (Kind, &'static dyn Calls)>,
+    opened: Mutex<Vec<(Connection, Arc<Clients>)>>,
+}
+
+impl Default for Aws {
+    fn default() -> Self {
+        let table: [(Kind, &'static dyn Calls); 5] = [
+            (cloudwatch_log_group::kind(), &cloudwatch_log_group::calls::LogGroups),
+            (ecs_cluster::kind(), &ecs_cluster::calls::Clusters),
+            (ecs_service::kind(), &ecs_service::calls::Services),
+            (ecs_task_definition::kind(), &ecs_task_definition::calls::TaskDefinitions),
+            (ssm_parameter::kind(), &ssm_parameter::calls::Parameters),
+        ];
+        let kinds = table.into_iter().map(|(kind, calls)| (kind.name, (kind, calls))).collect();
+        Self { kinds, opened: Mutex::default() }
+    }
+}
+
+impl Aws {
+    async fn clients(&self, connection: &Connection) -> Result<Arc<Clients>, WorldError> {
+        let mut opened = self.opened.lock().await;
+        if let Some((_, clients)) = opened.iter().find(|(known, _)| known == connection) {
+            return Ok(clients.clone());
+        }
+        let clients = Arc::new(Clients::open(connection).await?);
+        opened.push((connection.clone(), clients.clone()));
+        Ok(clients)
+    }
+
+    fn calls(&self, kind: &str) -> Result<(&Kind, &'static dyn Calls), WorldError> {
+        let found = self.kinds.get(kind).map(|(kind, calls)| (kind, *calls));
+        found.ok_or_else(|| WorldError {
+            tried: format!("aws: finding the kind {kind}"),
+            cause: "this build does not know it".to_owned(),
+            help: Some("use the version of Switchback that wrote the record".to_owned()),
+            class: ErrorClass::Refused,
+        })
+    }
+
+    async fn observe_kind(&self, clients: &Clients, name: &str, queries: &[&Query]) -> Vec<Answer> {
+        let (kind, calls) = match self.calls(name) {
+            Ok(found) => found,
+            Err(error) => return queries.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let answers = calls.read(clients, queries).await;
+        let worded = answers.into_iter().zip(queries).map(|(answer, query)| match answer {
+            Ok(found) => Ok(found.map(|found| worded(kind, &query.object, found.object))),
+            Err(failure) => Err(withhold(failure.into(), &query.object)),
+        });
+        worded.collect()
+    }
+}
+
+type Answer = Result<Option<Object>, WorldError>;
+
+#[async_trait]
+impl Provider for Aws {
+    async fn check(&self, connection: &Connection) -> Result<Object, WorldError> {
+        self.clients(connection).await?.check(connection).await
+    }
+
+    async fn observe(&self, connection: &Connection, queries: &[Query]) -> Vec<Answer> {
+        let clients = match self.clients(connection).await {
+            Ok(clients) => clients,
+            Err(error) => return queries.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut by_kind: BTreeMap<&str, (Vec<usize>, Vec<&Query>)> = BTreeMap::new();
+        for (index, query) in queries.iter().enumerate() {
+            let (places, of_kind) = by_kind.entry(&query.kind).or_default();
+            places.push(index);
+            of_kind.push(query);
+        }
+        let asked = by_kind.iter().map(|(kind, (_, of_kind))| self.observe_kind(&clients, kind, of_kind));
+        let answered = join_all(asked).await;
+        let mut answers: Vec<Answer> = queries.iter().map(|_| Ok(None)).collect();
+        for ((places, _), of_kind) in by_kind.values().zip(answered) {
+            for (place, answer) in places.iter().zip(of_kind) {
+                answers[*place] = answer;
+            }
+        }
+        answers
+    }
+
+    async fn carry_out(
+        &self,
+        connection: &Connection,
+        effect: &Effect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        let unsent = |error| EffectError { error, trace: Trace::Nothing };
+        let clients = self.clients(connection).await.map_err(unsent)?;
+        let (kind, calls) = self.calls(&effect.kind).map_err(unsent)?;
+        let work = Work { clients: &clients, kind, effect, progress };
+        let outcome = match &effect.change {
+            EffectChange::Create { after } => calls.create(&work, after).await.map(|made| worded(kind, after, made)),
+            EffectChange::Update { before, after } => {
+                calls.update(&work, before, after).await.map(|made| worded(kind, after, made))
+            }
+            EffectChange::Delete { before } if calls.keeps(before) => Ok(Object::new()),
+            EffectChange::Delete { before } => calls.delete(&work, before).await.map(|()| Object::new()),
+        };
+        outcome.map_err(|failure| {
+            let EffectError { error, trace } = failure.into();
+            EffectError { error: withhold(error, object_of(effect)), trace }
+        })
+    }
+
+    async fn settle(&self, connection: &Connection, effect: &Effect) -> Result<Settlement, WorldError> {
+        let clients = self.clients(connection).await?;
+        let (kind, calls) = self.calls(&effect.kind)?;
+        let work = Work { clients: &clients, kind, effect, progress: &Silence };
+        let settlement = match &effect.change {
+            EffectChange::Create { after } => calls.settle_create(&work, after).await,
+            EffectChange::Update { before, after } => calls.settle_update(&work, before, after).await,
+            EffectChange::Delete { before } if calls.keeps(before) => Ok(Settlement::Done(Object::new())),
+            EffectChange::Delete { before } => calls.settle_delete(&work, before).await,
+        };
+        let known = object_of(effect);
+        match settlement.map_err(|failure| withhold(failure.into(), known))? {
+            Settlement::Done(found) if found.is_empty() => Ok(Settlement::Done(found)),
+            Settlement::Done(found) => Ok(Settlement::Done(worded(kind, known, found))),
+            Settlement::Stands(found, why) => Ok(Settlement::Stands(worded(kind, known, found), why)),
+            other @ (Settlement::NotDone | Settlement::Doubt(_)) => Ok(other),
+        }
+    }
+}
+
+fn object_of(effect: &Effect) -> &Object {
+    match &effect.change {
+        EffectChange::Create { after } | EffectChange::Update { after, .. } => after,
+        EffectChange::Delete { before } => before,
+    }
+}
+
+/// What was found, in the words of what is known where both mean the same; with what the world does not give back,
+/// and with every secret marked.
+fn worded(kind: &Kind, known: &Object, mut found: Object) -> Object {
+    for attribute in &kind.attributes {
+        let Some(given) = known.get(attribute.name).filter(|value| !value.is_null() && value.is_known()) else {
+            continue;
+        };
+        if attribute.write_only {
+            found.insert(attribute.name.to_owned(), given.clone());
+            continue;
+        }
+        let Some(seen) = found.get(attribute.name) else { continue };
+        let form = |value: &Value| kind.rules.normalise(attribute.name, &value.reveal());
+        let value = match form(given) == form(seen) && !contains_sealed(given) {
+            true => given.clone(),
+            false if given.is_sensitive() && !seen.is_null() => seen.clone().sensitive(),
+            false => continue,
+        };
+        found.insert(attribute.name.to_owned(), value);
+    }
+    kind.mark_secrets(found)
+}
+
+/// Takes out of an error what quotes a secret of this object.
+fn withhold(mut error: WorldError, object: &Object) -> WorldError {
+    let mut secrets = Vec::new();
+    for value in object.values().filter(|value| value.is_sensitive()) {
+        value.reveal().visit(&mut |inner| secrets.extend(inner.as_str().map(str::to_owned)));
+    }
+    // A JSON text (container definitions) is quoted in parts.
+    let inner: Vec<String> = secrets.iter().flat_map(|secret| json_strings(secret)).collect();
+    secrets.extend(inner);
+    secrets.retain(|secret| !secret.is_empty());
+    let quotes = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
+    if quotes(&error.cause) {
+        let code = error.cause.split(':').next().filter(|code| !quotes(code)).unwrap_or("an error");
+        error.cause = format!("{code}: (the message is withheld, for it quotes a secret)");
+    }
+    if error.help.as_deref().is_some_and(quotes) {
+        error.help = None;
+    }
+    error
+}
+
+fn json_strings(text: &str) -> Vec<String> {
+    fn collect(json: &serde_json::Value, strings: &mut Vec<String>) {
+        match json {
+            // Shorter ones (`CMD`, `80`) are words of any message.
+            serde_json::Value::String(text) if text.len() >= 6 => strings.push(text.clone()),
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, strings)),
+            serde_json::Value::Object(members) => members.values().for_each(|item| collect(item, strings)),
+            _ => {}
+        }
+    }
+    let mut strings = Vec::new();
+    if let Ok(json @ (serde_json::Value::Array(_) | serde_json::Value::Object(_))) = serde_json::from_str(text) {
+        collect(&json, &mut strings);
+    }
+    strings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_do_not_quote_secrets() {
+        let definitions = r#"[{"environment":[{"name":"P","value":"hunter2!"}]}]"#;
+        let object = Object::from([
+            ("container_definitions".to_owned(), Value::from(definitions).sensitive()),
+            ("value".to_owned(), Value::from("s3cret").sensitive()),
+        ]);
+        for quoted in ["hunter2!", "s3cret"] {
+            let error = WorldError {
+                tried: "ssm:PutParameter /a at x".into(),
+                cause: format!("ValidationException: value '{quoted}' failed"),
+                help: Some(format!("look at {quoted}")),
+                class: ErrorClass::Refused,
+            };
+            let shown = format!("{:?}", withhold(error, &object));
+            assert!(!shown.contains(quoted) && shown.contains("ValidationException"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn answers_are_worded_as_the_record_is_and_secrets_are_marked() {
+        let kind = ssm_parameter::kind();
+        let known = Object::from([
+            ("value".to_owned(), Value::from("a").sensitive()),
+            ("tags".to_owned(), Value::map(crate::value::Type::String, [("a", Value::from("b"))])),
+        ]);
+        let found = Object::from([("type".to_owned(), "String".into()), ("value".to_owned(), "b".into())]);
+        let shown = worded(&kind, &known, found);
+        assert!(shown["value"].is_sensitive());
+        assert_eq!(shown["tags"], known["tags"]);
+        let secure = Object::from([("type".to_owned(), "SecureString".into()), ("value".to_owned(), "b".into())]);
+        assert!(worded(&kind, &Object::new(), secure)["value"].is_sensitive());
+    }
+}

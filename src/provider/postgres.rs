@@ -1,0 +1,58 @@
+//! The provider `postgres`: roles, databases, and migrations of their schemas.
+//!
+//! Invariant: a password leaves this module only towards the server, and towards a role's catalog entry only as a
+//! SCRAM verifier; no error, log line or recorded object holds one.
+
+pub mod settings;
+pub mod quoting;
+pub mod tag;
+pub mod names;
+pub mod role;
+pub mod database;
+#[cfg(feature = "postgres")]
+mod errors;
+#[cfg(feature = "postgres")]
+mod tls;
+#[cfg(feature = "postgres")]
+mod connection;
+#[cfg(feature = "postgres")]
+mod transaction;
+#[cfg(feature = "postgres")]
+mod orphans;
+#[cfg(feature = "postgres")]
+mod resources;
+#[cfg(feature = "postgres")]
+mod history;
+#[cfg(feature = "postgres")]
+mod locks;
+#[cfg(feature = "postgres")]
+mod watcher;
+#[cfg(feature = "postgres")]
+mod session;
+#[cfg(feature = "postgres")]
+mod concurrent;
+#[cfg(feature = "postgres")]
+mod runner;
+#[cfg(feature = "postgres")]
+mod settle;
+#[cfg(feature = "postgres")]
+mod fingerprint;
+
+use crate::kind::{Kind, ProviderSchema};
+
+#[cfg(feature = "postgres")]
+pub use fingerprint::fingerprint_text;
+#[cfg(feature = "postgres")]
+pub use resources::Postgres;
+#[cfg(feature = "postgres")]
+pub use runner::{Migrator, Patience};
+
+/// The kinds of this provider.
+pub fn kinds() -> Vec<Kind> {
+    vec![role::rules::kind(), database::rules::kind()]
+}
+
+/// The settings of `provider "postgres"`, which are also those of a `database` block's connection.
+pub fn schema() -> ProviderSchema {
+    settings::schema()
+}

@@ -1,0 +1,116 @@
+//! Opens sessions. Talks to the server.
+//!
+//! Invariant: every session of ours can be told from others by its `application_name`, which is `switchback`, or
+//! `switchback TOKEN` while it carries out an effect with that token.
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::errors::{connect_error, refused, setting_error, world_error};
+use super::settings::{Host, Password, Target, Tls};
+use super::{quoting, tls};
+use crate::value::Object;
+use crate::world::{ErrorClass, WorldError};
+
+/// How our sessions are called.
+pub const APPLICATION: &str = "switchback";
+
+/// Where the settings of a connection lead.
+///
+/// # Errors
+/// A setting that is wrong, missing or not at hand.
+pub fn target(settings: &Object) -> Result<Target, WorldError> {
+    Target::read(settings).map_err(setting_error)
+}
+
+/// Opens a session, in the role that the settings ask for.
+///
+/// # Errors
+/// As the way to the server or the server says; nothing has happened then.
+pub async fn open(target: &Target) -> Result<Client, WorldError> {
+    open_as(target, APPLICATION).await
+}
+
+/// Opens a session for one effect, which is known by its token.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_for(target: &Target, token: &str) -> Result<Client, WorldError> {
+    open_as(target, &application_of(token)).await
+}
+
+/// The name of a session that carries out the effect with this token.
+pub fn application_of(token: &str) -> String {
+    format!("{APPLICATION} {token}")
+}
+
+async fn open_as(target: &Target, application: &str) -> Result<Client, WorldError> {
+    let config = config(target, application).await?;
+    let Ok(connected) = tokio::time::timeout(target.connect_timeout, connect(target, &config)).await else {
+        return Err(WorldError {
+            tried: format!("connect to {target}"),
+            cause: format!("no answer within {} seconds", target.connect_timeout.as_secs()),
+            help: Some("check host, port and firewalls, or raise `connect_timeout`".to_owned()),
+            class: ErrorClass::Unreachable,
+        });
+    };
+    let client = connected?;
+    if let Some(role) = &target.set_role {
+        let tried = format!("set role {role} at {target}");
+        let statement = format!("set role {}", quoting::name(role));
+        client.batch_execute(&statement).await.map_err(|error| world_error(tried, &error))?;
+    }
+    Ok(client)
+}
+
+async fn connect(target: &Target, config: &Config) -> Result<Client, WorldError> {
+    let failed = |error| connect_error(target, &error);
+    if config.get_ssl_mode() == SslMode::Disable {
+        let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+        drive(connection);
+        return Ok(client);
+    }
+    let (client, connection) = config.connect(tls::connector(target).await?).await.map_err(failed)?;
+    drive(connection);
+    Ok(client)
+}
+
+/// Lets the session run by itself; it ends with its client. What ends it early shows in the client's next call.
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>)
+where
+    tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a session of PostgreSQL ended");
+        }
+    });
+}
+
+async fn config(target: &Target, application: &str) -> Result<Config, WorldError> {
+    let mut config = Config::new();
+    config.user(&target.user).dbname(&target.dbname).port(target.port);
+    config.application_name(application).connect_timeout(target.connect_timeout);
+    config.ssl_mode(match (&target.host, target.tls) {
+        (Host::Socket(_), _) | (Host::Tcp(_), Tls::Disable) => SslMode::Disable,
+        (Host::Tcp(_), Tls::Require | Tls::VerifyFull) => SslMode::Require,
+    });
+    match &target.host {
+        Host::Tcp(host) => config.host(host),
+        Host::Socket(folder) => config.host_path(folder),
+    };
+    match &target.password {
+        Password::Absent => {}
+        Password::Given(password) => {
+            config.password(password);
+        }
+        Password::File(file) => {
+            let text = tokio::fs::read_to_string(file).await.map_err(|error| {
+                let tried = format!("connect to {target}");
+                refused(tried, format!("read the password file {file}: {error}"), "check `password_file`")
+            })?;
+            config.password(text.trim());
+        }
+    }
+    Ok(config)
+}

@@ -1,0 +1,144 @@
+//! The provider itself: reads and changes roles and databases. Talks to the server.
+//!
+//! Invariant: each call opens a session of its own and leaves none behind; many things are read in one.
+
+use async_trait::async_trait;
+use tokio_postgres::Client;
+
+use super::connection::{open, open_for, target};
+use super::errors::{nothing, refused, world_error};
+use super::settings::Target;
+use super::{database, orphans, role};
+use crate::kind::{Kind, Mode};
+use crate::value::{Object, Value};
+use crate::world::{Connection, Effect, EffectError, Progress, Provider, Query, Settlement, WorldError};
+
+/// The provider `postgres`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Postgres;
+
+#[async_trait]
+impl Provider for Postgres {
+    async fn check(&self, connection: &Connection) -> Result<Object, WorldError> {
+        let target = target(&connection.settings)?;
+        let client = open(&target).await?;
+        let statement = "select current_setting('server_version'), current_user::text, pg_is_in_recovery()";
+        let row = client.query_one(statement, &[]).await;
+        let row = row.map_err(|error| world_error(format!("look at {target}"), &error))?;
+        Ok(Object::from([
+            ("server_version".to_owned(), Value::from(row.get::<_, String>(0))),
+            ("user".to_owned(), Value::from(row.get::<_, String>(1))),
+            ("read_only".to_owned(), Value::from(row.get::<_, bool>(2))),
+        ]))
+    }
+
+    async fn observe(&self, connection: &Connection, queries: &[Query]) -> Vec<Result<Option<Object>, WorldError>> {
+        match observe(connection, queries).await {
+            Ok(found) => found,
+            Err(error) => queries.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        connection: &Connection,
+        effect: &Effect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        let target = target(&connection.settings).map_err(nothing)?;
+        let client = open_for(&target, &effect.token).await.map_err(nothing)?;
+        match effect.kind.as_str() {
+            "postgres_role" => role::calls::carry_out(&client, &target, effect).await,
+            "postgres_database" => database::calls::carry_out(&client, &target, effect, progress).await,
+            other => Err(nothing(no_kind(other))),
+        }
+    }
+
+    async fn settle(&self, connection: &Connection, effect: &Effect) -> Result<Settlement, WorldError> {
+        let target = target(&connection.settings)?;
+        let client = open(&target).await?;
+        orphans::end(&client, &effect.token).await?;
+        match effect.kind.as_str() {
+            "postgres_role" => role::calls::settle(&client, effect).await,
+            "postgres_database" => database::calls::settle(&client, &target, effect).await,
+            other => Err(no_kind(other)),
+        }
+    }
+}
+
+async fn observe(
+    connection: &Connection,
+    queries: &[Query],
+) -> Result<Vec<Result<Option<Object>, WorldError>>, WorldError> {
+    let target = target(&connection.settings)?;
+    let client = open(&target).await?;
+    let roles = found(&client, &target, queries, "postgres_role").await?;
+    let databases = found(&client, &target, queries, "postgres_database").await?;
+    let answer = |query: &Query| {
+        let among = match query.kind.as_str() {
+            "postgres_role" => &roles,
+            "postgres_database" => &databases,
+            other => return Err(no_kind(other)),
+        };
+        let name = query.object.get("name").and_then(Value::as_str);
+        Ok(among.iter().find(|thing| thing.get("name").and_then(Value::as_str) == name && name.is_some()).cloned())
+    };
+    Ok(queries.iter().map(answer).collect())
+}
+
+async fn found(client: &Client, target: &Target, queries: &[Query], kind: &str) -> Result<Vec<Object>, WorldError> {
+    let names: Vec<&str> = queries
+        .iter()
+        .filter(|query| query.kind == kind)
+        .filter_map(|query| query.object.get("name").and_then(Value::as_str))
+        .collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let things = match kind {
+        "postgres_role" => role::calls::read(client, &names).await?,
+        _ => database::calls::read(client, target, &names).await?,
+    };
+    Ok(things.into_iter().map(|thing| thing.object).collect())
+}
+
+/// A role or database as found.
+pub struct Thing {
+    /// Its attributes.
+    pub object: Object,
+    /// Its comment.
+    pub comment: Option<String>,
+}
+
+/// Whether what was found has every attribute that is wanted; what the server never tells counts as right.
+pub fn agrees(kind: &Kind, found: &Object, wanted: &Object) -> bool {
+    kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed && !attribute.write_only).all(
+        |attribute| {
+            let normal = |object: &Object| {
+                let given = object.get(attribute.name).filter(|value| !value.is_null());
+                let value = given.or(attribute.default.as_ref());
+                value.map_or(Value::null(), |value| kind.rules.normalise(attribute.name, &value.reveal()))
+            };
+            let (found, wanted) = (normal(found), normal(wanted));
+            found == wanted || (wanted.is_null() && attribute.mode == Mode::OptionalComputed)
+        },
+    )
+}
+
+/// A text attribute that must be there.
+///
+/// # Errors
+/// When it is not.
+pub fn name_of(object: &Object) -> Result<&str, WorldError> {
+    object.get("name").and_then(Value::as_str).ok_or_else(|| {
+        refused(
+            "read the name of a PostgreSQL role or database",
+            "the name is not known",
+            "apply what it waits for first",
+        )
+    })
+}
+
+fn no_kind(kind: &str) -> WorldError {
+    refused("use the provider postgres", format!("it has no kind `{kind}`"), "update switchback")
+}

@@ -1,0 +1,260 @@
+//! Runs migrations, one at a time, with their history rows. Talks to the server.
+//!
+//! Invariant: refinery's own runner, given the same folder, finds exactly those migrations pending that we did not run.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use refinery::Runner;
+use refinery_core::AsyncMigrate as _;
+use tokio_postgres::error::SqlState;
+
+use super::connection::{open, open_for, target};
+use super::errors::{nothing, refused, unknown, world_error};
+use super::history::{self, Table};
+use super::session::{Mode, Session};
+use super::watcher::Watcher;
+use super::{fingerprint, locks, settle};
+use crate::digest::Digest;
+use crate::migration::concurrent::ConcurrentIndex;
+use crate::migration::directives;
+use crate::migration::statements::{Script, Statement};
+use crate::migration::{Direction, Migration};
+use crate::value::{Object, Value};
+use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
+
+/// The runner of migrations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Migrator {
+    /// How long and how often it waits.
+    pub patience: Patience,
+}
+
+/// How long and how often one waits for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How many times a migration is tried when a lock is not to be had within its `lock_timeout`.
+    pub lock_attempts: u32,
+    /// The pause after the first try; doubled after each.
+    pub first_pause: Duration,
+    /// The longest pause between tries.
+    pub longest_pause: Duration,
+    /// How many times `lock_timeout` a concurrent index build may wait: it blocks nobody meanwhile.
+    pub concurrent_factor: u128,
+    /// How long to wait for another runner.
+    pub turn: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            lock_attempts: 8,
+            first_pause: Duration::from_millis(250),
+            longest_pause: Duration::from_secs(10),
+            concurrent_factor: 20,
+            turn: Duration::from_secs(600),
+        }
+    }
+}
+
+#[async_trait]
+impl Databases for Migrator {
+    async fn history(&self, connection: &Connection) -> Result<Option<History>, WorldError> {
+        let target = target(&connection.settings)?;
+        let client = match open(&target).await {
+            Ok(client) => client,
+            Err(error) if is_missing_database(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let table = history::find(&client).await?;
+        Ok(Some(History { rows: table.rows, wide: table.wide }))
+    }
+
+    async fn migrate(
+        &self,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        let target = target(&connection.settings).map_err(nothing)?;
+        let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
+        let started = Instant::now();
+        let client = open_for(&target, &effect.token).await.map_err(nothing)?;
+        let row = client.query_one("select pg_backend_pid()", &[]).await;
+        let process = row.map_err(|error| nothing(world_error(&job.tried, &error)))?.get(0);
+        let waited = locks::take_turn(&client, self.patience.turn, progress).await.map_err(nothing)?;
+        let mut session = Session {
+            client,
+            watcher: Watcher::start(&target, process, effect.lock_timeout),
+            tried: job.tried.clone(),
+            mode: job.mode.clone(),
+            lock_timeout: effect.lock_timeout,
+            patience: self.patience,
+            progress,
+            waited,
+        };
+        let result = run(&mut session, effect, &job).await;
+        locks::give_turn_back(&session.client).await;
+        result?;
+        let milliseconds = |time: Duration| Value::from(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        Ok(Object::from([
+            ("duration_ms".to_owned(), milliseconds(started.elapsed())),
+            ("lock_wait_ms".to_owned(), milliseconds(session.waited)),
+            ("statements".to_owned(), Value::from(i64::try_from(job.statements).unwrap_or(i64::MAX))),
+        ]))
+    }
+
+    async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
+        settle::settle(connection, effect, self.patience).await
+    }
+
+    async fn fingerprint(&self, connection: &Connection) -> Result<Digest, WorldError> {
+        let text = fingerprint::fingerprint_text(connection).await?;
+        Ok(Digest::of_bytes(text.as_bytes()))
+    }
+}
+
+fn is_missing_database(error: &WorldError) -> bool {
+    error.cause.contains(&format!("({})", SqlState::UNDEFINED_DATABASE.code()))
+}
+
+/// An effect, read and checked before anything is dialled.
+pub struct Job {
+    /// The text to run.
+    pub text: String,
+    /// How to run it.
+    pub mode: Mode,
+    /// How many statements it has.
+    pub statements: usize,
+    /// What is being done, for messages.
+    pub tried: String,
+}
+
+impl Job {
+    /// Reads an effect.
+    ///
+    /// # Errors
+    /// When there is no text for the direction, or it may not run.
+    pub fn read(effect: &MigrationEffect, place: &str) -> Result<Self, WorldError> {
+        let label = effect.migration.label();
+        let tried = match effect.direction {
+            Direction::Up => format!("run {label} at {place}"),
+            Direction::Down => format!("take {label} back at {place}"),
+        };
+        let Some(text) = effect.migration.text(effect.direction) else {
+            return Err(refused(
+                tried,
+                format!("there is no {label}.down.sql"),
+                "write one, or leave the migration in place",
+            ));
+        };
+        let help = "correct the file; a migration that was applied already can only be followed by another one";
+        let script =
+            Script::parse(text).map_err(|error| refused(&tried, format!("not understood as SQL: {error}"), help))?;
+        let directives = directives::check(&script).map_err(|problems| {
+            let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
+            refused(&tried, texts.join("; "), help)
+        })?;
+        let mode = match directives.transaction {
+            true => Mode::Together,
+            false => Mode::Outside { index: script.statements.first().and_then(ConcurrentIndex::of) },
+        };
+        Ok(Self { text: text.to_owned(), mode, statements: script.statements.len(), tried })
+    }
+
+    /// The one statement of a text that runs outside of a transaction.
+    pub fn outside(&self) -> Option<Statement> {
+        match self.mode {
+            Mode::Together => None,
+            Mode::Outside { .. } => Script::parse(&self.text).ok()?.statements.into_iter().next(),
+        }
+    }
+}
+
+async fn run(session: &mut Session<'_>, effect: &MigrationEffect, job: &Job) -> Result<(), EffectError> {
+    let mut table = history::find(&session.client).await.map_err(nothing)?;
+    let migration = &effect.migration;
+    if !table.exists {
+        table.wide = i32::try_from(migration.version).is_err();
+    }
+    check_turn(&table, effect, &job.tried).map_err(nothing)?;
+    match effect.direction {
+        Direction::Up if table.wide => {
+            if !table.exists {
+                session.run(&[&table.create_wide()]).await?;
+            }
+            session.run(&[&job.text, &table.insert(migration)]).await
+        }
+        Direction::Up => run_refinery(session, &table, migration).await,
+        Direction::Down => session.run(&[&job.text, &table.delete(migration)]).await,
+    }
+}
+
+/// Lets refinery run one migration: it makes its table, checks what was applied, runs the text and writes the row.
+async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migration) -> Result<(), EffectError> {
+    let tried = session.tried.clone();
+    let refuse = |error: &refinery::Error| match error.kind() {
+        refinery::error::Kind::Connection(_, source) => match source.downcast_ref::<EffectError>() {
+            Some(found) => found.clone(),
+            None => unknown(refused(&tried, source.to_string(), "look at the history table")),
+        },
+        other => nothing(refused(&tried, format!("refinery: {other}"), "plan again: the history changed meanwhile")),
+    };
+    let mut known = match table.exists {
+        true => session.get_applied_migrations(&table.name()).await.map_err(|error| refuse(&error))?,
+        false => Vec::new(),
+    };
+    let ours = refinery::Migration::unapplied(&migration.label(), &migration.up).map_err(|error| refuse(&error))?;
+    known.push(ours);
+    let mut runner = Runner::new(&known).set_abort_divergent(true).set_abort_missing(true);
+    runner.set_migration_table_name(table.name());
+    let report = runner.run_async(session).await.map_err(|error| refuse(&error))?;
+    match report.applied_migrations().len() {
+        1 => Ok(()),
+        count => Err(unknown(refused(
+            tried,
+            format!("refinery applied {count} migrations instead of one"),
+            "look at the history table",
+        ))),
+    }
+}
+
+/// Whether it is this migration's turn.
+fn check_turn(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<(), WorldError> {
+    let migration = &effect.migration;
+    let (version, label) = (migration.version, migration.label());
+    if let Some(row) = table.row(version)
+        && !table.fits(row, migration)
+    {
+        let cause = if row.name == migration.name {
+            format!("{label} was applied with another text (checksum {} in the history)", row.checksum)
+        } else {
+            format!("version {version} was applied under another name, `{}`", row.name)
+        };
+        return Err(refused(tried, cause, "put the old file back, and write what is new as a migration of its own"));
+    }
+    let last = table.rows.last().map(|row| row.version);
+    let applied = table.row(version).is_some();
+    match effect.direction {
+        Direction::Up if applied => {
+            Err(refused(tried, format!("{label} is applied already"), "another runner was first: plan again"))
+        }
+        Direction::Up if last > Some(version) => {
+            let cause = format!("version {} is applied already, and versions go upwards", last.unwrap_or_default());
+            Err(refused(tried, cause, "give the migration a version above it"))
+        }
+        Direction::Up if !table.wide && i32::try_from(version).is_err() => Err(refused(
+            tried,
+            format!("version {version} does not fit into {}, whose version column is int4", table.name()),
+            "use versions up to 2147483647, or convert the table and its checksums to refinery's `int8-versions`",
+        )),
+        Direction::Down if !applied => {
+            Err(refused(tried, format!("{label} is not applied"), "it was taken back already: plan again"))
+        }
+        Direction::Down if last > Some(version) => {
+            let cause = format!("version {} was applied after it", last.unwrap_or_default());
+            Err(refused(tried, cause, "take back what came later first"))
+        }
+        Direction::Up | Direction::Down => Ok(()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Asks what became of a migration whose outcome nobody heard of. Talks to the server.
+//!
+//! Invariant: nothing is concluded while the session of the interrupted run may still be at work.
+
+use super::concurrent::{self, State};
+use super::connection::{open, target};
+use super::errors::world_error;
+use super::history::{self, Table};
+use super::runner::{Job, Patience};
+use super::session::Mode;
+use super::{locks, orphans, transaction};
+use crate::migration::concurrent::{ConcurrentIndex, Work};
+use crate::migration::{Direction, HistoryRow};
+use crate::value::Object;
+use crate::world::{Connection, MigrationEffect, Progress, Settlement, WorldError};
+
+/// Settles one migration. One that ran outside of a transaction, and lacks only its history row, gets it now.
+///
+/// # Errors
+/// As the server says.
+pub async fn settle(
+    connection: &Connection,
+    effect: &MigrationEffect,
+    patience: Patience,
+) -> Result<Settlement, WorldError> {
+    let target = target(&connection.settings)?;
+    let job = Job::read(effect, &target.to_string())?;
+    let client = open(&target).await?;
+    orphans::end(&client, &effect.token).await?;
+    locks::take_turn(&client, patience.turn, &Silence).await?;
+    let patient = format!("set lock_timeout = {}", effect.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
+    client.batch_execute(&patient).await.map_err(|error| world_error(&job.tried, &error))?;
+    let table = history::find(&client).await?;
+    let row = table.row(effect.migration.version);
+    if let Some(row) = row
+        && !table.fits(row, &effect.migration)
+    {
+        return Ok(Settlement::Doubt(describe(row)));
+    }
+    let settled = match (&job.mode, effect.direction, row) {
+        (_, Direction::Up, Some(_)) | (_, Direction::Down, None) => Settlement::Done(Object::new()),
+        (Mode::Together, Direction::Up, None) | (Mode::Together, Direction::Down, Some(_)) => Settlement::NotDone,
+        (Mode::Outside { index: Some(index) }, ..) => {
+            let row = match effect.direction {
+                Direction::Up => table.insert(&effect.migration),
+                Direction::Down => table.delete(&effect.migration),
+            };
+            settle_index(&client, index, &table, row, &job.tried).await?
+        }
+        (Mode::Outside { index: None }, ..) => {
+            let statement = job.outside().map(|statement| statement.excerpt()).unwrap_or_default();
+            Settlement::Doubt(format!(
+                "`{statement}` runs outside of a transaction, and the history does not say whether it ran"
+            ))
+        }
+    };
+    locks::give_turn_back(&client).await;
+    Ok(settled)
+}
+
+async fn settle_index(
+    client: &tokio_postgres::Client,
+    index: &ConcurrentIndex,
+    table: &Table,
+    row: String,
+    tried: &str,
+) -> Result<Settlement, WorldError> {
+    let failed = |error| world_error(tried, &error);
+    let found = concurrent::state(client, index).await.map_err(failed)?;
+    let done = match (index.work, found) {
+        (Work::Make { if_not_exists: false }, State::Valid) | (Work::Drop, State::Absent) => true,
+        (Work::Drop, State::Invalid) => {
+            concurrent::finish_drop(client, index).await.map_err(failed)?;
+            true
+        }
+        (Work::Make { if_not_exists: true }, State::Valid) => {
+            // It may have been there before; then the statement has nothing to do, and can run again.
+            false
+        }
+        (Work::Make { .. }, State::Invalid) => {
+            concurrent::clear(client, index, &Silence).await.map_err(failed)?;
+            false
+        }
+        (Work::Make { .. }, State::Absent) | (Work::Drop, State::Valid) => false,
+    };
+    if !done {
+        return Ok(Settlement::NotDone);
+    }
+    let mut statements = Vec::new();
+    if !table.exists && table.wide {
+        statements.push(table.create_wide());
+    }
+    statements.push(row);
+    match transaction::run(client, tried, &statements).await {
+        Ok(()) => Ok(Settlement::Done(Object::new())),
+        Err(failed) => Err(failed.error),
+    }
+}
+
+fn describe(row: &HistoryRow) -> String {
+    format!("the history has version {} as `{}` with checksum {}", row.version, row.name, row.checksum)
+}
+
+struct Silence;
+
+impl Progress for Silence {
+    fn say(&self, message: &str) {
+        tracing::debug!(message, "while settling");
+    }
+}

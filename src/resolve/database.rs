@@ -1,0 +1,326 @@
+//! `database` blocks → [`DesiredDatabase`]s. Pure: migrations are read through the door to files.
+//!
+//! Invariant: a password is in no open setting; it is deferred, by reference to where it comes from.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::cells::{BlockState, InstanceState, Style};
+use super::desired::DesiredDatabase;
+use super::engine::Engine;
+use super::provider::Settings;
+use super::url;
+use crate::address::Address;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::expression::{Deferred, Expr, Node};
+use crate::migration::Migration;
+use crate::secret::SecretReference;
+use crate::spec::Database;
+use crate::spec::body::Attribute;
+use crate::value::{Type, Unknown, Value};
+use crate::world::Binding;
+
+/// How long a lock is waited for when nothing is said, in milliseconds.
+const LOCK_TIMEOUT_MILLISECONDS: u64 = 3_000;
+
+/// The settings of a connection, with their types.
+const CONNECTION: [(&str, Type); 8] = [
+    ("host", Type::String),
+    ("port", Type::Number),
+    ("user", Type::String),
+    ("dbname", Type::String),
+    ("password", Type::String),
+    ("sslmode", Type::String),
+    ("sslrootcert", Type::String),
+    ("set_role", Type::String),
+];
+
+/// What `sslmode` may be.
+const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+
+impl Engine<'_> {
+    pub(super) fn database(&mut self, node: usize, site: usize, instance: usize, index: usize) {
+        let module = &self.spec.modules[0];
+        let (name, database) = module.databases.get_index(index).expect("the item is of this module");
+        let address = Address::root("database", name);
+        let id = self.state.id(&address);
+        let before = self.diagnostics.0.len();
+        let (mut settings, closed) = self.connection(database, &address);
+        settings.needs.extend(self.target_needs(&database.depends_on, site, instance));
+        settings.needs.remove(&id);
+        let lock_timeout_milliseconds = self.lock_timeout(database, &address);
+        let migrations = self.migrations(database, &address);
+        let poisoned = self.diagnostics.0.len() > before;
+        let seen = |name: &str| match settings.open.get(name) {
+            Some(value) => value.clone(),
+            None if settings.deferred.contains_key(name) || settings.deferred.contains_key("url") => {
+                Value::unknown(Unknown { waits_for: vec![address.clone()], ..Unknown::of(Type::String) })
+            }
+            None => Value::null(),
+        };
+        let value = Value::object(["host", "port", "user", "dbname"].map(|name| (name, seen(name))));
+        let needs = self.state.addresses(&settings.needs);
+        let binding = Binding {
+            provider: "postgres".to_owned(),
+            alias: None,
+            settings: settings.open,
+            deferred: settings.deferred,
+        };
+        let desired = DesiredDatabase { binding, migrations, lock_timeout_milliseconds, needs, span: database.span };
+        self.made.databases.insert(address.clone(), desired);
+        self.state.blocks[node].push(BlockState {
+            style: Style::Once,
+            address,
+            instances: vec![InstanceState { id, value, closed: Some(closed), poisoned }],
+            by_key: BTreeMap::new(),
+            whole: OnceCell::new(),
+            poisoned: false,
+        });
+    }
+
+    /// The settings, and the closed form of what others see of them.
+    fn connection(&mut self, database: &Database, address: &Address) -> (Settings, Expr) {
+        let mut settings = Settings::default();
+        let find = |name: &str| database.settings.iter().find(|setting| &*setting.name == name);
+        let has_own = find("url").is_some() || find("host").is_some();
+        if !has_own {
+            self.inherit(&mut settings, database.span);
+        }
+        let mut closed: BTreeMap<&str, Expr> = BTreeMap::new();
+        if let Some(url) = find("url") {
+            self.url(url, address, &mut settings);
+        }
+        for (name, ty) in CONNECTION {
+            if let Some(setting) = find(name)
+                && let Some(expr) = self.one_setting(setting, name, &ty, address, &mut settings)
+            {
+                closed.insert(name, expr);
+            }
+        }
+        if let Some(file) = find("password_file") {
+            self.password_file(file, find("password").is_some(), address, &mut settings);
+        }
+        self.check_ssl(find("sslmode"), &settings);
+        let pair = |name: &str| {
+            let known = || settings.open.get(name).cloned().unwrap_or_else(Value::null);
+            (Expr::literal(name), closed.get(name).cloned().unwrap_or_else(|| Expr::literal(known())))
+        };
+        let closed = Expr::nowhere(Node::Object(["host", "port", "user", "dbname"].map(pair).into()));
+        (settings, closed)
+    }
+
+    /// A database that says neither `url` nor `host` is reached as the `postgres` provider is.
+    fn inherit(&mut self, settings: &mut Settings, span: Span) {
+        let block =
+            self.spec.modules[0].providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let Some(block) = block else {
+            self.report(
+                Diagnostic::error("a database does not say how it is reached")
+                    .at(span)
+                    .detail("it has neither `url` nor `host`, and there is no `provider \"postgres\"`")
+                    .help("add `host`, `user` and `dbname`, or `url = \"postgres://USER@HOST/DBNAME\"`"),
+            );
+            return;
+        };
+        let (binding, needs) = self.binding("postgres", Some(block));
+        settings.open = binding.settings;
+        settings.deferred = binding.deferred;
+        settings.needs = needs;
+    }
+
+    fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), settings);
+        if evaluated.poisoned {
+            return;
+        }
+        if let Some(closed) = &evaluated.closed {
+            settings.deferred("url", self.deferred(closed));
+            return;
+        }
+        let parsed = match evaluated.value.as_str() {
+            Some(text) => url::parse(text),
+            None => Err(url::UrlError::NotAUrl),
+        };
+        match parsed {
+            Ok(parts) => parts.into_iter().for_each(|(name, value)| settings.open(name, value)),
+            Err(error) => self.report(
+                Diagnostic::error("the url of a database is not usable")
+                    .at(setting.expr.span)
+                    .detail(error.to_string())
+                    .help(error.help()),
+            ),
+        }
+    }
+
+    /// One setting; its closed form when it is deferred.
+    fn one_setting(
+        &mut self,
+        setting: &Attribute,
+        name: &str,
+        ty: &Type,
+        address: &Address,
+        settings: &mut Settings,
+    ) -> Option<Expr> {
+        let evaluated = self.setting(&setting.expr, name == "password", &address.to_string(), settings);
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return None;
+        }
+        if let Err(error) = evaluated.value.convert(ty) {
+            self.report(
+                Diagnostic::error("an attribute's value has the wrong type")
+                    .at(setting.expr.span)
+                    .detail(format!("`{name}`: {error}"))
+                    .help(format!("give a value of type `{ty}`")),
+            );
+            return None;
+        }
+        match evaluated.closed {
+            Some(closed) => {
+                settings.deferred(name, self.deferred(&closed));
+                Some(closed)
+            }
+            None => {
+                settings.open(name, evaluated.value.convert(ty).unwrap_or(evaluated.value));
+                None
+            }
+        }
+    }
+
+    fn password_file(&mut self, setting: &Attribute, has_password: bool, address: &Address, settings: &mut Settings) {
+        if has_password {
+            self.report(
+                Diagnostic::error("a database has two passwords")
+                    .at(setting.name_span)
+                    .detail("it has both `password` and `password_file`")
+                    .help("remove one of the two"),
+            );
+        }
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), settings);
+        let Some(path) = evaluated.value.as_str().filter(|_| !evaluated.value.is_sensitive()) else {
+            if !evaluated.poisoned {
+                self.report(
+                    Diagnostic::error("the path of a password is not usable")
+                        .at(setting.expr.span)
+                        .detail("`password_file` takes a path that is known now and no secret itself")
+                        .help("write the path of a file that holds nothing but the password"),
+                );
+            }
+            return;
+        };
+        let path = self.inputs.folder.join(Path::new(path)).display().to_string();
+        settings.deferred("password", Deferred::secret(SecretReference::File { path }));
+    }
+
+    fn check_ssl(&mut self, setting: Option<&Attribute>, settings: &Settings) {
+        let Some(mode) = settings.open.get("sslmode").and_then(Value::as_str) else {
+            return;
+        };
+        if !SSL_MODES.contains(&mode) {
+            let otherwise = format!("it is one of {}", crate::spec::suggest::listed(SSL_MODES));
+            self.report(
+                Diagnostic::error("there is no such sslmode")
+                    .at(setting.map(|setting| setting.expr.span))
+                    .detail(format!("`{mode}` is not known"))
+                    .help(crate::spec::suggest::did_you_mean(mode, SSL_MODES, otherwise)),
+            );
+        }
+    }
+
+    fn lock_timeout(&mut self, database: &Database, address: &Address) -> u64 {
+        let Some(setting) = database.settings.iter().find(|setting| &*setting.name == "lock_timeout") else {
+            return LOCK_TIMEOUT_MILLISECONDS;
+        };
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return LOCK_TIMEOUT_MILLISECONDS;
+        }
+        let parsed = evaluated.value.as_str().and_then(milliseconds);
+        parsed.unwrap_or_else(|| {
+            self.report(
+                Diagnostic::error("this is not a length of time")
+                    .at(setting.expr.span)
+                    .detail("`lock_timeout` takes a number and a unit, known now")
+                    .help("write like `\"500ms\"`, `\"3s\"` or `\"1m\"`"),
+            );
+            LOCK_TIMEOUT_MILLISECONDS
+        })
+    }
+
+    fn migrations(&mut self, database: &Database, address: &Address) -> Vec<Migration> {
+        let Some((folder, span)) = &database.migrations else {
+            return Vec::new();
+        };
+        let files = self.surroundings.files.expect("the spec is resolved where its files are");
+        let (mut found, mistakes) = crate::migration::folder::load(files, &self.surroundings.folder.join(folder));
+        for mistake in mistakes {
+            let path = mistake.path.strip_prefix(self.surroundings.folder).unwrap_or(&mistake.path).to_owned();
+            self.diagnostics.push(
+                Diagnostic::error("a migration is not usable")
+                    .at(*span)
+                    .detail(format!("`{}`: {}", path.display(), mistake.text))
+                    .help(mistake.help),
+            );
+        }
+        let target = database.settings.iter().find(|setting| &*setting.name == "target");
+        if let Some(version) = target.and_then(|target| self.target(target, &found, address)) {
+            found.retain(|migration| migration.version <= version);
+        }
+        found
+    }
+
+    /// The version that `target` names; nothing when it is the latest.
+    fn target(&mut self, setting: &Attribute, found: &[Migration], address: &Address) -> Option<i64> {
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() || evaluated.value.as_str() == Some("latest") {
+            return None;
+        }
+        let number = evaluated.value.convert(&Type::Number).ok();
+        let version = number.as_ref().and_then(Value::as_i64);
+        let exists =
+            version.filter(|version| *version == 0 || found.iter().any(|migration| migration.version == *version));
+        if exists.is_none() {
+            let known: Vec<String> = found.iter().map(|migration| migration.version.to_string()).collect();
+            let last = known.last().map_or_else(String::new, |last| format!("; the last one there is `{last}`"));
+            self.report(
+                Diagnostic::error("there is no such migration")
+                    .at(setting.expr.span)
+                    .detail(
+                        "`target` takes `\"latest\"`, `0`, or the version of a migration that exists".to_owned()
+                            + &last,
+                    )
+                    .help("write `target = \"latest\"`, or leave it out"),
+            );
+        }
+        exists
+    }
+}
+
+/// A length of time: `500ms`, `3s`, `2m`, `1h`.
+fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|milliseconds| *milliseconds <= i32::MAX as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        assert_eq!(milliseconds("500ms"), Some(500));
+        assert_eq!(milliseconds("3s"), Some(3_000));
+        assert_eq!(milliseconds("2m"), Some(120_000));
+        for bad in ["3", "s", "3 weeks", "-1s", "99999999999h"] {
+            assert_eq!(milliseconds(bad), None, "{bad}");
+        }
+    }
+}

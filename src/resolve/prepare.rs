@@ -1,0 +1,275 @@
+//! All that can be checked of a module without evaluating anything: names, kinds, attributes, inputs. Pure.
+//!
+//! Invariant: a module is checked once, however often it is called, and also where `count = 0` would never
+//! evaluate it.
+
+use super::graph::target_reference;
+use super::names::{Checker, LocalStackNames, Named, Within, each_name};
+use super::schema::{Given, given, spoken};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::expression::{Expr, Node, Reference};
+use crate::kind::{Kind, Kinds, Mode};
+use crate::spec::suggest::{did_you_mean, listed};
+use crate::spec::{Call, Module, Repeat, Resource, Spec, Target};
+
+/// A module, its blocks held against their kinds.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// By index of the resource.
+    pub resources: Vec<PreparedResource>,
+    /// By index of the `provider` block.
+    pub providers: Vec<Vec<Given>>,
+}
+
+/// A resource block, held against its kind.
+#[derive(Debug, Default)]
+pub(super) struct PreparedResource {
+    /// The attributes that are given.
+    pub given: Vec<Given>,
+    /// Which of the spec's `provider` blocks reaches it.
+    pub provider: Option<usize>,
+    /// Whether something is wrong that would make its value misleading.
+    pub broken: bool,
+}
+
+/// What the checks need to know.
+pub(super) struct Surroundings<'a> {
+    pub spec: &'a Spec,
+    pub kinds: &'a Kinds,
+    pub builtins: &'a [String],
+    pub local_stack: LocalStackNames,
+}
+
+/// Checks every module.
+pub(super) fn prepare(around: &Surroundings<'_>, diagnostics: &mut Diagnostics) -> Vec<Prepared> {
+    let modules = around.spec.modules.iter();
+    modules.map(|module| Preparer { around, module, diagnostics: &mut *diagnostics }.module()).collect()
+}
+
+struct Preparer<'a> {
+    around: &'a Surroundings<'a>,
+    module: &'a Module,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Preparer<'_> {
+    fn module(&mut self) -> Prepared {
+        let module = self.module;
+        for variable in module.variables.values() {
+            variable.default.iter().for_each(|expr| self.names(expr, Within::Constant));
+            for validation in &variable.validations {
+                self.names(&validation.condition, Within::Validation);
+                self.names(&validation.message, Within::Validation);
+            }
+        }
+        module.locals.values().for_each(|local| self.names(&local.expr, Within::Plain));
+        for output in module.outputs.values() {
+            self.names(&output.value, Within::Plain);
+            self.targets(&output.depends_on);
+        }
+        for (name, call) in &module.calls {
+            self.call(name, call);
+        }
+        for database in module.databases.values() {
+            database.settings.iter().for_each(|setting| self.names(&setting.expr, Within::Plain));
+            self.targets(&database.depends_on);
+        }
+        for config in module.configs.values() {
+            config.settings.iter().for_each(|setting| self.names(&setting.expr, Within::Plain));
+            self.targets(&config.depends_on);
+        }
+        let resources = module.resources.iter().map(|((kind, _), resource)| self.resource(kind, resource)).collect();
+        let providers = (0..module.providers.len()).map(|index| self.provider(index)).collect();
+        Prepared { resources, providers }
+    }
+
+    fn names(&mut self, expr: &Expr, within: Within) {
+        each_name(expr, &mut |named| self.name(named, within));
+    }
+
+    fn name(&mut self, named: Named<'_>, within: Within) {
+        let around = self.around;
+        let checker = Checker {
+            spec: around.spec,
+            module: self.module,
+            builtins: around.builtins,
+            local_stack: around.local_stack,
+        };
+        self.diagnostics.0.extend(checker.check(named, within));
+    }
+
+    fn targets(&mut self, targets: &[Target]) {
+        for target in targets {
+            let named = Named { reference: target_reference(target), member: None, span: target.expr.span };
+            self.name(named, Within::Plain);
+        }
+    }
+
+    /// The expression of a repetition, and where the block's own expressions stand.
+    fn repeat(&mut self, repeat: &Repeat) -> Within {
+        match repeat {
+            Repeat::Once => Within::Plain,
+            Repeat::Count(expr) => {
+                self.names(expr, Within::Plain);
+                Within::Count
+            }
+            Repeat::ForEach(expr) => {
+                self.names(expr, Within::Plain);
+                Within::ForEach
+            }
+        }
+    }
+
+    fn call(&mut self, name: &str, call: &Call) {
+        let within = self.repeat(&call.repeat);
+        call.inputs.iter().for_each(|input| self.names(&input.expr, within));
+        self.targets(&call.depends_on);
+        let Some(inner) = call.module.map(|module| &self.around.spec.modules[module]) else {
+            return;
+        };
+        for input in &call.inputs {
+            if !inner.variables.contains_key(&input.name) && !inner.may_declare(&input.name) {
+                let names = || inner.variables.keys().map(|known| &**known);
+                let otherwise = match inner.variables.is_empty() {
+                    true => "the module takes no inputs; remove it".to_owned(),
+                    false => format!("its inputs are {}", listed(names())),
+                };
+                self.diagnostics.push(
+                    Diagnostic::error("a module has no such input")
+                        .at(input.name_span)
+                        .detail(format!("`module.{name}` declares no variable `{}`", input.name))
+                        .help(did_you_mean(&input.name, names(), otherwise)),
+                );
+            }
+        }
+        for (variable, declared) in &inner.variables {
+            if declared.default.is_none() && !call.inputs.iter().any(|input| input.name == *variable) {
+                self.diagnostics.push(
+                    Diagnostic::error("a module's input is missing")
+                        .at(call.span)
+                        .detail(format!("`module.{name}` needs `{variable}`, which has no default"))
+                        .help(format!("add `{variable} = …`")),
+                );
+            }
+        }
+    }
+
+    fn resource(&mut self, word: &str, resource: &Resource) -> PreparedResource {
+        let within = self.repeat(&resource.repeat);
+        self.targets(&resource.depends_on);
+        for need in &resource.needs_schema {
+            let known = &self.around.spec.modules[0];
+            if !known.databases.contains_key(&need.database) && !known.may_declare(&need.database) {
+                let names = known.databases.keys().map(|name| &**name);
+                let otherwise = format!("declare it with `database \"{}\" {{ … }}`", need.database);
+                self.diagnostics.push(
+                    Diagnostic::error("there is no such database")
+                        .at(need.span)
+                        .detail(format!("`database.{}` is not declared", need.database))
+                        .help(did_you_mean(&need.database, names, otherwise)),
+                );
+            }
+        }
+        let Some(kind) = self.around.kinds.get(word) else {
+            self.unknown_kind(word, resource, within);
+            return PreparedResource { broken: true, ..PreparedResource::default() };
+        };
+        let before = self.diagnostics.0.len();
+        let what = spoken(kind);
+        let given = given(&what, &kind.attributes, &resource.body, resource.span, self.diagnostics);
+        given.iter().for_each(|given| self.names(&given.expr, within));
+        self.ignored(kind, resource);
+        let provider = self.provider_of(kind, resource);
+        let broken = self.diagnostics.0.len() > before;
+        PreparedResource { given, provider, broken }
+    }
+
+    fn unknown_kind(&mut self, word: &str, resource: &Resource, within: Within) {
+        let names = || self.around.kinds.iter().map(|kind| kind.name);
+        let otherwise = format!("kinds are {}", listed(names()));
+        self.diagnostics.push(
+            Diagnostic::error("there is no such kind of resource")
+                .at(resource.kind_span)
+                .detail(format!("`{word}` is not known to this version"))
+                .help(did_you_mean(word, names(), otherwise)),
+        );
+        resource.body.attributes.iter().for_each(|attribute| self.names(&attribute.expr, within));
+    }
+
+    fn ignored(&mut self, kind: &Kind, resource: &Resource) {
+        for (name, span) in &resource.lifecycle.ignore_changes {
+            if &**name != "all" && kind.attribute(name).is_none_or(|attribute| attribute.mode == Mode::Computed) {
+                let names = kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed);
+                let names = names.map(|attribute| attribute.name);
+                self.diagnostics.push(
+                    Diagnostic::error("there is no such attribute")
+                        .at(*span)
+                        .detail(format!("{} has no attribute `{name}` that could be left alone", spoken(kind)))
+                        .help(did_you_mean(name, names, "name an attribute of the resource, or `all`")),
+                );
+            }
+        }
+    }
+
+    fn provider_of(&mut self, kind: &Kind, resource: &Resource) -> Option<usize> {
+        let root = &self.around.spec.modules[0];
+        let find = |alias: Option<&str>| {
+            root.providers.iter().position(|block| &*block.name == kind.provider && block.alias.as_deref() == alias)
+        };
+        let Some(expr) = &resource.provider else {
+            return find(None);
+        };
+        match &expr.node {
+            Node::Reference(Reference::Builtin(word)) if &**word == kind.provider => find(None),
+            Node::Reference(Reference::Block { word, name }) if &**word == kind.provider => {
+                let found = find(Some(name));
+                if found.is_none() && !root.may_declare(name) {
+                    self.no_provider(
+                        expr.span,
+                        kind,
+                        &format!("no `provider \"{word}\"` block has `alias = \"{name}\"`"),
+                    );
+                }
+                found
+            }
+            _ => {
+                self.no_provider(
+                    expr.span,
+                    kind,
+                    &format!("`{}` belongs to the provider `{}`", kind.name, kind.provider),
+                );
+                None
+            }
+        }
+    }
+
+    fn no_provider(&mut self, span: Span, kind: &Kind, detail: &str) {
+        let root = &self.around.spec.modules[0];
+        let aliases = root.providers.iter().filter(|block| &*block.name == kind.provider);
+        let known: Vec<String> =
+            aliases.filter_map(|block| Some(format!("{}.{}", block.name, block.alias.as_ref()?))).collect();
+        let help = match known.is_empty() {
+            true => format!("add `provider \"{}\" {{ alias = \"…\" }}` to the environment's spec", kind.provider),
+            false => format!("declared are {}", listed(known.iter().map(String::as_str))),
+        };
+        self.diagnostics.push(Diagnostic::error("there is no such provider").at(span).detail(detail).help(help));
+    }
+
+    fn provider(&mut self, index: usize) -> Vec<Given> {
+        let block = &self.module.providers[index];
+        let Some(schema) = self.around.kinds.provider(&block.name) else {
+            let names = || self.around.kinds.providers().map(|provider| provider.name);
+            self.diagnostics.push(
+                Diagnostic::error("there is no such provider")
+                    .at(block.span)
+                    .detail(format!("`{}` is not known to this version", block.name))
+                    .help(did_you_mean(&block.name, names(), format!("providers are {}", listed(names())))),
+            );
+            return Vec::new();
+        };
+        let what = format!("provider `{}`", block.name);
+        let found = given(&what, &schema.attributes, &block.body, block.span, self.diagnostics);
+        found.iter().for_each(|given| self.names(&given.expr, Within::Plain));
+        found
+    }
+}

@@ -1,0 +1,65 @@
+//! The `environment` block, or what its absence means. Pure.
+//!
+//! Invariant: a spec without the block is a plain one: everything is allowed, nothing is promoted.
+
+use std::collections::BTreeSet;
+
+use super::desired::EnvironmentSettings;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::spec::{Door, Spec};
+
+pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
+    let name = spec.environment.to_string();
+    let Some(block) = &spec.settings else {
+        return EnvironmentSettings {
+            name,
+            after: None,
+            protected: false,
+            allow_up: true,
+            doors: BTreeSet::from([Door::Checkout]),
+            approvals: 0,
+        };
+    };
+    let implied = if block.protected { Door::Release } else { Door::Checkout };
+    EnvironmentSettings {
+        name,
+        after: block.after.clone(),
+        protected: block.protected,
+        allow_up: block.allow_up.unwrap_or(block.after.is_none() && !block.protected),
+        doors: block.source.clone().unwrap_or_else(|| BTreeSet::from([implied])),
+        approvals: block.approvals,
+    }
+}
+
+/// Settings that contradict each other.
+pub(super) fn check(spec: &Spec) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let Some(block) = &spec.settings else {
+        return diagnostics;
+    };
+    if block.after.as_deref() == Some(&*spec.environment) {
+        diagnostics.push(
+            Diagnostic::error("an environment comes after itself")
+                .at(block.span)
+                .detail(format!("`after` of `{0}` is `{0}`", spec.environment))
+                .help("name the environment whose releases this one takes"),
+        );
+    }
+    if block.allow_up == Some(true) && block.protected {
+        diagnostics.push(
+            Diagnostic::error("a protected environment cannot allow `up`")
+                .at(block.span)
+                .detail("`up` asks no questions, and `protected` wants them asked")
+                .help("remove `allow_up = true` or `protected = true`"),
+        );
+    }
+    if block.source.as_ref().is_some_and(BTreeSet::is_empty) {
+        diagnostics.push(
+            Diagnostic::error("an environment has no door")
+                .at(block.span)
+                .detail("`source` is empty, so nothing could ever be applied")
+                .help("write `source = [\"checkout\"]`, `[\"release\"]` or both, or leave it out"),
+        );
+    }
+    diagnostics
+}

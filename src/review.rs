@@ -1,0 +1,337 @@
+//! Review: a change set as facts for people, one struct with three renderings. Pure.
+//!
+//! Invariant: every rendering shows [`Review`] and nothing else, so that what a person reads, what a pull
+//! request shows and what `--json` gives are the same facts.
+
+pub mod difference;
+pub mod markdown;
+pub mod text;
+pub mod words;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::migration::Direction;
+use crate::step::{Action, ChangeSet, Inverse, Operation, Reason, Step, StepId};
+use crate::world::Binding;
+use difference::{Differences, Shown};
+
+/// The version of the form of the JSON rendering.
+pub const FORMAT: u32 = 1;
+
+/// A change set as facts for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Review {
+    /// The version of this form.
+    pub format: u32,
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// What the change set is for.
+    pub operation: Operation,
+    /// The digest of the change set: two reviews with the same one speak of the same steps.
+    pub digest: Digest,
+    /// How many steps of each sort.
+    pub summary: Summary,
+    /// Where in the world it happens, each place once, in the order of the steps.
+    pub places: Vec<String>,
+    /// The steps in order.
+    pub steps: Vec<StepView>,
+    /// From where on not everything can be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub point_of_no_return: Option<PointOfNoReturn>,
+    /// The outputs of the environment afterwards.
+    pub outputs: Vec<OutputView>,
+}
+
+/// How many steps of each sort. A replacement (a removal and a creation of one address) counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// All steps.
+    pub steps: usize,
+    /// Things made.
+    pub create: usize,
+    /// Things changed in place.
+    pub update: usize,
+    /// Things that are removed and made again.
+    pub replace: usize,
+    /// New revisions.
+    pub revise: usize,
+    /// Things whose earlier revision is current again.
+    #[serde(rename = "return")]
+    pub return_to: usize,
+    /// Earlier revisions removed.
+    pub retire: usize,
+    /// Things removed.
+    pub delete: usize,
+    /// Things that only the ledger forgets.
+    pub forget: usize,
+    /// Migrations run forward.
+    pub migrate: usize,
+    /// Migrations run back.
+    pub migrate_back: usize,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepView {
+    /// Its number.
+    pub id: StepId,
+    /// What it changes.
+    pub address: String,
+    /// The address, with the version and name of a migration.
+    pub title: String,
+    /// What is done: the verb of the action, or `replace`.
+    pub action: &'static str,
+    /// The kind of resource, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Where in the world.
+    pub place: String,
+    /// Why, as data.
+    pub reason: Reason,
+    /// Why, in words.
+    pub because: String,
+    /// What differs.
+    pub changes: Differences,
+    /// The way back.
+    pub inverse: InverseView,
+    /// The steps it waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<StepId>,
+    /// The migration, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration: Option<MigrationView>,
+}
+
+/// The way back of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InverseView {
+    /// `exact`, `recreates`, `loses data`, `impossible`.
+    pub class: &'static str,
+    /// What is done, in words; nothing when there is no way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<&'static str>,
+    /// Why it is not exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whether what was comes back, or at least its content.
+    pub reversible: bool,
+}
+
+/// A migration with its SQL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MigrationView {
+    /// The version.
+    pub version: i64,
+    /// The name.
+    pub name: String,
+    /// Which way it runs.
+    pub direction: Direction,
+    /// Whether it runs in one transaction with its history row.
+    pub transaction: bool,
+    /// The SQL that is run.
+    pub sql: String,
+    /// The SQL of the other direction, if there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql_of_the_way_back: Option<String>,
+}
+
+/// From where on not everything can be taken back, and what is lost there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PointOfNoReturn {
+    /// The first step behind it.
+    pub step: StepId,
+    /// How many steps lie before it and can all be taken back.
+    pub steps_before: usize,
+    /// What is lost.
+    pub losses: Vec<Loss>,
+}
+
+/// What taking back one step would lose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// The step.
+    pub step: StepId,
+    /// What people call it.
+    pub title: String,
+    /// `loses data` or `impossible`.
+    pub class: &'static str,
+    /// Which data, or why there is no way.
+    pub why: String,
+}
+
+/// One output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OutputView {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Shown,
+}
+
+impl Review {
+    /// The facts of a change set.
+    pub fn of(change_set: &ChangeSet) -> Self {
+        let mut places: Vec<String> = Vec::new();
+        for step in &change_set.steps {
+            let place = words::place(&step.binding);
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        Self {
+            format: FORMAT,
+            project: change_set.project.clone(),
+            environment: change_set.environment.clone(),
+            operation: change_set.operation,
+            digest: change_set.digest(),
+            summary: Summary::of(change_set),
+            places,
+            steps: change_set.steps.iter().map(StepView::of).collect(),
+            point_of_no_return: PointOfNoReturn::of(change_set),
+            outputs: change_set
+                .outputs
+                .iter()
+                .map(|(name, output)| OutputView { name: name.clone(), value: Shown::of(&output.value) })
+                .collect(),
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+impl Summary {
+    fn of(change_set: &ChangeSet) -> Self {
+        let mut summary = Self { steps: change_set.steps.len(), ..Self::default() };
+        let mut replaced: BTreeMap<&crate::address::Address, (usize, usize)> = BTreeMap::new();
+        for step in &change_set.steps {
+            match &step.action {
+                Action::Create { .. } if is_replacement(step) => replaced.entry(&step.address).or_default().0 += 1,
+                Action::Delete { .. } if is_replacement(step) => replaced.entry(&step.address).or_default().1 += 1,
+                Action::Create { .. } => summary.create += 1,
+                Action::Delete { .. } => summary.delete += 1,
+                Action::Update { .. } => summary.update += 1,
+                Action::Revise { .. } => summary.revise += 1,
+                Action::Return { .. } => summary.return_to += 1,
+                Action::Retire { .. } => summary.retire += 1,
+                Action::Forget { .. } => summary.forget += 1,
+                Action::Migrate { direction: Direction::Up, .. } => summary.migrate += 1,
+                Action::Migrate { direction: Direction::Down, .. } => summary.migrate_back += 1,
+            }
+        }
+        for (made, removed) in replaced.into_values() {
+            let both = made.min(removed);
+            summary.replace += both;
+            summary.create += made - both;
+            summary.delete += removed - both;
+        }
+        summary
+    }
+}
+
+fn is_replacement(step: &Step) -> bool {
+    match step.reason {
+        Reason::Replaced { .. } | Reason::ReplaceAsked => true,
+        Reason::New
+        | Reason::Missing
+        | Reason::Changed { .. }
+        | Reason::NotInSpec
+        | Reason::Destroyed
+        | Reason::TakenBack
+        | Reason::Pending
+        | Reason::GoesWith { .. } => false,
+    }
+}
+
+impl StepView {
+    fn of(step: &Step) -> Self {
+        Self {
+            id: step.id,
+            address: step.address.to_string(),
+            title: step.title(),
+            action: step.action.verb(),
+            kind: step.action.kind().map(str::to_owned),
+            place: words::place(&step.binding),
+            reason: step.reason.clone(),
+            because: words::because(step),
+            changes: difference::between(step.action.before(), step.action.after()),
+            inverse: InverseView::of(&step.inverse),
+            after: step.after.iter().copied().collect(),
+            migration: MigrationView::of(&step.action),
+        }
+    }
+}
+
+impl InverseView {
+    /// The way back in words.
+    pub fn of(inverse: &Inverse) -> Self {
+        let way = match inverse {
+            Inverse::Exact { way } | Inverse::Recreates { way, .. } | Inverse::LosesData { way, .. } => Some(*way),
+            Inverse::Impossible { .. } => None,
+        };
+        Self {
+            class: inverse.class(),
+            way: way.map(words::way),
+            why: inverse.why().map(str::to_owned),
+            reversible: inverse.is_reversible(),
+        }
+    }
+}
+
+impl MigrationView {
+    fn of(action: &Action) -> Option<Self> {
+        let Action::Migrate { direction, migration, .. } = action else {
+            return None;
+        };
+        let (sql, back) = match direction {
+            Direction::Up => (migration.up.clone(), migration.down.clone()),
+            Direction::Down => (migration.down.clone().unwrap_or_default(), Some(migration.up.clone())),
+        };
+        Some(Self {
+            version: migration.version,
+            name: migration.name.clone(),
+            direction: *direction,
+            transaction: migration.transaction,
+            sql,
+            sql_of_the_way_back: back,
+        })
+    }
+}
+
+impl PointOfNoReturn {
+    fn of(change_set: &ChangeSet) -> Option<Self> {
+        let step = change_set.point_of_no_return?;
+        let steps_before = change_set.steps.iter().take_while(|other| other.id != step).count();
+        Some(Self { step, steps_before, losses: change_set.irreversible().map(Loss::of).collect() })
+    }
+}
+
+impl Loss {
+    /// What taking back this step would lose.
+    pub fn of(step: &Step) -> Self {
+        Self {
+            step: step.id,
+            title: step.title(),
+            class: step.inverse.class(),
+            why: step.inverse.why().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// The parts of a binding that tell people where something is.
+fn settings_of(binding: &Binding) -> impl Iterator<Item = (&str, String)> {
+    ["account", "region", "endpoint", "profile", "host", "port", "dbname"].into_iter().filter_map(|name| {
+        let value = binding.settings.get(name).filter(|value| !value.is_null())?;
+        Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

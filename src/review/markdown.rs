@@ -1,0 +1,189 @@
+//! The review as a comment on a pull request. Pure.
+//!
+//! Invariant: it is never longer than [`LIMIT`] bytes; what is left out is said, and where all of it is.
+
+use super::text::difference_line;
+use super::words::{self, harmless};
+use super::{PointOfNoReturn, Review, StepView};
+
+/// Longest text in bytes; the forges take 65,536 characters.
+pub const LIMIT: usize = 64_000;
+
+/// How much is told, from all to the least.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The table, every difference and all SQL.
+    Everything,
+    /// Without the SQL.
+    WithoutSql,
+    /// The table only.
+    Table,
+    /// So many rows of the table.
+    Rows(usize),
+}
+
+/// The review as Markdown, with a line feed at its end.
+pub fn render(review: &Review) -> String {
+    let mut detail = Detail::Everything;
+    loop {
+        let text = render_with(review, detail);
+        if text.len() <= LIMIT {
+            return text;
+        }
+        detail = match detail {
+            Detail::Everything => Detail::WithoutSql,
+            Detail::WithoutSql => Detail::Table,
+            Detail::Table => Detail::Rows(review.steps.len() / 2),
+            Detail::Rows(0) => return shortest(review),
+            Detail::Rows(rows) => Detail::Rows(rows / 2),
+        };
+    }
+}
+
+fn shortest(review: &Review) -> String {
+    format!("### Switchback\n\n**{}**\n\nThe review is too long for a comment.\n", words::counts(&review.summary))
+}
+
+fn render_with(review: &Review, detail: Detail) -> String {
+    let mut text = format!("### {}\n\n", escaped(&words::heading(review)));
+    if review.is_empty() {
+        return text + "**nothing to do**: the world, the ledger and the spec agree\n";
+    }
+    text += &format!("**{}**\n\n", words::counts(&review.summary));
+    if let Some(point) = &review.point_of_no_return {
+        text += &losses(point, detail);
+    }
+    text += &table(review, detail);
+    match detail {
+        Detail::Everything | Detail::WithoutSql => {
+            for step in &review.steps {
+                text += &details(step, detail);
+            }
+            text += &outputs(review);
+        }
+        Detail::Table | Detail::Rows(_) => {}
+    }
+    if detail != Detail::Everything {
+        text += "\nToo long for a comment: what is left out is in `switchback show PLANFILE` (`--as json` for all of it).\n";
+    }
+    text += &format!("\nchange set `{}`\n", review.digest.short());
+    text
+}
+
+fn losses(point: &PointOfNoReturn, detail: Detail) -> String {
+    let mut text = format!(
+        "> **Point of no return: step {}.** From there on, not everything can be taken back. Lost on the way back:\n",
+        point.step
+    );
+    let shown = if let Detail::Rows(rows) = detail { rows } else { point.losses.len() };
+    for loss in point.losses.iter().take(shown) {
+        text += &format!(
+            "> - step {} {}: {}, {}\n",
+            loss.step,
+            code(&loss.title),
+            loss.class,
+            escaped(&loss.why).replace('\n', " ")
+        );
+    }
+    if shown < point.losses.len() {
+        text += &format!("> - and {} more\n", point.losses.len() - shown);
+    }
+    text + "\n"
+}
+
+fn table(review: &Review, detail: Detail) -> String {
+    let mut text = "| # | action | what | why | way back |\n|--:|---|---|---|---|\n".to_owned();
+    let shown = if let Detail::Rows(rows) = detail { rows } else { review.steps.len() };
+    for step in review.steps.iter().take(shown) {
+        let lost = if step.inverse.reversible { "" } else { "⚠ " };
+        text += &format!(
+            "| {} | {} | {} | {} | {lost}{} |\n",
+            step.id,
+            step.action,
+            code(&step.title),
+            escaped(&step.because),
+            step.inverse.class
+        );
+    }
+    if shown < review.steps.len() {
+        text += &format!("\n… and {} more steps\n", review.steps.len() - shown);
+    }
+    text
+}
+
+fn details(step: &StepView, detail: Detail) -> String {
+    let mut inside = String::new();
+    let differences = &step.changes.attributes;
+    if !differences.is_empty() && !matches!(step.action, "delete" | "retire") {
+        let lines: String = differences
+            .iter()
+            .map(|difference| {
+                let (sign, line) = difference_line(difference);
+                let sign = if sign == '~' { '!' } else { sign };
+                format!("{sign} {line}\n")
+            })
+            .collect();
+        inside += &fenced("diff", &lines);
+    }
+    if step.changes.unchanged > 0 {
+        inside += &format!("{} unchanged attributes not shown\n", step.changes.unchanged);
+    }
+    if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
+        inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));
+    }
+    if let Some(why) = &step.inverse.why {
+        inside += &format!("\nWay back: {}, {}\n", step.inverse.class, escaped(why));
+    }
+    if inside.is_empty() {
+        return String::new();
+    }
+    let summary = format!("{}. {} <code>{}</code>", step.id, step.action, html(&step.title));
+    format!("\n<details><summary>{summary}</summary>\n\n{inside}\n</details>\n")
+}
+
+fn outputs(review: &Review) -> String {
+    if review.outputs.is_empty() {
+        return String::new();
+    }
+    let lines: String = review
+        .outputs
+        .iter()
+        .map(|output| format!("{} = {}\n", output.name, harmless(&output.value.to_string())))
+        .collect();
+    format!("\n<details><summary>Outputs afterwards</summary>\n\n{}\n</details>\n", fenced("", &lines))
+}
+
+/// A fenced block whose fence is longer than any run of backticks inside.
+fn fenced(language: &str, text: &str) -> String {
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{text}{fence}\n")
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", html(text).replace('|', "&#124;"))
+}
+
+fn html(text: &str) -> String {
+    harmless(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', " ")
+}
+
+/// Words of others in running text: nothing in them is Markdown, HTML or a mention of a person.
+fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    for character in harmless(text).chars() {
+        match character {
+            '&' => shown += "&amp;",
+            '<' => shown += "&lt;",
+            '>' => shown += "&gt;",
+            '|' => shown += "&#124;",
+            '@' => shown += "&#64;",
+            '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '!' | '~' => {
+                shown.push('\\');
+                shown.push(character);
+            }
+            other => shown.push(other),
+        }
+    }
+    shown
+}

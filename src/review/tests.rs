@@ -1,0 +1,178 @@
+//! What reviews say, against small change sets made by hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::text::Plain;
+use super::{Review, markdown, text};
+use crate::digest::Digest;
+use crate::migration::{Direction, Migration};
+use crate::step::{Action, ChangeSet, Fingerprint, Inverse, Operation, PlannedOutput, Reason, Step, StepId, Way};
+use crate::value::{Object, Sealed, Type, Unknown, Value};
+use crate::world::Binding;
+
+fn object(entries: &[(&str, Value)]) -> Object {
+    entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+fn step(id: u32, address: &str, action: Action, reason: Reason, inverse: Inverse) -> Step {
+    let provider = if address.starts_with("database") { "postgres" } else { "terraform" };
+    Step {
+        id: StepId(id),
+        address: address.parse().expect("an address"),
+        binding: Binding { provider: provider.to_owned(), ..Binding::default() },
+        action,
+        reason,
+        inverse,
+        after: (1..id).map(StepId).filter(|other| other.0 + 1 == id).collect(),
+        rests_on: BTreeMap::new(),
+        found: Fingerprint::Absent,
+        needs: BTreeSet::new(),
+    }
+}
+
+fn migration(sql: &str) -> Action {
+    let migration = Migration { version: 7, name: "drop_email".into(), up: sql.into(), down: None, transaction: true };
+    Action::Migrate { direction: Direction::Up, migration, lock_timeout_milliseconds: 3000 }
+}
+
+/// A change set with a creation, an update of a JSON text, a replacement, and a migration without a way back.
+pub(crate) fn sample() -> ChangeSet {
+    let kind = || "terraform_data".to_owned();
+    let exact = |way| Inverse::Exact { way };
+    let created = object(&[
+        ("input", Value::from("a")),
+        ("id", Value::unknown(Unknown::of(Type::String))),
+        ("token", Value::sealed(Sealed { digest: None })),
+    ]);
+    let before = object(&[("input", r#"{"image":"a:1","cpu":1}"#.into()), ("id", "1".into())]);
+    let after = object(&[("input", r#"{"image":"a:2","cpu":1}"#.into()), ("id", "1".into())]);
+    let replaced = || Reason::Replaced { attributes: vec!["triggers_replace".into()] };
+    let gone = object(&[("id", "2".into())]);
+    let made = object(&[("id", Value::unknown(Unknown::of(Type::String)))]);
+    let no_way = Inverse::Impossible { why: "column `email` of `users` is gone, and there is no down file".into() };
+    let changed = Reason::Changed { attributes: vec!["input".into()], drifted: vec![] };
+    let create = |after| Action::Create { kind: kind(), after, deferred: BTreeMap::new() };
+    let update = Action::Update { kind: kind(), before, after, deferred: BTreeMap::new() };
+    let delete = Action::Delete { kind: kind(), before: gone };
+    let again = Inverse::Recreates { way: Way::CreateAgain, why: "its id is another one".into() };
+    let steps = vec![
+        step(1, "terraform_data.new", create(created), Reason::New, exact(Way::Delete)),
+        step(2, "terraform_data.json", update, changed, exact(Way::UpdateBack)),
+        step(3, "terraform_data.old", delete, replaced(), again),
+        step(4, "terraform_data.old", create(made), replaced(), exact(Way::Delete)),
+        step(5, "database.app", migration("ALTER TABLE users\n  DROP COLUMN email;\n"), Reason::Pending, no_way),
+    ];
+    let output = PlannedOutput { value: "https://shop".into(), deferred: None };
+    ChangeSet {
+        format: crate::step::FORMAT,
+        project: "shop".into(),
+        environment: "dev".into(),
+        operation: Operation::Apply,
+        chain: None,
+        spec_digest: Some(Digest::of_bytes(b"spec")),
+        steps,
+        point_of_no_return: Some(StepId(5)),
+        outputs: BTreeMap::from([("url".to_owned(), output)]),
+    }
+}
+
+#[test]
+fn the_text_says_all_in_order() {
+    let review = Review::of(&sample());
+    let expected = format!(
+        r#"Plan for dev of project shop
+  in terraform
+     postgres
+
+   1  + create       terraform_data.new
+      created because it is new in the spec
+      + input: "a"
+      + token: (sensitive value)
+        known after apply: id
+      way back: exact, remove it
+
+   2  ~ update       terraform_data.json  (after 1)
+      updated because input changed
+      ~ input.image: "a:1" -> "a:2"
+        1 unchanged attribute not shown
+      way back: exact, change it back in place
+
+   3  - delete       terraform_data.old  (after 2)
+      replaced because triggers_replace is immutable
+      way back: recreates, make it again (its id is another one)
+
+   4  + create       terraform_data.old  (after 3)
+      replaced because triggers_replace is immutable
+        known after apply: id
+      way back: exact, remove it
+
+──── point of no return: from step 5 on, not everything can be taken back ────
+
+   5  > migrate      database.app V7__drop_email  (after 4)
+      migrated because it was not applied yet
+      | ALTER TABLE users
+      |   DROP COLUMN email;
+      way back: impossible (column `email` of `users` is gone, and there is no down file)
+
+Outputs afterwards
+  url = "https://shop"
+
+1 to create, 1 to update, 1 to replace, 1 migration to run
+the first 4 steps can be taken back; lost on the way back:
+  step 5 database.app V7__drop_email: impossible, column `email` of `users` is gone, and there is no down file
+change set {}
+"#,
+        review.digest.short()
+    );
+    assert_eq!(text::render(&review, &Plain), expected);
+}
+
+#[test]
+fn a_plan_of_nothing_says_so_plainly() {
+    let nothing = ChangeSet { steps: vec![], point_of_no_return: None, ..sample() };
+    let review = Review::of(&nothing);
+    assert!(text::render(&review, &Plain).contains("nothing to do"));
+    assert!(markdown::render(&review).contains("**nothing to do**"));
+    assert_eq!(super::words::counts(&review.summary), "nothing to do");
+}
+
+#[test]
+fn a_comment_never_outgrows_the_forge() {
+    let mut large = sample();
+    let long = format!("SELECT '{}';\n", "x".repeat(100)).repeat(2_000);
+    for id in 6..3_000 {
+        let action = migration(if id == 6 { &long } else { "SELECT 1;" });
+        large.steps.push(step(id, "database.app", action, Reason::Pending, Inverse::Impossible { why: "no".into() }));
+    }
+    for count in [5, 6, 200, 2_999] {
+        let some = ChangeSet { steps: large.steps[..count].to_vec(), ..large.clone() };
+        let comment = markdown::render(&Review::of(&some));
+        assert!(comment.len() <= markdown::LIMIT, "{count} steps: {} bytes", comment.len());
+        assert!(comment.contains("Point of no return: step 5"), "{count} steps");
+        assert!(comment.contains(&some.digest().short()), "{count} steps");
+    }
+}
+
+#[test]
+fn words_of_others_cannot_leave_their_place_in_a_comment_or_on_a_terminal() {
+    let mut evil = sample();
+    evil.steps[4].inverse = Inverse::Impossible { why: "@all | <img src=x> \u{1b}[31m\u{202e}".into() };
+    evil.steps[4].action = migration("-- ```\n</details>\n\u{1b}]0;title\u{7}");
+    let review = Review::of(&evil);
+    let comment = markdown::render(&review);
+    assert!(!comment.contains("<img") && !comment.contains("@all"), "{comment}");
+    assert!(comment.contains("````sql\n-- ```"), "{comment}");
+    for shown in [comment, text::render(&review, &Plain)] {
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
+    }
+}
+
+#[test]
+fn the_json_holds_the_same_facts() {
+    let json = serde_json::to_value(Review::of(&sample())).expect("a review is data");
+    assert_eq!(json["summary"]["replace"], 1);
+    assert_eq!(json["steps"][0]["changes"]["attributes"][2]["after"], "(sensitive value)");
+    assert_eq!(json["steps"][4]["migration"]["sql"], "ALTER TABLE users\n  DROP COLUMN email;\n");
+    assert_eq!(json["steps"][4]["inverse"]["reversible"], false);
+    assert_eq!(json["point_of_no_return"]["losses"][0]["step"], 5);
+}

@@ -1,0 +1,221 @@
+//! The review as text for a terminal, readable without colour. Pure.
+//!
+//! Invariant: colour only repeats what a sign or word says already.
+
+use super::difference::{Difference, Shown};
+use super::words::{self, harmless};
+use super::{MigrationView, PointOfNoReturn, Review, StepView};
+
+/// Longest migration that is shown whole, in lines.
+const SQL_LINES: usize = 80;
+
+/// Longest value that is shown whole, in characters.
+const VALUE_CHARACTERS: usize = 160;
+
+/// What a piece of text stands for, for those who colour it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A heading.
+    Heading,
+    /// Something is added.
+    Added,
+    /// Something goes.
+    Removed,
+    /// Something changes.
+    Changed,
+    /// Of less weight.
+    Faint,
+    /// Worth a second look.
+    Warning,
+    /// Something went wrong, or will be lost.
+    Danger,
+}
+
+/// Colours text, or does not.
+pub trait Paint {
+    /// The text in the colour of its role.
+    fn paint(&self, role: Role, text: &str) -> String;
+}
+
+/// No colour.
+pub struct Plain;
+
+impl Paint for Plain {
+    fn paint(&self, _role: Role, text: &str) -> String {
+        text.to_owned()
+    }
+}
+
+/// The review as text, with a line feed at its end.
+pub fn render(review: &Review, paint: &dyn Paint) -> String {
+    let mut text = format!("{}\n", paint.paint(Role::Heading, &words::heading(review)));
+    if review.is_empty() {
+        text += "nothing to do: the world, the ledger and the spec agree\n";
+        text += &outputs(review, paint);
+        return text;
+    }
+    for (index, place) in review.places.iter().enumerate() {
+        text += &format!("  {} {}\n", if index == 0 { "in" } else { "  " }, harmless(place));
+    }
+    for step in &review.steps {
+        if let Some(point) = review.point_of_no_return.as_ref().filter(|point| point.step == step.id) {
+            text += &rule(point, paint);
+        }
+        text += "\n";
+        text += &one_step(step, paint);
+    }
+    text += &outputs(review, paint);
+    text += &format!("\n{}\n", paint.paint(Role::Heading, &words::counts(&review.summary)));
+    text += &way_back(review, paint);
+    text += &paint.paint(Role::Faint, &format!("change set {}", review.digest.short()));
+    text.push('\n');
+    text
+}
+
+fn rule(point: &PointOfNoReturn, paint: &dyn Paint) -> String {
+    let text =
+        format!("\n──── point of no return: from step {} on, not everything can be taken back ────\n", point.step);
+    paint.paint(Role::Danger, &text)
+}
+
+fn sign(action: &str) -> (&'static str, Role) {
+    match action {
+        "create" => ("+", Role::Added),
+        "delete" | "retire" => ("-", Role::Removed),
+        "forget" => (".", Role::Faint),
+        "migrate" => (">", Role::Changed),
+        "migrate back" | "return" => ("<", Role::Changed),
+        _ => ("~", Role::Changed),
+    }
+}
+
+fn one_step(step: &StepView, paint: &dyn Paint) -> String {
+    let (sign, role) = sign(step.action);
+    let after = match step.after.as_slice() {
+        [] => String::new(),
+        ids => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            paint.paint(Role::Faint, &format!("  (after {})", ids.join(", ")))
+        }
+    };
+    let head = paint.paint(role, &format!("{sign} {:<12} {}", step.action, harmless(&step.title)));
+    let mut text = format!("{:>4}  {head}{after}\n", step.id.0);
+    text += &format!("      {}\n", paint.paint(Role::Faint, &harmless(&step.because)));
+    text += &changes(step, paint);
+    if let Some(migration) = &step.migration {
+        text += &sql(migration, paint);
+    }
+    let inverse = &step.inverse;
+    let mut back = format!("way back: {}", inverse.class);
+    if let Some(way) = inverse.way {
+        back += &format!(", {way}");
+    }
+    if let Some(why) = &inverse.why {
+        back += &format!(" ({})", harmless(why));
+    }
+    let role = if inverse.reversible { Role::Faint } else { Role::Danger };
+    text += &format!("      {}\n", paint.paint(role, &back));
+    text
+}
+
+fn changes(step: &StepView, paint: &dyn Paint) -> String {
+    let mut text = String::new();
+    let mut later = Vec::new();
+    let gone = matches!(step.action, "delete" | "retire");
+    for difference in step.changes.attributes.iter().filter(|_| !gone) {
+        match difference {
+            Difference { path, before: None, after: Some(Shown::KnownAfterApply) } => later.push(path.as_str()),
+            difference => text += &one_change(difference, paint),
+        }
+    }
+    if !later.is_empty() {
+        text += &format!("        known after apply: {}\n", later.join(", "));
+    }
+    let unchanged = step.changes.unchanged;
+    if unchanged > 0 {
+        let plural = if unchanged == 1 { "" } else { "s" };
+        let line = format!("{unchanged} unchanged attribute{plural} not shown");
+        text += &format!("        {}\n", paint.paint(Role::Faint, &line));
+    }
+    text
+}
+
+/// One difference as a line: `~ image: "a" -> "b"`.
+pub fn difference_line(difference: &Difference) -> (char, String) {
+    let path = harmless(&difference.path);
+    match (&difference.before, &difference.after) {
+        (Some(before), Some(after)) => ('~', format!("{path}: {} -> {}", shown(before), shown(after))),
+        (Some(before), None) => ('-', format!("{path}: {}", shown(before))),
+        (None, Some(after)) => ('+', format!("{path}: {}", shown(after))),
+        (None, None) => (' ', path),
+    }
+}
+
+fn one_change(difference: &Difference, paint: &dyn Paint) -> String {
+    let (sign, line) = difference_line(difference);
+    let role = match sign {
+        '+' => Role::Added,
+        '-' => Role::Removed,
+        _ => Role::Changed,
+    };
+    format!("      {}\n", paint.paint(role, &format!("{sign} {line}")))
+}
+
+fn shown(value: &Shown) -> String {
+    let text = harmless(&value.to_string());
+    let count = text.chars().count();
+    if count <= VALUE_CHARACTERS {
+        return text;
+    }
+    let start: String = text.chars().take(VALUE_CHARACTERS).collect();
+    format!("{start}… ({count} characters; all with `--as json`)")
+}
+
+fn sql(migration: &MigrationView, paint: &dyn Paint) -> String {
+    let mut text = String::new();
+    if !migration.transaction {
+        text += &format!("      {}\n", paint.paint(Role::Warning, "runs outside of a transaction"));
+    }
+    let lines: Vec<&str> = migration.sql.trim_end().lines().collect();
+    for line in lines.iter().take(SQL_LINES) {
+        text += &format!("      | {}\n", harmless(line));
+    }
+    if lines.len() > SQL_LINES {
+        text += &format!("      | … {} more lines; all with `--as json`\n", lines.len() - SQL_LINES);
+    }
+    text
+}
+
+fn outputs(review: &Review, paint: &dyn Paint) -> String {
+    if review.outputs.is_empty() || review.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", paint.paint(Role::Heading, "Outputs afterwards"));
+    for output in &review.outputs {
+        text += &format!("  {} = {}\n", harmless(&output.name), shown(&output.value));
+    }
+    text
+}
+
+fn way_back(review: &Review, paint: &dyn Paint) -> String {
+    let Some(point) = &review.point_of_no_return else {
+        let recreated = review.steps.iter().filter(|step| step.inverse.class == "recreates").count();
+        return match recreated {
+            0 => "everything can be taken back exactly\n".to_owned(),
+            count => format!("everything can be taken back; {count} of it as another thing with the same content\n"),
+        };
+    };
+    let mut text = format!("the first {} can be taken back; lost on the way back:\n", steps(point.steps_before));
+    if point.steps_before == 0 {
+        text = "lost on the way back:\n".to_owned();
+    }
+    for loss in &point.losses {
+        let line = format!("  step {} {}: {}, {}", loss.step, harmless(&loss.title), loss.class, harmless(&loss.why));
+        text += &format!("{}\n", paint.paint(Role::Danger, &line));
+    }
+    text
+}
+
+fn steps(count: usize) -> String {
+    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+}

@@ -1,0 +1,151 @@
+//! The words in which a review says what, where and why. Pure.
+//!
+//! Invariant: a step's reason is one sentence without a full stop that starts with what is done.
+
+use super::{Review, Summary};
+use crate::migration::Direction;
+use crate::step::{Action, Operation, Reason, Step, Way};
+use crate::world::Binding;
+
+/// Where in the world a binding leads: provider, and the settings that tell places apart.
+pub fn place(binding: &Binding) -> String {
+    let mut text = binding.provider.clone();
+    if let Some(alias) = &binding.alias {
+        text = format!("{text}.{alias}");
+    }
+    let mut settings: Vec<String> =
+        super::settings_of(binding).map(|(name, value)| format!("{name} {value}")).collect();
+    settings
+        .extend(binding.deferred.keys().filter(|name| *name != "password").map(|name| format!("{name} not known yet")));
+    if settings.is_empty() { text } else { format!("{text} ({})", settings.join(", ")) }
+}
+
+/// Why a step is there.
+pub fn because(step: &Step) -> String {
+    let done = participle(step);
+    match &step.reason {
+        Reason::New => format!("{done} because it is new in the spec"),
+        Reason::Missing => format!("{done} because the ledger has it, but it is gone from the world"),
+        Reason::Changed { attributes, drifted } => match (attributes.is_empty(), drifted.is_empty()) {
+            (false, true) => format!("{done} because {} changed", listed(attributes)),
+            (true, false) => format!("{done} because {} changed outside of Switchback", listed(drifted)),
+            (false, false) => {
+                format!("{done} because {} changed, and {} outside of Switchback", listed(attributes), listed(drifted))
+            }
+            (true, true) => format!("{done} because what it needs changed"),
+        },
+        Reason::Replaced { attributes } => {
+            let is = if attributes.len() == 1 { "is" } else { "are" };
+            format!("{done} because {} {is} immutable", listed(attributes))
+        }
+        Reason::ReplaceAsked => format!("{done} because `--replace` asks for it"),
+        Reason::NotInSpec => format!("{done} because it is no longer in the spec"),
+        Reason::Destroyed => format!("{done} because everything goes"),
+        Reason::TakenBack => format!("{done} because an earlier state is wanted back"),
+        Reason::Pending => format!("{done} because it was not applied yet"),
+        Reason::GoesWith { address } => format!("{done} because it goes with {address}"),
+    }
+}
+
+fn participle(step: &Step) -> &'static str {
+    let replaced = super::is_replacement(step);
+    match &step.action {
+        Action::Create { .. } | Action::Delete { .. } if replaced => "replaced",
+        Action::Create { .. } => "created",
+        Action::Update { .. } => "updated",
+        Action::Revise { .. } => "revised",
+        Action::Return { .. } => "returned to its earlier revision",
+        Action::Retire { .. } => "retired",
+        Action::Delete { .. } => "deleted",
+        Action::Forget { .. } => "forgotten",
+        Action::Migrate { direction: Direction::Up, .. } => "migrated",
+        Action::Migrate { direction: Direction::Down, .. } => "migrated back",
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// What is done on the way back.
+pub fn way(way: Way) -> &'static str {
+    match way {
+        Way::Delete => "remove it",
+        Way::UpdateBack => "change it back in place",
+        Way::CreateAgain => "make it again",
+        Way::Return => "return to the earlier revision",
+        Way::ReviseAgain => "make a revision with the earlier content",
+        Way::Remember => "take it up in the ledger again",
+        Way::MigrateBack => "run the migration the other way",
+    }
+}
+
+/// What the change set is for, as a heading.
+pub fn heading(review: &Review) -> String {
+    let environment = &review.environment;
+    match review.operation {
+        Operation::Apply => format!("Plan for {environment} of project {}", review.project),
+        Operation::Destroy => format!("Plan to destroy {environment} of project {}", review.project),
+        Operation::Rollback { to: 0 } => {
+            format!("Rollback of {environment} of project {} to before its first run", review.project)
+        }
+        Operation::Rollback { to } => {
+            format!("Rollback of {environment} of project {} to the state after run {to}", review.project)
+        }
+    }
+}
+
+/// The counts in one line; `nothing to do` when there are none.
+pub fn counts(summary: &Summary) -> String {
+    let parts: Vec<String> = [
+        (summary.create, "to create"),
+        (summary.update, "to update"),
+        (summary.replace, "to replace"),
+        (summary.revise, "to revise"),
+        (summary.return_to, "to return to an earlier revision"),
+        (summary.retire, "to retire"),
+        (summary.delete, "to delete"),
+        (summary.forget, "to forget"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .chain(migrations(summary.migrate, "to run"))
+    .chain(migrations(summary.migrate_back, "to take back"))
+    .collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+}
+
+fn migrations(count: usize, what: &str) -> Option<String> {
+    let plural = if count == 1 { "" } else { "s" };
+    (count > 0).then(|| format!("{count} migration{plural} {what}"))
+}
+
+/// Text from outside as it may be shown on a terminal: control and direction-changing characters are named
+/// instead of obeyed. Line feeds and tabs stay.
+pub fn harmless(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        let hidden = matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        let kept = matches!(character, '\n' | '\t') || !(character.is_control() || hidden);
+        match kept {
+            true => shown.push(character),
+            false => shown.extend(character.escape_unicode()),
+        }
+        shown
+    })
+}
+
+/// A duration in the largest two units that matter.
+pub fn duration(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 if duration.as_millis() < 1000 => format!("{} ms", duration.as_millis()),
+        0..60 => format!("{}.{} s", seconds, duration.subsec_millis() / 100),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

@@ -1,0 +1,282 @@
+//! Text → [`Spec`]: the project file, one environment's files and the modules they call. Pure: all texts come
+//! through [`crate::files::Files`].
+//!
+//! Invariant: reading goes on after a mistake, and a name that may stand in a file that does not parse is
+//! never reported as missing.
+
+pub mod body;
+pub mod suggest;
+pub mod types;
+
+mod blocks;
+mod gather;
+mod load;
+mod lower;
+mod mask;
+mod project;
+mod repeat;
+mod schema_need;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+pub use load::{environments, load};
+pub use lower::{expression_from_text, template_from_text};
+
+use crate::diagnostic::{Sources, Span};
+use crate::digest::Digest;
+use crate::expression::Expr;
+use body::{Attribute, Body};
+
+/// A named thing by its name, in the order of the source.
+pub type Named<T> = IndexMap<Arc<str>, T>;
+
+/// Everything that was read for one environment.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The texts, secrets masked: for showing the lines of diagnostics.
+    pub sources: Sources,
+    /// `switchback.hcl`.
+    pub project: Project,
+    /// The environment's name.
+    pub environment: Arc<str>,
+    /// Its `environment` block.
+    pub settings: Option<EnvironmentBlock>,
+    /// The spec itself first, then each folder that is called as a module, once.
+    pub modules: Vec<Module>,
+    /// Whether it was read without mistakes; otherwise it is looked at for more of them, and never used.
+    pub sound: bool,
+    /// Digest of each file that was read, by its path relative to the project.
+    pub read: BTreeMap<PathBuf, Digest>,
+}
+
+/// `switchback.hcl`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Project {
+    /// The label of the `project` block.
+    pub name: Arc<str>,
+    /// `ledger`, as written.
+    pub ledger: Option<String>,
+    /// `required_version`, as written and already checked against this program.
+    pub required_version: Option<String>,
+}
+
+/// The `environment` block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentBlock {
+    /// Where it stands.
+    pub span: Span,
+    /// The environment that comes before it in promotion.
+    pub after: Option<String>,
+    /// Whether only releases get in, and questions are asked.
+    pub protected: bool,
+    /// What `allow_up` says, if it says anything.
+    pub allow_up: Option<bool>,
+    /// The doors, if it names them.
+    pub source: Option<BTreeSet<Door>>,
+    /// How many signatures an apply needs.
+    pub approvals: u32,
+}
+
+/// A way into an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    /// `plan`, `apply` and `up` build from the checkout.
+    Checkout,
+    /// `promote` builds from a release.
+    Release,
+}
+
+/// The blocks of one folder.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    /// The folder, relative to the project.
+    pub folder: PathBuf,
+    /// The words of its files that do not parse: any of them may be a name that is declared there.
+    pub unparsed_words: Option<BTreeSet<String>>,
+    /// `variable` blocks.
+    pub variables: Named<Variable>,
+    /// All that stands in `locals` blocks.
+    pub locals: Named<Attribute>,
+    /// `output` blocks.
+    pub outputs: Named<Output>,
+    /// `module` blocks.
+    pub calls: Named<Call>,
+    /// `resource` blocks by kind and name.
+    pub resources: IndexMap<(Arc<str>, Arc<str>), Resource>,
+    /// `provider` blocks; only the spec itself has any.
+    pub providers: Vec<ProviderBlock>,
+    /// `database` blocks; only the spec itself has any.
+    pub databases: Named<Database>,
+    /// `config` blocks.
+    pub configs: Named<Config>,
+}
+
+impl Module {
+    /// Whether a name that is missing may stand in a file that does not parse.
+    pub fn may_declare(&self, name: &str) -> bool {
+        self.unparsed_words.as_ref().is_some_and(|words| words.contains(name))
+    }
+}
+
+/// A `variable` block.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Where its header stands.
+    pub span: Span,
+    /// Its type, with the defaults of optional attributes.
+    pub ty: types::Constraint,
+    /// The value when none is given.
+    pub default: Option<Expr>,
+    /// Whether its value is a secret.
+    pub sensitive: bool,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// What must be true of it.
+    pub validations: Vec<Validation>,
+}
+
+/// A `validation` block.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// What must be true.
+    pub condition: Expr,
+    /// What is said when it is not.
+    pub message: Expr,
+}
+
+/// An `output` block.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Where its header stands.
+    pub span: Span,
+    /// What it gives.
+    pub value: Expr,
+    /// Whether that is a secret.
+    pub sensitive: bool,
+    /// What must be there before it is.
+    pub depends_on: Vec<Target>,
+}
+
+/// `count`, `for_each` or neither.
+#[derive(Clone, Debug, Default)]
+pub enum Repeat {
+    /// One instance without a key.
+    #[default]
+    Once,
+    /// As many as this says.
+    Count(Expr),
+    /// One for each element of this.
+    ForEach(Expr),
+}
+
+/// What `depends_on` names: a block, or one instance of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The expression as written: a reference, maybe with an index.
+    pub expr: Expr,
+}
+
+/// A `module` block.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Where its header stands.
+    pub span: Span,
+    /// Which of [`Spec::modules`]; none when its source was refused.
+    pub module: Option<usize>,
+    /// The inputs.
+    pub inputs: Vec<Attribute>,
+    /// How many.
+    pub repeat: Repeat,
+    /// What must be there before anything in it is.
+    pub depends_on: Vec<Target>,
+}
+
+/// A `resource` block.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// Where its header stands.
+    pub span: Span,
+    /// Where the kind stands.
+    pub kind_span: Span,
+    /// Attributes and nested blocks, without those that mean the same for every kind.
+    pub body: Body,
+    /// How many.
+    pub repeat: Repeat,
+    /// What must be there before it is.
+    pub depends_on: Vec<Target>,
+    /// `provider = NAME.ALIAS`.
+    pub provider: Option<Expr>,
+    /// `needs_schema`.
+    pub needs_schema: Vec<SchemaNeed>,
+    /// `lifecycle`.
+    pub lifecycle: LifecycleBlock,
+}
+
+/// The `lifecycle` block of a resource.
+#[derive(Clone, Debug, Default)]
+pub struct LifecycleBlock {
+    /// A replacement is made before the old one goes.
+    pub create_before_destroy: bool,
+    /// A plan that would remove it is refused.
+    pub prevent_destroy: bool,
+    /// Attributes whose difference is left alone, each with its place; `all` is all of them.
+    pub ignore_changes: Vec<(Arc<str>, Span)>,
+}
+
+/// `needs_schema = database.NAME.at_least(N)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaNeed {
+    /// The database's name.
+    pub database: Arc<str>,
+    /// The version that must be there.
+    pub at_least: i64,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A `provider` block.
+#[derive(Clone, Debug)]
+pub struct ProviderBlock {
+    /// The provider.
+    pub name: Arc<str>,
+    /// Where its header stands.
+    pub span: Span,
+    /// `alias`.
+    pub alias: Option<Arc<str>>,
+    /// Its settings.
+    pub body: Body,
+}
+
+/// A `database` block.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Where its header stands.
+    pub span: Span,
+    /// The folder of its migrations, relative to the project, and where it is named.
+    pub migrations: Option<(PathBuf, Span)>,
+    /// How it is reached, `target` and `lock_timeout`.
+    pub settings: Vec<Attribute>,
+    /// What must be there before it is.
+    pub depends_on: Vec<Target>,
+}
+
+/// A `config` block.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where its header stands.
+    pub span: Span,
+    /// `store`, `prefix` and `values`.
+    pub settings: Vec<Attribute>,
+    /// What must be there before it is.
+    pub depends_on: Vec<Target>,
+}
+
+/// Where a name is declared, for messages: `environments/dev.hcl:12`.
+fn said_at(sources: &Sources, span: Span) -> String {
+    format!("{}:{}", sources.file(span.source).path.display(), sources.place(span).line)
+}

@@ -1,0 +1,113 @@
+//! SSM parameters: how many calls many of them take, and how secrets are recalled.
+
+use switchback::value::{Object, Sealed, Value};
+use switchback::world::{ErrorClass, Settlement, Trace};
+
+use crate::aws_endpoint::{Bench, Endpoint, Reply, create, delete, desired, unique, update};
+
+const KIND: &str = "aws_ssm_parameter";
+
+fn parameter(name: &str, ty: &str, value: &str) -> Object {
+    desired(KIND, &[("name", name.into()), ("type", ty.into()), ("value", value.into())])
+}
+
+/// How ledgers have it: the value withheld.
+fn sealed(object: &Object) -> Object {
+    let mut object = object.clone();
+    object.insert("value".to_owned(), Value::sealed(Sealed { digest: None }));
+    object
+}
+
+#[tokio::test]
+async fn a_thousand_parameters_take_a_hundred_calls() {
+    let endpoint = Endpoint::start(|_| Reply::Forward).await;
+    let bench = Bench::at(&endpoint.url, &[]);
+    let prefix = unique("many");
+    let wanted: Vec<Object> =
+        (0..1000).map(|index| parameter(&format!("/{prefix}/p{index:04}"), "String", &format!("v{index}"))).collect();
+    let absent = bench.observe_all(KIND, &wanted).await;
+    assert!(absent.iter().all(|answer| matches!(answer, Ok(None))));
+    assert_eq!(endpoint.counts()["GetParameters"], 100);
+    let mut made = Vec::new();
+    for object in &wanted[..200] {
+        made.push(bench.create(KIND, object).await);
+    }
+    let records: Vec<Object> = made.iter().cloned().chain(wanted[200..].iter().cloned()).collect();
+    let before = endpoint.counts();
+    let answers = bench.observe_all(KIND, &records).await;
+    let after = endpoint.counts();
+    let calls = |counts: &std::collections::BTreeMap<String, usize>| counts.values().sum::<usize>();
+    assert!(calls(&after) - calls(&before) <= 110, "{before:?} {after:?}");
+    for (record, answer) in made.iter().zip(&answers) {
+        assert_eq!(answer.as_ref().expect("it is observed").as_ref(), Some(record));
+    }
+    for object in &made {
+        bench.carry_out(&delete(KIND, object)).await.expect("it is removed");
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_by_hand_is_seen_with_its_description() {
+    let bench = Bench::at_stack();
+    let name = format!("/{}/level", unique("shop"));
+    let made = bench.create(KIND, &parameter(&name, "String", "info")).await;
+    // By hand: another effect's put, of which the record knows nothing.
+    let mut other = made.clone();
+    other.insert("description".to_owned(), "by hand".into());
+    bench.carry_out(&update(KIND, &made, &other)).await.expect("it is put");
+    let observed = bench.observe(KIND, &made).await.expect("it is there");
+    assert_eq!(observed["description"], "by hand".into());
+    assert_eq!(observed["version"].as_i64(), Some(2));
+    bench.carry_out(&delete(KIND, &made)).await.expect("it is removed");
+}
+
+#[tokio::test]
+async fn a_withheld_value_comes_back_from_its_version() {
+    let bench = Bench::at_stack();
+    let name = format!("/{}/password", unique("shop"));
+    let first = bench.create(KIND, &parameter(&name, "SecureString", "hunter2")).await;
+    let second = parameter(&name, "SecureString", "hunter3");
+    let second = bench.carry_out(&update(KIND, &first, &second)).await.expect("it is changed");
+    let back = update(KIND, &sealed(&second), &sealed(&first));
+    assert_eq!(bench.settle(&back).await, Settlement::NotDone);
+    let restored = bench.carry_out(&back).await.expect("the version is still there");
+    assert_eq!(restored["value"].reveal(), "hunter2".into());
+    assert!(restored["value"].is_sensitive());
+    assert!(matches!(bench.settle(&back).await, Settlement::Done(object) if object["version"].as_i64() == Some(3)));
+    bench.carry_out(&delete(KIND, &restored)).await.expect("it is removed");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_kept_is_an_error_and_nothing_changes() {
+    let bench = Bench::at_stack();
+    let name = format!("/{}/password", unique("shop"));
+    let made = bench.create(KIND, &parameter(&name, "SecureString", "hunter2")).await;
+    let mut lost = sealed(&made);
+    lost.insert("version".to_owned(), 77_i64.into());
+    let error = bench.carry_out(&update(KIND, &made, &lost)).await.expect_err("there is no version 77");
+    assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Refused));
+    assert!(error.error.cause.contains("version 77"), "{error}");
+    assert_eq!(bench.observe(KIND, &made).await, Some(made.clone()));
+    bench.carry_out(&delete(KIND, &made)).await.expect("it is removed");
+    let gone = bench.carry_out(&create(KIND, &sealed(&made))).await.expect_err("a deleted one has no versions");
+    assert_eq!(gone.trace, Trace::Nothing);
+    assert!(gone.error.cause.contains("kept nowhere"), "{gone}");
+}
+
+#[tokio::test]
+async fn errors_never_quote_a_secret() {
+    let endpoint = Endpoint::start(|call| match call.operation.as_str() {
+        "PutParameter" => Reply::Json(
+            400,
+            serde_json::json!({"__type": "ValidationException",
+                "message": format!("Value '{}' at 'value' failed", call.body["Value"].as_str().unwrap_or_default())}),
+        ),
+        _ => Reply::Forward,
+    })
+    .await;
+    let bench = Bench::at(&endpoint.url, &[]);
+    let wanted = parameter(&format!("/{}/password", unique("shop")), "SecureString", "hunter2");
+    let error = bench.carry_out(&create(KIND, &wanted)).await.expect_err("it is refused");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("ValidationException") && !shown.contains("hunter2"), "{shown}");
+}

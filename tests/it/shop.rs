@@ -1,0 +1,13 @@
+//! The repository's own `environments/`, `modules/` and `migrations/`, applied to the local stack by the program
+//! itself, and looked at by other means: the AWS CLI, raw calls, `psql`, `pg_dump`.
+
+mod change;
+mod empty_folder;
+mod fresh;
+mod killed;
+mod mistakes;
+mod project;
+mod proxy;
+mod secrets;
+mod stale;
+mod world;

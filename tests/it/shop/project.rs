@@ -1,0 +1,158 @@
+//! A copy of the shop in a folder of its own, with names of its own, and the program run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::stack::{self, Stack};
+
+/// A project folder.
+pub struct Project {
+    folder: tempfile::TempDir,
+    /// The prefix of every name in it.
+    pub name: String,
+    variables: Vec<(String, String)>,
+}
+
+/// What the program said.
+pub struct Said {
+    /// Its exit code; -1 when it was killed.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// The JSON on standard output.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", self.out, self.err))
+    }
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+impl Project {
+    /// A folder with the shop in it that knows the shared stack.
+    pub fn shop(prefix: &str) -> Self {
+        let project = Self::empty(prefix);
+        std::fs::copy(repository().join("switchback.hcl"), project.path("switchback.hcl")).unwrap();
+        for folder in ["environments", "modules", "migrations"] {
+            copy(&repository().join(folder), &project.path(folder));
+        }
+        let memory = Path::new(".switchback/local/stack.json");
+        std::fs::create_dir_all(project.path(".switchback/local")).unwrap();
+        std::fs::copy(stack::shared().facts().project.join(memory), project.path(memory)).unwrap();
+        project
+    }
+
+    /// A folder with nothing in it.
+    pub fn empty(prefix: &str) -> Self {
+        let name = stack::unique(prefix).replace('_', "-");
+        let variables = vec![("SWITCHBACK_VAR_name".to_owned(), name.clone())];
+        Self { folder: tempfile::tempdir().unwrap(), name, variables }
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Gives the program an environment variable from now on.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.variables.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) {
+        std::fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    /// Replaces a text in a file, where it must stand exactly once.
+    pub fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(path)).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "`{from}` in {path}");
+        std::fs::write(self.path(path), text.replace(from, to)).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
+        for variable in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SWITCHBACK_LEDGER", "PGPASSWORD"]
+        {
+            command.env_remove(variable);
+        }
+        command.env("AWS_EC2_METADATA_DISABLED", "true").envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program speaks UTF-8");
+        Said { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    }
+
+    /// Runs the program, which must exit with this code.
+    pub fn exits(&self, code: i32, arguments: &[&str]) -> Said {
+        let said = self.run(arguments);
+        assert_eq!(said.code, code, "{arguments:?}\n{}\n{}", said.out, said.err);
+        said
+    }
+
+    /// Runs the program, which must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Said {
+        self.exits(0, arguments)
+    }
+
+    /// Starts the program, with its standard error piped.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The name of its database.
+    pub fn database(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// The superuser's URL of its database.
+    pub fn database_url(&self) -> String {
+        self.stack().database_url(&self.database())
+    }
+
+    /// The stack that it lives on.
+    pub fn stack(&self) -> &'static Stack {
+        stack::shared()
+    }
+
+    /// Every byte of a file or folder below the project, for searching.
+    pub fn bytes_below(&self, path: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut open = vec![self.path(path)];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                found.push((path.clone(), std::fs::read(&path).unwrap()));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,166 @@
+//! What is really there of one shop, by raw calls and `pg_dump`: nothing of Switchback's own observing.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::project::Project;
+
+/// Everything of one shop, in a form that can be compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The cluster's status, settings and tags.
+    pub clusters: Vec<Value>,
+    /// Services: what was asked for, not their history.
+    pub services: Vec<Value>,
+    /// ARNs of ACTIVE task definition revisions.
+    pub revisions: Vec<String>,
+    /// Log groups with their retention.
+    pub log_groups: Vec<Value>,
+    /// Parameters: name, type, value.
+    pub parameters: Vec<Value>,
+    /// The schema, as `pg_dump` writes it; empty without a database.
+    pub schema: String,
+    /// The rows, as `pg_dump` writes them, those of the history table without their times.
+    pub rows: String,
+    /// The role's attributes.
+    pub role: String,
+}
+
+fn call(project: &Project, service: &str, operation: &str, body: Value) -> Value {
+    let (status, answer) = project.stack().call(service, operation, &body);
+    assert_eq!(status, 200, "{operation}: {answer}");
+    answer
+}
+
+fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+    answer[name].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Those of its fields that were asked for.
+fn chosen(object: &Value, names: &[&str]) -> Value {
+    names.iter().map(|name| ((*name).to_owned(), object[*name].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Looks at everything.
+pub fn snapshot(project: &Project) -> Snapshot {
+    Snapshot {
+        clusters: clusters(project),
+        services: services(project),
+        revisions: revisions(project),
+        log_groups: log_groups(project),
+        parameters: parameters(project),
+        schema: dump(project, &["--schema-only"]),
+        rows: dump(project, &["--data-only", "--inserts", "--exclude-table=refinery_schema_history"])
+            + &history(project),
+        role: role(project),
+    }
+}
+
+/// Fails when anything of ours is left.
+pub fn assert_nothing_is_left(project: &Project) {
+    let left = snapshot(project);
+    let nothing = Snapshot {
+        clusters: Vec::new(),
+        services: Vec::new(),
+        revisions: Vec::new(),
+        log_groups: Vec::new(),
+        parameters: Vec::new(),
+        schema: String::new(),
+        rows: String::new(),
+        role: String::new(),
+    };
+    assert_eq!(left, nothing);
+}
+
+fn clusters(project: &Project) -> Vec<Value> {
+    let answer = call(project, "ecs", "DescribeClusters", json!({"clusters": [project.name], "include": ["SETTINGS"]}));
+    let active = list(&answer, "clusters").iter().filter(|cluster| cluster["status"] == "ACTIVE");
+    active.map(|cluster| chosen(cluster, &["clusterName", "status", "settings"])).collect()
+}
+
+fn services(project: &Project) -> Vec<Value> {
+    let (status, listed) = project.stack().call("ecs", "ListServices", &json!({"cluster": project.name}));
+    let arns = list(&listed, "serviceArns");
+    if status != 200 || arns.is_empty() {
+        return Vec::new();
+    }
+    let answer = call(project, "ecs", "DescribeServices", json!({"cluster": project.name, "services": arns}));
+    let names = [
+        "serviceName",
+        "status",
+        "taskDefinition",
+        "desiredCount",
+        "launchType",
+        "networkConfiguration",
+        "runningCount",
+    ];
+    let active = list(&answer, "services").iter().filter(|service| service["status"] == "ACTIVE");
+    let mut services: Vec<Value> = active.map(|service| chosen(service, &names)).collect();
+    services.sort_by_key(ToString::to_string);
+    services
+}
+
+fn revisions(project: &Project) -> Vec<String> {
+    let mut found = Vec::new();
+    let families = call(project, "ecs", "ListTaskDefinitionFamilies", json!({"familyPrefix": project.name}));
+    for family in list(&families, "families") {
+        let answer = call(project, "ecs", "ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"}));
+        found.extend(list(&answer, "taskDefinitionArns").iter().filter_map(|arn| arn.as_str().map(str::to_owned)));
+    }
+    found.sort();
+    found
+}
+
+fn log_groups(project: &Project) -> Vec<Value> {
+    let prefix = format!("/{}/", project.name);
+    let answer = call(project, "logs", "DescribeLogGroups", json!({"logGroupNamePrefix": prefix}));
+    list(&answer, "logGroups").iter().map(|group| chosen(group, &["logGroupName", "retentionInDays"])).collect()
+}
+
+fn parameters(project: &Project) -> Vec<Value> {
+    let path = format!("/{}", project.name);
+    let body = json!({"Path": path, "Recursive": true, "WithDecryption": true});
+    let answer = call(project, "ssm", "GetParametersByPath", body);
+    let mut found: Vec<Value> =
+        list(&answer, "Parameters").iter().map(|parameter| chosen(parameter, &["Name", "Type", "Value"])).collect();
+    found.sort_by_key(ToString::to_string);
+    found
+}
+
+fn exists(project: &Project) -> bool {
+    let sql = format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", project.database());
+    project.stack().psql(&project.stack().postgres_url(), &sql) == "1"
+}
+
+fn dump(project: &Project, arguments: &[&str]) -> String {
+    if !exists(project) {
+        return String::new();
+    }
+    let program = project.stack().facts().postgres_binaries.join("pg_dump");
+    let output = Command::new(program).args(arguments).arg(project.database_url()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Newer servers put a random word into every dump.
+    text.lines()
+        .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn history(project: &Project) -> String {
+    let sql = "SELECT version, name, checksum FROM refinery_schema_history ORDER BY version";
+    let has = "SELECT count(*) FROM pg_class WHERE relname = 'refinery_schema_history'";
+    if !exists(project) || project.stack().psql(&project.database_url(), has) != "1" {
+        return String::new();
+    }
+    project.stack().psql(&project.database_url(), sql)
+}
+
+fn role(project: &Project) -> String {
+    let sql = format!(
+        "SELECT rolname, rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolconnlimit FROM pg_roles WHERE rolname = '{}'",
+        project.database()
+    );
+    project.stack().psql(&project.stack().postgres_url(), &sql)
+}
