@@ -26,6 +26,8 @@ pub(super) struct Course<'c> {
     pub(super) done: BTreeSet<StepId>,
     pub(super) failures: BTreeMap<StepId, Failure>,
     pub(super) doubts: BTreeMap<StepId, Failure>,
+    /// Steps whose effect stands although they failed.
+    pub(super) stood: BTreeSet<StepId>,
     pub(super) expired: Option<String>,
     /// Steps on this side of the point of no return that are not done.
     pub(super) open_before_point: usize,
@@ -55,6 +57,7 @@ impl<'c> Course<'c> {
             done,
             failures: BTreeMap::new(),
             doubts: BTreeMap::new(),
+            stood: run.stood().map(|(step, _)| step.id).collect(),
             expired: None,
             open_before_point: 0,
             in_flight: 0,
@@ -63,14 +66,18 @@ impl<'c> Course<'c> {
             records: Vec::new(),
             launches: VecDeque::new(),
         };
-        course.doubts = run
-            .steps
-            .iter()
-            .filter_map(|(id, state)| match state {
-                StepState::Doubted(_, error) => Some((*id, Failure { step: *id, error: error.clone(), stale: false })),
-                StepState::Intended(_) | StepState::Done { .. } | StepState::Failed { .. } => None,
-            })
-            .collect();
+        for (id, state) in &run.steps {
+            match state {
+                StepState::Doubted(_, error) => {
+                    course.doubts.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
+                }
+                // It was settled just now; doing it once more would only find it there.
+                StepState::Stood(_, error) => {
+                    course.failures.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
+                }
+                StepState::Intended(_) | StepState::Done { .. } | StepState::Failed { .. } => {}
+            }
+        }
         course.wire();
         course
     }
@@ -84,7 +91,7 @@ impl<'c> Course<'c> {
                 self.outcomes.mark_changed(&step.address);
                 continue;
             }
-            if self.doubts.contains_key(&step.id) {
+            if self.doubts.contains_key(&step.id) || self.stood.contains(&step.id) {
                 continue;
             }
             let open: Vec<StepId> = step.after.iter().copied().filter(|before| !self.done.contains(before)).collect();
@@ -160,6 +167,11 @@ impl<'c> Course<'c> {
             class: ErrorClass::Transient,
         };
         Failure { step, error, stale: false }
+    }
+
+    /// Whether nothing at all has changed in the world, for all that is known.
+    pub(super) fn is_without_effect(&self) -> bool {
+        self.done.is_empty() && self.doubts.is_empty() && self.stood.is_empty() && self.flying.is_empty()
     }
 
     pub(super) fn outcome(&self, stopped: bool) -> Outcome {

@@ -45,6 +45,8 @@ pub struct Executor<'a> {
 enum Arrival {
     Looked(StepId, Box<Ready>, Result<Option<Object>, Refusal>),
     Acted(StepId, Timestamp, Result<Object, EffectError>),
+    /// Nobody heard what became of it, so the world was asked at once.
+    Asked(StepId, WorldError, Result<Settlement, WorldError>),
 }
 
 type Flights<'f> = FuturesUnordered<BoxFuture<'f, Arrival>>;
@@ -99,7 +101,8 @@ impl Executor<'_> {
             return Ok(Vec::new());
         };
         let (number, change_set) = (run.number, Arc::clone(&run.change_set));
-        let open: Vec<(Step, Intent)> = run.open().map(|(step, intent)| (step.clone(), intent.clone())).collect();
+        let open: Vec<(Step, Intent)> =
+            run.open().chain(run.stood()).map(|(step, intent)| (step.clone(), intent.clone())).collect();
         let seal_key = ledger.state().seal_key().cloned();
         let mut doubts = Vec::new();
         for (step, intent) in open {
@@ -111,6 +114,11 @@ impl Executor<'_> {
                     self.listener.event(Event::Settled(&step, true));
                     let outcome = seal_object(&object, seal_key.as_ref());
                     Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) }
+                }
+                Ok(Settlement::Stands(object, why)) => {
+                    let error = not_good(&step, why);
+                    self.listener.event(Event::Failed(&step, &error));
+                    Body::Stood { run, step: id, outcome: seal_object(&object, seal_key.as_ref()), error }
                 }
                 Ok(Settlement::NotDone) => {
                     self.listener.event(Event::Settled(&step, false));
@@ -279,6 +287,11 @@ impl Executor<'_> {
                 course.leave(id);
                 self.acted(course, id, since, result);
             }
+            Arrival::Asked(id, error, answer) => {
+                course.flying.remove(&id);
+                course.leave(id);
+                self.asked(course, id, error, answer);
+            }
         }
     }
 
@@ -297,23 +310,45 @@ impl Executor<'_> {
                 course.records.push(Body::Done { run, step: id, outcome, settled: None });
                 course.finish(&step, &object);
             }
-            Err(EffectError { error, trace }) => {
+            Err(EffectError { error, .. }) => self.failed(course, id, error, None),
+        }
+    }
+
+    /// An effect that failed without a trace, or of which the world says that it did not happen.
+    fn failed(&self, course: &mut Course<'_>, id: StepId, error: WorldError, settled: Option<Settled>) {
+        if error.class == ErrorClass::Expired {
+            course.expired = Some(error.cause.clone());
+        }
+        self.listener.event(Event::Failed(course.step(id), &error));
+        course.records.push(Body::Failed { run: course.number, step: id, error: Some(error.clone()), settled });
+        course.failures.insert(id, Failure { step: id, error, stale: false });
+    }
+
+    /// What the world says of an effect of which nobody heard what became of it.
+    fn asked(&self, course: &mut Course<'_>, id: StepId, error: WorldError, answer: Result<Settlement, WorldError>) {
+        let (run, step) = (course.number, course.step(id));
+        match answer {
+            Ok(Settlement::Done(object)) => {
+                self.listener.event(Event::Settled(step, true));
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) });
+                course.finish(step, &object);
+            }
+            Ok(Settlement::Stands(object, _)) => {
+                self.listener.event(Event::Failed(step, &error));
+                let outcome = seal_object(&object, course.seal_key.as_ref());
+                course.records.push(Body::Stood { run, step: id, outcome, error: error.clone() });
+                course.stood.insert(id);
+                course.failures.insert(id, Failure { step: id, error, stale: false });
+            }
+            Ok(Settlement::NotDone) => self.failed(course, id, error, Some(Settled::Asked)),
+            Ok(Settlement::Doubt(_)) | Err(_) => {
                 if error.class == ErrorClass::Expired {
                     course.expired = Some(error.cause.clone());
                 }
-                let failure = Failure { step: id, error: error.clone(), stale: false };
-                match trace {
-                    Trace::Nothing => {
-                        self.listener.event(Event::Failed(&step, &error));
-                        course.records.push(Body::Failed { run, step: id, error: Some(error), settled: None });
-                        course.failures.insert(id, failure);
-                    }
-                    Trace::Unknown => {
-                        self.listener.event(Event::Doubted(&step, &error));
-                        course.records.push(Body::Doubted { run, step: id, error });
-                        course.doubts.insert(id, failure);
-                    }
-                }
+                self.listener.event(Event::Doubted(step, &error));
+                course.records.push(Body::Doubted { run, step: id, error: error.clone() });
+                course.doubts.insert(id, Failure { step: id, error, stale: false });
             }
         }
     }
@@ -336,7 +371,16 @@ impl Executor<'_> {
             self.listener.event(Event::Started(&step));
             course.flying.insert(id);
             let since = self.world.clock.now();
-            flights.push(async move { Arrival::Acted(id, since, self.act(&step, &connection, &work).await) }.boxed());
+            let acting = async move {
+                match self.act(&step, &connection, &work).await {
+                    Err(EffectError { error, trace: Trace::Unknown }) => {
+                        let answer = settle::ask_about(self, &connection, &work).await;
+                        Arrival::Asked(id, error, answer)
+                    }
+                    result => Arrival::Acted(id, since, result),
+                }
+            };
+            flights.push(acting.boxed());
         }
     }
 
@@ -367,7 +411,7 @@ impl Executor<'_> {
             Body::Ended { run, result: RunResult::Complete, outputs }
         } else if let Some(reason) = &course.expired {
             Body::Parked { run, reason: reason.clone() }
-        } else if course.done.is_empty() && course.doubts.is_empty() && course.flying.is_empty() {
+        } else if course.is_without_effect() {
             Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }
         } else {
             return Ok(());
@@ -397,6 +441,15 @@ fn give_up(run: &Run, change_set: &ChangeSet) -> Result<Body, ApplyError> {
         return Err(ApplyError::Refused(format!("steps of run {} are in doubt; settle them first", run.number)));
     }
     Ok(Body::Ended { run: run.number, result: RunResult::TakenBack, outputs: BTreeMap::new() })
+}
+
+fn not_good(step: &Step, why: String) -> WorldError {
+    WorldError {
+        tried: format!("{} {}", step.action.verb(), step.title()),
+        cause: why,
+        help: Some("roll back, or mend the cause and plan again after a rollback".to_owned()),
+        class: ErrorClass::Refused,
+    }
 }
 
 fn doubtful(step: &Step, now: &str) -> WorldError {

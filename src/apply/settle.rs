@@ -7,8 +7,8 @@ use super::prepare::{Outcomes, Ready, Sight, Work, work};
 use crate::ledger::state::Intent;
 use crate::observe::{connect, mark_like, no_provider};
 use crate::step::Step;
-use crate::value::SealKey;
-use crate::world::{ErrorClass, Settlement, WorldError};
+use crate::value::{Object, SealKey};
+use crate::world::{Connection, EffectChange, ErrorClass, Settlement, WorldError};
 
 /// Asks what became of one intent.
 pub(super) async fn ask(
@@ -19,7 +19,7 @@ pub(super) async fn ask(
     step: &Step,
     intent: &Intent,
 ) -> Result<Settlement, WorldError> {
-    let Executor { world, kinds, secrets, .. } = *executor;
+    let Executor { world, secrets, .. } = *executor;
     let sight = Sight { outcomes, secrets, seal_key, now: world.clock.now() };
     let binding = intent.binding.as_ref().unwrap_or(&step.binding);
     let connection = connect(binding, &sight)?.ok_or_else(|| WorldError {
@@ -35,24 +35,38 @@ pub(super) async fn ask(
     });
     let before = intent.before.clone().or_else(|| step.action.before().cloned());
     let ready = Ready { connection, token: intent.token.clone(), after, binding: None, looks: Vec::new() };
-    match work(environment, step, &ready, before) {
-        Work::Nothing => Ok(Settlement::Done(crate::value::Object::new())),
-        Work::Migration(effect) => match &world.databases {
-            Some(databases) => databases.settle(&ready.connection, &effect).await,
-            None => Err(no_provider("postgres")),
-        },
-        Work::Thing(effect) => {
-            let Some(provider) = world.providers.get(&ready.connection.provider) else {
-                return Err(no_provider(&ready.connection.provider));
+    ask_about(executor, &ready.connection, &work(environment, step, &ready, before)).await
+}
+
+/// Asks what became of one piece of work.
+pub(super) async fn ask_about(
+    executor: &Executor<'_>,
+    connection: &Connection,
+    work: &Work,
+) -> Result<Settlement, WorldError> {
+    let Executor { world, kinds, .. } = *executor;
+    let effect = match work {
+        Work::Nothing => return Ok(Settlement::Done(Object::new())),
+        Work::Migration(effect) => {
+            let Some(databases) = &world.databases else {
+                return Err(no_provider("postgres"));
             };
-            let settlement = provider.settle(&ready.connection, &effect).await?;
-            Ok(match settlement {
-                Settlement::Done(object) => {
-                    let like = ready.after.as_ref().unwrap_or(&object).clone();
-                    Settlement::Done(mark_like(kinds, &effect.kind, object, &like))
-                }
-                other => other,
-            })
+            return databases.settle(connection, effect).await;
         }
-    }
+        Work::Thing(effect) => effect,
+    };
+    let Some(provider) = world.providers.get(&connection.provider) else {
+        return Err(no_provider(&connection.provider));
+    };
+    let like = match &effect.change {
+        EffectChange::Create { after } | EffectChange::Update { after, .. } => after,
+        EffectChange::Delete { before } => before,
+    };
+    let marked = |object| mark_like(kinds, &effect.kind, object, like);
+    Ok(match provider.settle(connection, effect).await? {
+        Settlement::Done(object) => Settlement::Done(marked(object)),
+        Settlement::Stands(object, why) => Settlement::Stands(marked(object), why),
+        Settlement::NotDone => Settlement::NotDone,
+        Settlement::Doubt(now) => Settlement::Doubt(now),
+    })
 }

@@ -38,6 +38,9 @@ pub struct Report {
     pub in_doubt: Vec<StepReport>,
     /// Steps that were not begun.
     pub skipped: Vec<StepReport>,
+    /// Whether what a failed step made stands.
+    #[serde(skip)]
+    pub stands: bool,
     /// Why the run waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
@@ -115,6 +118,10 @@ impl Report {
                 Some(StepState::Failed { error, .. }) => {
                     report.failed.push(StepReport::of(step, None, error.as_ref()));
                 }
+                Some(StepState::Stood(_, error)) => {
+                    report.stands = true;
+                    report.failed.push(StepReport::of(step, None, Some(error)));
+                }
                 Some(StepState::Doubted(_, error)) => report.in_doubt.push(StepReport::of(step, None, Some(error))),
                 Some(StepState::Intended(_)) => report.in_doubt.push(StepReport::of(step, None, None)),
                 None => report.skipped.push(StepReport::of(step, None, None)),
@@ -142,6 +149,7 @@ impl Report {
             failed: Vec::new(),
             in_doubt: Vec::new(),
             skipped: Vec::new(),
+            stands: false,
             waits_for: None,
             verified: None,
             unverified: Vec::new(),
@@ -159,7 +167,7 @@ impl Report {
 
     /// Whether any effect stands.
     pub fn has_effects(&self) -> bool {
-        !self.done.is_empty()
+        !self.done.is_empty() || self.stands
     }
 }
 

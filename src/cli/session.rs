@@ -11,11 +11,11 @@ use super::clock::SystemClock;
 use super::environment::{self, Name};
 use super::failure::{self, Failure};
 use super::spec::Missing;
-use crate::provider::table;
 use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
 use crate::ledger::{Actor, Ledger, Store};
+use crate::provider::table;
 use crate::resolve::desired::Desired;
 use crate::secret::Secrets;
 use crate::world::{Databases, World};
@@ -195,7 +195,11 @@ fn databases() -> Option<Arc<dyn Databases>> {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_alphanumeric() || "-_./:@=+,%".contains(character);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Refuses names that could lead out of the ledger's place.

@@ -63,11 +63,7 @@ pub fn resolve(
 ///
 /// # Errors
 /// When what was given cannot be read.
-pub fn secrets(
-    session: &Session,
-    state: &State,
-    change_set: Option<&ChangeSet>,
-) -> Result<Arc<dyn Secrets>, Failure> {
+pub fn secrets(session: &Session, state: &State, change_set: Option<&ChangeSet>) -> Result<Arc<dyn Secrets>, Failure> {
     let inputs = inputs(session, &session.folder, Missing::Assume)?;
     let names = secret_variables(state, change_set);
     let mut diagnostics = Diagnostics::default();

@@ -122,6 +122,18 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         settled: Option<Settled>,
     },
+    /// A step had its effect and failed all the same: what it made stands, and is not good (a rollout that the
+    /// circuit breaker took back, a part of a change).
+    Stood {
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+        /// The thing as it is, sealed.
+        outcome: Object,
+        /// What went wrong.
+        error: WorldError,
+    },
     /// Nobody knows whether a step had an effect; it has to be settled.
     Doubted {
         /// The run.

@@ -123,6 +123,8 @@ pub enum StepState {
         /// When it was done.
         until: Timestamp,
     },
+    /// It had its effect and failed: what it made stands, and is not good.
+    Stood(Intent, WorldError),
     /// It had no effect.
     Failed {
         /// When.
@@ -165,7 +167,17 @@ impl Run {
             StepState::Intended(intent) | StepState::Doubted(intent, _) => {
                 Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
             }
-            StepState::Done { .. } | StepState::Failed { .. } => None,
+            StepState::Done { .. } | StepState::Stood(..) | StepState::Failed { .. } => None,
+        })
+    }
+
+    /// The steps whose effect stands although they failed.
+    pub fn stood(&self) -> impl Iterator<Item = (&Step, &Intent)> {
+        self.steps.iter().filter_map(|(id, state)| match state {
+            StepState::Stood(intent, _) => {
+                Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
+            }
+            StepState::Intended(_) | StepState::Doubted(..) | StepState::Done { .. } | StepState::Failed { .. } => None,
         })
     }
 
@@ -251,7 +263,8 @@ impl State {
                 run.parked = None;
                 run.steps.insert(*step, StepState::Intended(intent));
             }
-            Body::Done { run, step, outcome, .. } => self.done(record, *run, *step, outcome)?,
+            Body::Done { run, step, outcome, .. } => self.done(record, *run, *step, outcome, None)?,
+            Body::Stood { run, step, outcome, error } => self.done(record, *run, *step, outcome, Some(error))?,
             Body::Failed { run, step, error, .. } => {
                 let failed = StepState::Failed { at: record.time, error: error.clone() };
                 self.run(record.sequence, *run)?.steps.insert(*step, failed);
@@ -335,21 +348,36 @@ impl State {
         Ok(())
     }
 
-    fn done(&mut self, record: &Record, number: u64, id: StepId, outcome: &Object) -> Result<(), FoldError> {
+    /// A step had its effect; with an error it failed all the same.
+    fn done(
+        &mut self,
+        record: &Record,
+        number: u64,
+        id: StepId,
+        outcome: &Object,
+        error: Option<&WorldError>,
+    ) -> Result<(), FoldError> {
         let sequence = record.sequence;
         let run = self.run(sequence, number)?;
         let refuse = FoldError::NoSuchStep { sequence, run: number, step: id };
-        let (Some(StepState::Intended(intent) | StepState::Doubted(intent, _)), Some(_)) =
-            (run.steps.get(&id), run.change_set.step(id))
-        else {
-            return Err(refuse);
+        let (intent, is_first) = match run.steps.get(&id) {
+            Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) => (intent.clone(), true),
+            Some(StepState::Stood(intent, _)) => (intent.clone(), false),
+            Some(StepState::Done { .. } | StepState::Failed { .. }) | None => return Err(refuse),
         };
-        let since = intent.since;
         let binding = intent.binding.clone();
-        run.steps.insert(id, StepState::Done { since, until: record.time });
+        let state = match error {
+            None => StepState::Done { since: intent.since, until: record.time },
+            Some(error) => StepState::Stood(intent, error.clone()),
+        };
+        run.steps.insert(id, state);
         let change_set = Arc::clone(&run.change_set);
         let step = change_set.step(id).ok_or(refuse)?;
-        self.things.take(number, step, binding, outcome);
+        match (is_first, self.things.resources.get_mut(&step.address)) {
+            // What stood already is only better known now.
+            (false, Some(resource)) => resource.object = outcome.clone(),
+            _ => self.things.take(number, step, binding, outcome),
+        }
         Ok(())
     }
 }

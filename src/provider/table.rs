@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::kind::{Kind, Kinds};
 use crate::provider::{aws, postgres, terraform_data};
-use crate::world::Provider;
+use crate::world::{Databases, Provider};
 
 /// All kinds with their pure rules, whatever features are compiled in.
 pub fn kinds() -> Kinds {
@@ -29,7 +29,21 @@ pub fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
     providers.insert("terraform".to_owned(), Arc::new(terraform_data::BuiltIn));
     #[cfg(feature = "aws")]
     providers.insert("aws".to_owned(), Arc::new(aws::carrier::Aws::default()));
+    #[cfg(feature = "postgres")]
+    providers.insert("postgres".to_owned(), Arc::new(postgres::Postgres::default()));
     providers
+}
+
+/// The runner of migrations, if it is compiled in.
+pub fn databases() -> Option<Arc<dyn Databases>> {
+    #[cfg(feature = "postgres")]
+    {
+        Some(Arc::new(postgres::Migrator::default()))
+    }
+    #[cfg(not(feature = "postgres"))]
+    {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -126,7 +126,8 @@ async fn open_parameters_conform() {
     let kind = "aws_ssm_parameter";
     let name = Value::from(format!("/{}/level", unique("shop")));
     let common = [("name", name), ("type", Value::from("String"))];
-    let first = desired(kind, &[&common[..], &[("value", "info".into()), ("description", "How loud.".into())]].concat());
+    let first =
+        desired(kind, &[&common[..], &[("value", "info".into()), ("description", "How loud.".into())]].concat());
     let second = desired(
         kind,
         &[&common[..], &[("value", "debug".into()), ("allowed_pattern", ".*".into()), ("tags", tags(&[("a", "b")]))]]

@@ -117,8 +117,10 @@ async fn forward(head: hyper::http::request::Parts, body: Bytes) -> Result<Respo
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     tokio::spawn(connection);
-    let response =
-        sender.send_request(Request::from_parts(head, Full::<Bytes>::from(body))).await.map_err(|error| failed(&error))?;
+    let response = sender
+        .send_request(Request::from_parts(head, Full::<Bytes>::from(body)))
+        .await
+        .map_err(|error| failed(&error))?;
     let (head, body) = response.into_parts();
     let body = body.collect().await.map_err(|error| failed(&error))?.to_bytes();
     let mut answer = Response::new(Full::from(body));
@@ -187,8 +189,7 @@ impl Bench {
 
     /// Observes many things of a kind.
     pub async fn observe_all(&self, kind: &str, objects: &[Object]) -> Vec<Result<Option<Object>, WorldError>> {
-        let query =
-            |object: &Object| Query { address: address(kind), kind: kind.to_owned(), object: object.clone() };
+        let query = |object: &Object| Query { address: address(kind), kind: kind.to_owned(), object: object.clone() };
         let queries: Vec<Query> = objects.iter().map(query).collect();
         self.provider.observe(&self.connection, &queries).await
     }

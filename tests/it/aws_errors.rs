@@ -78,8 +78,7 @@ async fn a_lost_registration_is_neither_repeated_nor_forgotten() {
     let bench = Bench::at(&endpoint.url, &[]);
     let kind = "aws_ecs_task_definition";
     let containers = r#"[{"name": "web", "image": "shop:1"}]"#;
-    let wanted =
-        desired(kind, &[("family", unique("lost").into()), ("container_definitions", containers.into())]);
+    let wanted = desired(kind, &[("family", unique("lost").into()), ("container_definitions", containers.into())]);
     let registration = create(kind, &wanted);
     assert_eq!(bench.carry_out(&registration).await.expect_err("nobody heard the answer").trace, Trace::Unknown);
     assert_eq!(endpoint.counts()["RegisterTaskDefinition"], 1, "a second try would make a second revision");

@@ -157,7 +157,9 @@ async fn settling_waits_for_a_rollout_that_goes_on() {
     let (endpoint, _) = played(slow(), vec![slow(), slow(), good()]).await;
     let bench = Bench::at(&endpoint.url, &[]);
     let change = update(KIND, &recorded(1), &wanted(2, "20m"));
-    assert!(matches!(bench.settle(&change).await, Settlement::Done(there) if there["task_definition"] == "web:2".into()));
+    assert!(
+        matches!(bench.settle(&change).await, Settlement::Done(there) if there["task_definition"] == "web:2".into())
+    );
 }
 
 #[tokio::test]

@@ -111,7 +111,12 @@ impl Said {
     /// The words are in what was said, on either stream.
     #[track_caller]
     fn has(&self, words: &str) -> &Self {
-        assert!(self.out.contains(words) || self.talk.contains(words), "`{words}` is missing in\n{}{}", self.out, self.talk);
+        assert!(
+            self.out.contains(words) || self.talk.contains(words),
+            "`{words}` is missing in\n{}{}",
+            self.out,
+            self.talk
+        );
         self
     }
 

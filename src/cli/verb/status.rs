@@ -181,6 +181,7 @@ impl StepStatus {
         let (word, why) = match state {
             Some(StepState::Done { .. }) => (DONE, None),
             Some(StepState::Failed { error, .. }) => (FAILED, error.as_ref().map(ToString::to_string)),
+            Some(StepState::Stood(_, error)) => (FAILED, Some(format!("{error}; what it made stands"))),
             Some(StepState::Doubted(_, error)) => (IN_DOUBT, Some(error.to_string())),
             Some(StepState::Intended(_)) => {
                 (IN_DOUBT, Some("it was begun and nobody heard its end; the next command asks the world".to_owned()))
@@ -200,7 +201,7 @@ fn way_back(state: &State) -> Option<WayBack> {
     let had_effect = |step: &&Step| {
         matches!(
             run.steps.get(&step.id),
-            Some(StepState::Done { .. } | StepState::Intended(_) | StepState::Doubted(..))
+            Some(StepState::Done { .. } | StepState::Stood(..) | StepState::Intended(_) | StepState::Doubted(..))
         )
     };
     let steps: Vec<&Step> = run.change_set.steps.iter().filter(had_effect).collect();

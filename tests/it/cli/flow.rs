@@ -72,7 +72,8 @@ fn what_was_changed_is_taken_back() {
     bench.expect(0, "rollback dev --last --auto-approve").has("verified");
     assert_eq!(bench.expect(0, "output dev said").out, "hello again\n");
     let history = bench.json(0, "history dev");
-    let results: Vec<&str> = history["runs"].as_array().unwrap().iter().map(|run| run["result"].as_str().unwrap()).collect();
+    let results: Vec<&str> =
+        history["runs"].as_array().unwrap().iter().map(|run| run["result"].as_str().unwrap()).collect();
     assert_eq!(results, ["complete", "taken back", "complete"]);
     bench.expect(0, "rollback dev --last --auto-approve");
     let status = bench.json(0, "status dev");

@@ -50,8 +50,7 @@ fn the_help_of_every_verb_teaches_and_the_page_of_it_is_current() {
 
 #[test]
 fn the_verbs_are_exactly_those_that_are_tested() {
-    let verbs: Vec<String> =
-        CommandLine::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let verbs: Vec<String> = CommandLine::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     assert_eq!(verbs, VERBS);
 }
 

@@ -40,8 +40,7 @@ fn json_is_never_coloured_and_a_failure_is_json_too() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let bench = Bench::new();
-    let mut child =
-        bench.command("completions bash").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = bench.command("completions bash").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let mut talk = String::new();
     child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();

@@ -60,7 +60,11 @@ fn a_run_that_failed_half_way_is_named_and_can_be_taken_back() {
     bench.expect(6, "apply dev --auto-approve").has("run 1, apply of dev");
     bench.expect(6, "resume dev --auto-approve").has("run 1, apply of dev");
     bench.write("environments/dev.hcl", &spec(&nowhere(), "changed"));
-    bench.expect(6, "apply dev --auto-approve").has("run 1 of dev is unfinished").has("resume dev").has("rollback dev --last");
+    bench
+        .expect(6, "apply dev --auto-approve")
+        .has("run 1 of dev is unfinished")
+        .has("resume dev")
+        .has("rollback dev --last");
     bench.expect(6, "destroy dev --auto-approve").has("run 1 of dev is unfinished");
     bench.expect(0, "rollback dev --last --auto-approve").has("run 2, rollback of dev: complete").has("verified");
     assert_eq!(bench.json(0, "status dev")["resources"], 0);

@@ -37,7 +37,10 @@ fn change(shop: &Project) {
     let worker = "worker = { command = [\"shop\", \"work\"], port = null }";
     let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null }}");
     shop.edit("environments/dev.hcl", worker, &both);
-    shop.write("migrations/shop/V90__add_coupons.sql", "CREATE TABLE coupons (code text PRIMARY KEY, percent int NOT NULL);\n");
+    shop.write(
+        "migrations/shop/V90__add_coupons.sql",
+        "CREATE TABLE coupons (code text PRIMARY KEY, percent int NOT NULL);\n",
+    );
     shop.write("migrations/shop/V90__add_coupons.down.sql", "DROP TABLE coupons;\n");
     let up = "ALTER TABLE change_probe ADD COLUMN loyalty_points int NOT NULL DEFAULT 0;\nUPDATE change_probe SET loyalty_points = id * 10;\n";
     shop.write("migrations/shop/V91__loyalty.sql", up);

@@ -44,7 +44,10 @@ fn is_seen_by_the_aws_cli(shop: &Project) {
     assert_eq!(parameter["Parameter"]["Value"], "debug");
     let secret = format!("/{name}/web/SESSION_KEY");
     let secret = stack.aws(&["ssm", "get-parameter", "--with-decryption", "--name", &secret]);
-    assert_eq!((&secret["Parameter"]["Type"], &secret["Parameter"]["Value"]), (&"SecureString".into(), &"dev-only-session-key".into()));
+    assert_eq!(
+        (&secret["Parameter"]["Type"], &secret["Parameter"]["Value"]),
+        (&"SecureString".into(), &"dev-only-session-key".into())
+    );
     let groups = stack.aws(&["logs", "describe-log-groups", "--log-group-name-prefix", &format!("/{name}/")]);
     assert_eq!(groups["logGroups"][0]["retentionInDays"], 7);
 }

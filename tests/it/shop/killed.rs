@@ -89,7 +89,10 @@ killed! {
 
 /// A migration that takes its time, so that the kill comes while it runs.
 fn slow_migration(shop: &Project) {
-    shop.write("migrations/shop/V80__slow.sql", "CREATE TABLE slow (id int);\nSELECT pg_sleep(3);\nINSERT INTO slow VALUES (1);\n");
+    shop.write(
+        "migrations/shop/V80__slow.sql",
+        "CREATE TABLE slow (id int);\nSELECT pg_sleep(3);\nINSERT INTO slow VALUES (1);\n",
+    );
     shop.write("migrations/shop/V80__slow.down.sql", "DROP TABLE slow;\n");
 }
 

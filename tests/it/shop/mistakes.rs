@@ -29,7 +29,8 @@ resource "terraform_data" "a" {
 fn two_files_that_do_not_parse_and_seven_mistakes_are_nine_diagnostics() {
     let project = Project::empty("mistakes");
     project.write("switchback.hcl", "project \"p\" {\n  ledger = \"file:.switchback/ledger\"\n}\n");
-    project.write("environments/dev/one.hcl", "resource \"terraform_data\" \"in_an_unparsed_file\" {\n  input = = 1\n}\n");
+    project
+        .write("environments/dev/one.hcl", "resource \"terraform_data\" \"in_an_unparsed_file\" {\n  input = = 1\n}\n");
     project.write("environments/dev/two.hcl", "locals {\n  x = [1, 2\n}\n");
     project.write("environments/dev/three.hcl", MISTAKEN);
 

@@ -95,7 +95,8 @@ impl Project {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
-        for variable in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SWITCHBACK_LEDGER", "PGPASSWORD"] {
+        for variable in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SWITCHBACK_LEDGER", "PGPASSWORD"]
+        {
             command.env_remove(variable);
         }
         command.env("AWS_EC2_METADATA_DISABLED", "true").envs(self.variables.iter().cloned());

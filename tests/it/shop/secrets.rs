@@ -9,7 +9,10 @@ const SECRET: &str = "S3cr\"et/Wörd&<of>+the shop=%42\\x";
 fn forms() -> Vec<(&'static str, Vec<u8>)> {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-    let percent: String = SECRET.bytes().map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect();
+    let percent: String = SECRET
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
+        .collect();
     let json = serde_json::to_string(SECRET).unwrap();
     let escaped = json.trim_matches('"').to_owned();
     let terraform = escaped.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
@@ -72,7 +75,12 @@ fn a_secret_is_nowhere() {
     run(&shop, 0, &["show", "first.plan.json", "--as", "md"]);
     run(&shop, 0, &["apply", "first.plan.json"]);
     assert_files_are_clean(&shop);
-    for arguments in [&["status", "dev", "--json"][..], &["history", "dev", "--json"], &["output", "dev", "--json"], &["output", "dev"]] {
+    for arguments in [
+        &["status", "dev", "--json"][..],
+        &["history", "dev", "--json"],
+        &["output", "dev", "--json"],
+        &["output", "dev"],
+    ] {
         run(&shop, 0, arguments);
     }
     run(&shop, 0, &["plan", "dev", "--detailed-exitcode"]);

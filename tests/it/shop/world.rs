@@ -51,7 +51,8 @@ pub fn snapshot(project: &Project) -> Snapshot {
         log_groups: log_groups(project),
         parameters: parameters(project),
         schema: dump(project, &["--schema-only"]),
-        rows: dump(project, &["--data-only", "--inserts", "--exclude-table=refinery_schema_history"]) + &history(project),
+        rows: dump(project, &["--data-only", "--inserts", "--exclude-table=refinery_schema_history"])
+            + &history(project),
         role: role(project),
     }
 }
@@ -85,8 +86,15 @@ fn services(project: &Project) -> Vec<Value> {
         return Vec::new();
     }
     let answer = call(project, "ecs", "DescribeServices", json!({"cluster": project.name, "services": arns}));
-    let names =
-        ["serviceName", "status", "taskDefinition", "desiredCount", "launchType", "networkConfiguration", "runningCount"];
+    let names = [
+        "serviceName",
+        "status",
+        "taskDefinition",
+        "desiredCount",
+        "launchType",
+        "networkConfiguration",
+        "runningCount",
+    ];
     let active = list(&answer, "services").iter().filter(|service| service["status"] == "ACTIVE");
     let mut services: Vec<Value> = active.map(|service| chosen(service, &names)).collect();
     services.sort_by_key(ToString::to_string);
@@ -134,7 +142,10 @@ fn dump(project: &Project, arguments: &[&str]) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     // Newer servers put a random word into every dump.
-    text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn history(project: &Project) -> String {
