@@ -64,8 +64,7 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
-        let world =
-            World { providers: table::providers(), databases: databases(), clock: Arc::new(SystemClock) };
+        let world = World { providers: table::providers(), databases: databases(), clock: Arc::new(SystemClock) };
         Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
     }
 

@@ -5,7 +5,6 @@ use crate::cli::expression;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 
-
 const AFTER_HELP: &str = "\
 Examples:
   echo '1 + 2' | switchback console                   needs no project
