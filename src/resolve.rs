@@ -19,7 +19,6 @@ mod expand;
 mod graph;
 mod here;
 mod identities;
-mod migrations;
 mod names;
 mod prepare;
 mod provider;

@@ -1,6 +1,6 @@
 //! Logs behind `-v` and `SWITCHBACK_LOG`, to stderr. An edge.
 //!
-//! Invariant: no crate but ours logs below `warn`: the bodies of SDKs may hold secrets.
+//! Invariant: no crate but ours logs below `error`: the bodies of SDKs may hold secrets.
 
 use tracing_subscriber::EnvFilter;
 
@@ -29,8 +29,8 @@ pub fn start(verbosity: u8, colour: bool) -> Result<(), Failure> {
 }
 
 fn filter(level: &str) -> String {
-    let others = if level == "error" { "error" } else { "warn" };
-    format!("{others},switchback={level}")
+    // What they would warn of comes back as an error with its cause and mend; a warning beside it says less.
+    format!("error,switchback={level}")
 }
 
 fn level_of_environment() -> Result<&'static str, Failure> {
@@ -51,9 +51,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_crates_never_log_below_warn() {
+    fn other_crates_log_only_errors() {
         for level in ["warn", "info", "debug", "trace"] {
-            assert_eq!(filter(level), format!("warn,switchback={level}"));
+            assert_eq!(filter(level), format!("error,switchback={level}"));
         }
     }
 }

@@ -9,7 +9,6 @@ use std::path::Path;
 use super::cells::{BlockState, InstanceState, Style};
 use super::desired::DesiredDatabase;
 use super::engine::Engine;
-use super::migrations;
 use super::provider::Settings;
 use super::url;
 use crate::address::Address;
@@ -253,7 +252,7 @@ impl Engine<'_> {
             return Vec::new();
         };
         let files = self.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = migrations::load(files, &self.surroundings.folder.join(folder));
+        let (mut found, mistakes) = crate::migration::folder::load(files, &self.surroundings.folder.join(folder));
         for mistake in mistakes {
             let path = mistake.path.strip_prefix(self.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(
