@@ -9,6 +9,7 @@ pub mod clock;
 pub mod confirm;
 pub mod environment;
 pub mod exit;
+pub mod expression;
 pub mod failure;
 pub mod logging;
 pub mod plan_file;

@@ -77,8 +77,8 @@ impl Failure {
     pub fn mistakes(mut diagnostics: Diagnostics, sources: &Sources) -> Self {
         diagnostics.sort();
         let errors = diagnostics.0.iter().filter(|one| one.severity == Severity::Error).count();
-        let plural = if errors == 1 { "" } else { "s" };
-        let mut failure = Self::new(Exit::Spec, format!("the spec has {errors} mistake{plural}; nothing was done"));
+        let count = crate::review::words::counted(errors, "mistake");
+        let mut failure = Self::new(Exit::Spec, format!("the spec has {count}; nothing was done"));
         failure.rendered = rendered(&diagnostics, sources);
         failure.diagnostics = diagnostics.0.iter().map(|diagnostic| diagnostic.view(sources)).collect();
         failure

@@ -18,7 +18,7 @@ use crate::ledger::{Actor, Ledger, Store};
 use crate::provider::table;
 use crate::resolve::desired::Desired;
 use crate::secret::Secrets;
-use crate::world::World;
+use crate::world::{Databases, World};
 
 /// The name of the project's file.
 pub const PROJECT_FILE: &str = "switchback.hcl";
@@ -64,8 +64,7 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
-        let world =
-            World { providers: table::providers(), databases: table::databases(), clock: Arc::new(SystemClock) };
+        let world = World { providers: table::providers(), databases: databases(), clock: Arc::new(SystemClock) };
         Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
     }
 
@@ -181,6 +180,15 @@ impl Session {
             false => failure.help(format!("the project has {}", known.join(", "))),
         })
     }
+}
+
+/// The runner of migrations, if this build has it.
+fn databases() -> Option<Arc<dyn Databases>> {
+    #[cfg(feature = "postgres")]
+    let databases: Option<Arc<dyn Databases>> = Some(Arc::new(crate::provider::postgres::Migrator::default()));
+    #[cfg(not(feature = "postgres"))]
+    let databases = None;
+    databases
 }
 
 /// A word as a shell takes it.

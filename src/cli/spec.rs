@@ -58,14 +58,6 @@ pub fn resolve(
     Ok((resolved, diagnostics, sources))
 }
 
-/// The value of an expression, with the names of an environment's spec if one is given, as text and as JSON.
-///
-/// # Errors
-/// When the expression, or the spec, has mistakes.
-pub fn evaluate(session: &Session, environment: Option<&str>, text: &str) -> Result<Value, Failure> {
-    Err(Failure::failed("not there yet"))
-}
-
 /// Secrets without a spec: what was given for the variables that the ledger or a change set name, environment
 /// variables and files.
 ///
@@ -107,7 +99,11 @@ fn secret_variables(state: &State, change_set: Option<&ChangeSet>) -> BTreeSet<S
     names
 }
 
-fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inputs, Failure> {
+/// What is handed in to the spec from outside.
+///
+/// # Errors
+/// When a file of variables cannot be read.
+pub fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inputs, Failure> {
     let mut files = Vec::new();
     for typed in &session.globals.variable_files {
         #[expect(clippy::disallowed_methods, reason = "files of variables are named on the command line")]

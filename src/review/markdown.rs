@@ -126,7 +126,7 @@ fn details(step: &StepView, detail: Detail) -> String {
         inside += &fenced("diff", &lines);
     }
     if step.changes.unchanged > 0 {
-        inside += &format!("{} unchanged attributes not shown\n", step.changes.unchanged);
+        inside += &format!("{} not shown\n", words::counted(step.changes.unchanged, "unchanged attribute"));
     }
     if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
         inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));

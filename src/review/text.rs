@@ -133,8 +133,7 @@ fn changes(step: &StepView, paint: &dyn Paint) -> String {
     }
     let unchanged = step.changes.unchanged;
     if unchanged > 0 {
-        let plural = if unchanged == 1 { "" } else { "s" };
-        let line = format!("{unchanged} unchanged attribute{plural} not shown");
+        let line = format!("{} not shown", words::counted(unchanged, "unchanged attribute"));
         text += &format!("        {}\n", paint.paint(Role::Faint, &line));
     }
     text
@@ -205,7 +204,8 @@ fn way_back(review: &Review, paint: &dyn Paint) -> String {
             count => format!("everything can be taken back; {count} of it as another thing with the same content\n"),
         };
     };
-    let mut text = format!("the first {} can be taken back; lost on the way back:\n", steps(point.steps_before));
+    let mut text =
+        format!("the first {} can be taken back; lost on the way back:\n", words::counted(point.steps_before, "step"));
     if point.steps_before == 0 {
         text = "lost on the way back:\n".to_owned();
     }
@@ -214,8 +214,4 @@ fn way_back(review: &Review, paint: &dyn Paint) -> String {
         text += &format!("{}\n", paint.paint(Role::Danger, &line));
     }
     text
-}
-
-fn steps(count: usize) -> String {
-    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
 }

@@ -120,9 +120,13 @@ pub fn counts(summary: &Summary) -> String {
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
+/// A count with its noun: `1 step`, `2 steps`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 fn migrations(count: usize, what: &str) -> Option<String> {
-    let plural = if count == 1 { "" } else { "s" };
-    (count > 0).then(|| format!("{count} migration{plural} {what}"))
+    (count > 0).then(|| format!("{} {what}", counted(count, "migration")))
 }
 
 /// Text from outside as it may be shown on a terminal: control and direction-changing characters are named

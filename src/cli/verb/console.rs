@@ -1,9 +1,9 @@
 //! `switchback console`: all of stdin is one expression, its value is printed.
 
 use crate::cli::exit::Exit;
+use crate::cli::expression;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::cli::spec;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -31,10 +31,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.say("type an expression, and Ctrl-D at its end");
     }
     let text = session.terminal.read_all()?;
-    let value = spec::evaluate(session, arguments.environment.as_deref(), &text)?;
+    let answer = expression::answer(session, arguments.environment.as_deref(), &text)?;
     match session.terminal.json {
-        true => session.terminal.json(&value.to_shown_json()),
-        false => session.terminal.data(&format!("{value}\n")),
+        true => session.terminal.json(&answer.json),
+        false => session.terminal.data(&format!("{}\n", answer.text)),
     }
     Ok(Exit::Done)
 }

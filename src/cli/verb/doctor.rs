@@ -78,7 +78,7 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 fn ledger(session: &Session, environment: &str) -> Finding {
     let opened = session.store(environment).and_then(|store| {
         let ledger = session.wait(Ledger::open(store))?;
-        Ok(format!("{environment}: {} records in {}", ledger.last(), ledger.url()))
+        Ok(format!("{environment}: the last record is {} in {}", ledger.last(), ledger.url()))
     });
     match opened {
         Ok(detail) => good("ledger", detail),

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::ledger::{Ledger, Run, State, StepState};
 use crate::review::Loss;
 use crate::review::text::{Paint, Role};
-use crate::review::words::harmless;
+use crate::review::words::{counted, harmless};
 use crate::step::{Operation, Step};
 
 const AFTER_HELP: &str = "\
@@ -48,7 +48,7 @@ struct LedgerFacts {
     /// Its absolute URL.
     url: String,
     chain: Option<String>,
-    records: u64,
+    records: usize,
     head: Option<Digest>,
 }
 
@@ -129,7 +129,7 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
         ledger: LedgerFacts {
             url: ledger.url(),
             chain: state.chain.as_ref().map(|chain| chain.id.clone()),
-            records: ledger.last(),
+            records: usize::try_from(ledger.last()).unwrap_or(usize::MAX),
             head: (ledger.last() > 0).then(|| ledger.head()),
         },
         resources: state.things.resources.len(),
@@ -214,14 +214,18 @@ impl View for Status {
         let project = self.project.as_deref().map(|name| format!(" of project {name}")).unwrap_or_default();
         let mut text = format!("{}\n", paint.paint(Role::Heading, &format!("{}{project}", self.environment)));
         let head = self.ledger.head.map(|head| format!(", head {}", head.short())).unwrap_or_default();
-        text += &format!("  ledger      {} ({} records{head})\n", self.ledger.url, self.ledger.records);
+        text += &format!("  ledger      {} ({}{head})\n", self.ledger.url, counted(self.ledger.records, "record"));
         let Some(newest) = &self.newest_run else {
             return text + "  nothing was ever applied\n" + &self.next_lines(paint);
         };
         text += &format!("  resources   {}\n", self.resources);
         for database in &self.databases {
             let version = database.version.map_or("no migration".to_owned(), |version| format!("V{version}"));
-            text += &format!("  database    {} at {version} ({} migrations)\n", database.address, database.migrations);
+            text += &format!(
+                "  database    {} at {version} ({})\n",
+                database.address,
+                counted(database.migrations, "migration")
+            );
         }
         let verified = if newest.verified { "verified" } else { "not verified" };
         text += &format!(
@@ -281,9 +285,13 @@ impl Unfinished {
 impl WayBack {
     fn text(&self, paint: &dyn Paint) -> String {
         if self.losses.is_empty() {
-            return format!("  way back    open: run {} can be taken back ({} steps)\n", self.run, self.steps);
+            return format!(
+                "  way back    open: run {} can be taken back ({})\n",
+                self.run,
+                counted(self.steps, "step")
+            );
         }
-        let head = format!("taking run {} back ({} steps) would lose:", self.run, self.steps);
+        let head = format!("taking run {} back ({}) would lose:", self.run, counted(self.steps, "step"));
         let mut text = format!("{}\n", paint.paint(Role::Danger, &head));
         for loss in &self.losses {
             text +=

@@ -9,6 +9,7 @@ use crate::cli::spec;
 use crate::cli::terminal::View;
 use crate::diagnostic::DiagnosticView;
 use crate::review::text::{Paint, Role};
+use crate::review::words::counted;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -46,17 +47,16 @@ impl View for Validated {
     fn text(&self, paint: &dyn Paint) -> String {
         let one = |environment: &Environment| match environment.valid {
             true => format!(
-                "{} {}: {} resources, {} databases\n",
+                "{} {}: {}, {}\n",
                 paint.paint(Role::Added, "valid  "),
                 environment.environment,
-                environment.resources,
-                environment.databases
+                counted(environment.resources, "resource"),
+                counted(environment.databases, "database")
             ),
             false => {
                 let count = environment.diagnostics.len();
-                let plural = if count == 1 { "" } else { "s" };
                 let word = paint.paint(Role::Danger, "invalid");
-                format!("{word} {}: {count} mistake{plural}\n", environment.environment)
+                format!("{word} {}: {}\n", environment.environment, counted(count, "mistake"))
             }
         };
         self.environments.iter().map(one).collect()
