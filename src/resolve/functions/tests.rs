@@ -1,3 +1,7 @@
+//! Tests of the table of functions as a whole; results are the oracle's matter. Pure.
+//!
+//! Invariant: each walks the table itself, so that a new row is tested without being named here.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -68,6 +68,11 @@ fn read(text: &str) -> Option<(Timestamp, Offset)> {
     offset.to_timestamp(civil::DateTime::from_parts(date, time)).ok().map(|timestamp| (timestamp, offset))
 }
 
+/// Whether a text is a timestamp.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    read(text).is_some()
+}
+
 fn two_digits(text: &str) -> Option<u8> {
     (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
