@@ -10,7 +10,7 @@ use super::evaluate::{close, evaluate};
 use super::graph::Item;
 use super::ground::Ground;
 use super::here::Here;
-use super::inputs::{self, Inputs};
+use super::inputs::{self, Inputs, Missing};
 use super::prepare::Prepared;
 use super::secrets::RevealedSecrets;
 use crate::address::{InstanceKey, ModulePath};
@@ -85,6 +85,11 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a value is unknown only because a variable was left out, which nobody minds.
+    pub fn is_assumed(&self, value: &Value) -> bool {
+        self.inputs.missing == Missing::Assume && !value.is_known() && value.waits_for().is_empty()
     }
 
     /// Reports a mistake, unless the same was reported of another instance.
