@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::Tracker;
-use super::engine::{Engine, Evaluated, secret_if};
+use super::engine::{Engine, Evaluated};
 use super::resource::Attributes;
 use super::schema::Given;
+use super::secret_form::secret_if;
 use super::url;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr};
