@@ -37,12 +37,23 @@ pub fn unify(types: &[Type]) -> Option<Type> {
     if all(|ty| matches!(ty, Type::Set(_))) {
         return unify_elements(&known).map(Type::set);
     }
-    if all(|ty| matches!(ty, Type::Tuple(_) | Type::List(_) | Type::Set(_))) {
-        let sets_only = known.iter().all(|ty| matches!(ty, Type::Set(_) | Type::Tuple(_)));
-        let element = unify_elements(&known)?;
-        return Some(if sets_only { Type::set(element) } else { Type::list(element) });
+    // Sets among lists and tuples: one of the types has to do as it stands.
+    let mut wanted = known.clone();
+    wanted.sort_by_key(|ty| matches!(ty, Type::Tuple(_)) || matches!(ty, Type::Set(_)));
+    wanted.into_iter().find(|wanted| known.iter().all(|ty| fits(ty, wanted))).cloned()
+}
+
+/// Whether every value of a collection can be had as the other collection: order may be given to elements, not
+/// taken from them, and elements may become texts, not be read from them.
+fn fits(from: &Type, to: &Type) -> bool {
+    let safely = |from: &Type, to: &Type| {
+        from == to || *from == Type::Any || (*to == Type::String && matches!(from, Type::Bool | Type::Number))
+    };
+    match (from, to) {
+        (Type::Set(from), Type::List(to)) => safely(from, to),
+        (Type::Tuple(from), Type::List(to) | Type::Set(to)) => from.iter().all(|from| safely(from, to)),
+        (from, to) => from == to,
     }
-    known.iter().find(|wanted| known.iter().all(|ty| convertible(ty, wanted))).map(|ty| (*ty).clone())
 }
 
 /// A string can stand for a number and for a bool, which cannot stand for each other.

@@ -122,6 +122,9 @@ fn read_duration(text: &str) -> Option<SignedDuration> {
     while !rest.is_empty() {
         let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
         let (amount, after) = rest.split_at(end);
+        if !amount.contains(|letter: char| letter.is_ascii_digit()) {
+            return None;
+        }
         let end = after.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at(end);
         let nanoseconds: i64 = match unit {
@@ -152,6 +155,11 @@ fn format_date(arguments: &Arguments<'_>) -> Outcome {
     let mut text = String::new();
     let mut rest = arguments.text(0);
     while let Some(letter) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("''") {
+            text.push('\'');
+            rest = after;
+            continue;
+        }
         if letter == '\'' {
             let (quoted, after) = quoted(&rest[1..]).ok_or_else(|| FunctionError::at(0, "a quote has no end"))?;
             text.push_str(&quoted);
