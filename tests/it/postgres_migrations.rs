@@ -87,6 +87,20 @@ async fn a_migration_may_change_the_search_path_and_use_its_own_savepoints() {
 }
 
 #[tokio::test]
+async fn what_is_made_belongs_to_the_role_that_is_set() {
+    let url = stack::shared().new_database("set_role");
+    let client = session(&url).await;
+    client.batch_execute("create role it_maker; grant create on schema public to it_maker").await.unwrap();
+    let mut place = connection(&url);
+    place.settings.insert("set_role".to_owned(), "it_maker".into());
+    let one = migration(1, "one", "create table one ()", None);
+    Migrator::default().migrate(&place, &effect(&one, Direction::Up, "r1"), &Heard::default()).await.unwrap();
+    let owners = "select string_agg(distinct tableowner, ',') from pg_tables where schemaname = 'public'";
+    assert_eq!(value(&url, owners).await, "it_maker");
+    client.batch_execute("drop owned by it_maker; drop role it_maker").await.unwrap();
+}
+
+#[tokio::test]
 async fn each_table_keeps_its_width() {
     let url = stack::shared().new_database("narrow");
     let long = migration(20_260_101_120_000, "long", "create table long ()", Some("drop table long"));
