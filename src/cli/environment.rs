@@ -98,7 +98,7 @@ impl Name {
         match self {
             Self::Ledger => "the ledger's URL, as with `--ledger` (which wins); wins over `switchback.hcl`",
             Self::Log => {
-                "which logs go to stderr: `error`, `warn`, `info`, `debug` or `trace`; `-v` wins. Libraries never log below `warn`"
+                "which logs go to stderr: `error`, `warn`, `info`, `debug` or `trace`; `-v` wins. Libraries log only errors"
             }
             Self::NoColour => "no colour when it is set and not empty; `--color` wins",
             Self::Term => "no colour and no live progress when it is `dumb`",
