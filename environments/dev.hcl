@@ -97,6 +97,7 @@ module "database" {
 
 database "app" {
   url           = module.database.url
+  user          = local_stack.postgres_user
   password_file = local_stack.postgres_password_file
   migrations    = "../migrations/shop"
   lock_timeout  = "3s"

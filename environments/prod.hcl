@@ -1,6 +1,6 @@
 # prod takes what was verified in staging; it is protected.
 environment "prod" {
-  after = "staging"
+  after     = "staging"
   protected = true
 }
 
@@ -23,13 +23,19 @@ variable "endpoint" {
 
 variable "postgres_url" {
   type        = string
-  description = "The PostgreSQL server, as postgres://user@host:port/postgres, without a password."
+  description = "The PostgreSQL server, as postgres://host:port/postgres, without user and password."
+}
+
+variable "postgres_user" {
+  type        = string
+  default     = "postgres"
+  description = "The user that makes roles and databases and runs migrations."
 }
 
 variable "postgres_password" {
   type        = string
   sensitive   = true
-  description = "The password of the user in `postgres_url`."
+  description = "The password of `postgres_user`."
 }
 
 variable "subnets" {
@@ -45,6 +51,7 @@ provider "aws" {
 
 provider "postgres" {
   url      = var.postgres_url
+  user     = var.postgres_user
   password = var.postgres_password
 }
 
@@ -131,6 +138,7 @@ module "database" {
 
 database "app" {
   url          = module.database.url
+  user         = var.postgres_user
   password     = var.postgres_password
   migrations   = "../migrations/shop"
   lock_timeout = "3s"

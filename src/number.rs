@@ -41,6 +41,7 @@ impl Number {
     pub const LARGEST_EXPONENT: i64 = 10_000;
 
     /// Takes over a decimal, in its shortest form.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they have just made")]
     pub fn new(decimal: BigDecimal) -> Self {
         let decimal = decimal.normalized();
         match decimal.is_integer().then(|| decimal.to_i64()).flatten() {

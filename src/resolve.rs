@@ -17,6 +17,7 @@ mod defaults;
 mod engine;
 mod expand;
 mod graph;
+mod ground;
 mod here;
 mod identities;
 mod names;
@@ -45,6 +46,7 @@ use desired::Desired;
 use engine::Engine;
 use evaluate::Surroundings;
 use graph::{Graph, Item};
+use ground::Ground;
 use inputs::{Inputs, Missing};
 use names::LocalStackNames;
 use reading::Recorder;
@@ -124,7 +126,8 @@ fn with_engine<T>(
         planned_at: inputs.planned_at,
         now: None,
     };
-    let mut engine = Engine::new(spec, inputs, kinds, &graph, &prepared, surroundings, builtins);
+    let ground = Ground::new(spec, &graph, surroundings, builtins);
+    let mut engine = Engine::new(ground, inputs, kinds, &prepared);
     let done = work(&mut engine);
     diagnostics.extend(std::mem::take(&mut engine.diagnostics));
     (done, diagnostics)
@@ -142,10 +145,10 @@ fn builtins(spec: &Spec, inputs: &Inputs) -> BTreeMap<String, Value> {
 
 /// The values of root variables that are no secrets.
 fn open_variables(engine: &Engine<'_>) -> BTreeMap<String, Value> {
-    let variables = engine.spec.modules.first().into_iter().flat_map(|root| root.variables.iter().enumerate());
+    let variables = engine.ground.spec.modules.first().into_iter().flat_map(|root| root.variables.iter().enumerate());
     let value = |(index, (name, _)): (usize, (&std::sync::Arc<str>, &crate::spec::Variable))| {
-        let node = engine.graph.node(engine.spec, 0, Item::Variable(index));
-        let value = &engine.state.cells[node].first()?.value;
+        let node = engine.ground.graph.node(engine.ground.spec, 0, Item::Variable(index));
+        let value = &engine.ground.state.cells[node].first()?.value;
         (!value.is_sensitive()).then(|| (name.to_string(), value.clone()))
     };
     variables.filter_map(value).collect()

@@ -13,6 +13,7 @@ mod gather;
 mod load;
 mod lower;
 mod mask;
+mod paths;
 mod project;
 mod repeat;
 mod schema_need;
@@ -29,7 +30,7 @@ pub use lower::{expression_from_text, template_from_text};
 
 use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
-use crate::expression::Expr;
+use crate::expression::{Expr, Node, Reference};
 use body::{Attribute, Body};
 
 /// A named thing by its name, in the order of the source.
@@ -179,6 +180,20 @@ pub enum Repeat {
 pub struct Target {
     /// The expression as written: a reference, maybe with an index.
     pub expr: Expr,
+}
+
+impl Target {
+    /// The block or module that is named.
+    pub fn reference(&self) -> &Reference {
+        match &self.expr.node {
+            Node::Reference(reference) => reference,
+            Node::Index(source, _) => match &source.node {
+                Node::Reference(reference) => reference,
+                _ => unreachable!("only a reference is read with an index"),
+            },
+            _ => unreachable!("only references and indexed references are read as targets"),
+        }
+    }
 }
 
 /// A `module` block.

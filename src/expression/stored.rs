@@ -50,12 +50,12 @@ impl<'de> Deserialize<'de> for Deferred {
             )));
         }
         let wire = Wire::deserialize(json).map_err(D::Error::custom)?;
-        unflatten(wire).map_err(D::Error::custom)
+        unflatten(&wire).map_err(D::Error::custom)
     }
 }
 
 /// Takes each part out of its place: a node is part of one other only.
-fn unflatten(wire: Wire) -> Result<Deferred, String> {
+fn unflatten(wire: &Wire) -> Result<Deferred, String> {
     let mut built: Vec<Option<Expr>> = Vec::with_capacity(wire.nodes.len());
     let mut depths: Vec<u32> = Vec::with_capacity(wire.nodes.len());
     for node in &wire.nodes {

@@ -33,9 +33,10 @@ pub(super) fn start(memory: &Memory, places: &Places, progress: &dyn Progress) -
         .env("GATEWAY_PORT", memory.ports.emulator.to_string())
         .env("MINISTACK_REGION", REGION)
         .env("PERSIST_STATE", "1")
-        .env("STATE_DIR", folder.join("state"))
+        // Relative to its folder, which may be moved while it runs.
+        .env("STATE_DIR", "state")
         .env("S3_PERSIST", "1")
-        .env("S3_DATA_DIR", folder.join("s3"))
+        .env("S3_DATA_DIR", "s3")
         .env("ECS_RESTORE_RECONCILE_DELAY_SECONDS", "0")
         // Other servers inside it would listen on ports that nobody chose; containers are never run.
         .env("SFTP_ENABLED", "0")

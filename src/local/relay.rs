@@ -7,6 +7,7 @@ mod book;
 mod call;
 mod clusters;
 mod control;
+mod delays;
 mod journal;
 mod limits;
 mod names;
@@ -14,6 +15,7 @@ mod refusal;
 mod rollout;
 mod services;
 mod task_definitions;
+mod tasks;
 mod upstream;
 
 use std::convert::Infallible;
@@ -31,6 +33,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::book::Book;
 use self::call::Call;
+use self::delays::Delays;
 use self::journal::Journal;
 use self::refusal::Refusal;
 use self::upstream::Upstream;
@@ -62,6 +65,7 @@ struct Relay {
     upstream: Upstream,
     journal: Journal,
     book: Book,
+    delays: Delays,
     clock: Arc<dyn Clock>,
     /// Held from a check to the change that it allowed, so that no other change comes in between.
     gate: Mutex<()>,
@@ -99,6 +103,7 @@ fn run_here(options: &Options) -> Result<(), LocalError> {
         upstream: Upstream::new(options.upstream),
         journal: Journal::open(&options.state.join("calls.jsonl"))?,
         book: Book::open(&options.state.join("relay.json"), options.rollout_seconds)?,
+        delays: Delays::default(),
         clock: options.clock.clone(),
         gate: Mutex::new(()),
     });
@@ -167,26 +172,49 @@ impl Relay {
         if parts.uri.path().starts_with(control::PREFIX) {
             return control::answer(&self, &parts, &body);
         }
-        let started = tokio::time::Instant::now();
-        let call = Call::parse(&parts, &body);
-        let answered = match &call {
-            Ok(call) => self.answer(call, Request::from_parts(parts, body)).await,
-            Err(refusal) => Err(refusal.clone()),
+        let call = match Call::parse(&parts, &body) {
+            Ok(call) => call,
+            Err(refusal) => {
+                self.note(None, &Err(refusal.clone()), Duration::ZERO);
+                return refusal.response();
+            }
         };
-        let (response, refused) = match answered {
-            Ok(response) => (response, None),
-            Err(refusal) => (refusal.response(), Some(refusal.code)),
+        let delay = self.delays.of(&call);
+        if let Some(delay) = &delay {
+            self.delays.before(delay).await;
+        }
+        // From here on it is finished even if the client goes away: half a change would be remembered.
+        let relay = self.clone();
+        let answering = tokio::spawn(async move {
+            let started = tokio::time::Instant::now();
+            let answered = relay.answer(&call, Request::from_parts(parts, body)).await;
+            relay.note(Some(call), &answered, started.elapsed());
+            answered.unwrap_or_else(|refusal| refusal.response())
+        });
+        let response = answering.await.unwrap_or_else(|error| Refusal::unreachable(&error).response());
+        if let Some(delay) = &delay {
+            self.delays.after(delay).await;
+        }
+        response
+    }
+
+    /// Writes a call into the log.
+    fn note(&self, call: Option<Call>, answered: &Result<Response<Full<Bytes>>, Refusal>, took: Duration) {
+        let (status, refused) = match answered {
+            Ok(response) => (response.status(), None),
+            Err(refusal) => (refusal.status, Some(refusal.code.clone())),
         };
+        let unknown = || ("unknown".to_owned(), "unknown".to_owned(), std::collections::BTreeMap::new());
+        let (service, operation, names) = call.map_or_else(unknown, |call| (call.service, call.operation, call.names));
         self.journal.add(journal::Entry {
             time: self.clock.now(),
-            service: call.as_ref().map_or_else(|_| "unknown".to_owned(), |call| call.service.clone()),
-            operation: call.as_ref().map_or_else(|_| "unknown".to_owned(), |call| call.operation.clone()),
-            names: call.map(|call| call.names).unwrap_or_default(),
-            status: response.status().as_u16(),
+            service,
+            operation,
+            names,
+            status: status.as_u16(),
             refused,
-            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
-        response
     }
 
     async fn answer(&self, call: &Call, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Refusal> {
@@ -200,9 +228,14 @@ impl Relay {
             "DeleteService" => services::delete(self, call).await,
             "DescribeServices" => services::describe(self, call).await,
             "CreateCluster" => clusters::create(self, call).await,
-            "DeleteCluster" => clusters::delete(self, call).await,
+            "DeleteCluster" => {
+                let _gate = self.gate.lock().await;
+                tasks::end_those_due(self, call).await?;
+                clusters::delete(self, call).await
+            }
             "DescribeClusters" => clusters::describe(self, call).await,
-            "RunTask" | "StartTask" => task_definitions::run_task(self, call).await,
+            "RunTask" | "StartTask" => tasks::run(self, call).await,
+            "DescribeTasks" | "ListTasks" => tasks::look(self, call).await,
             "RegisterTaskDefinition" | "DeregisterTaskDefinition" => task_definitions::change(self, call).await,
             "DescribeTaskDefinition" => task_definitions::describe(self, call).await,
             _ => self.upstream.forward(request).await,

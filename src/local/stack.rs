@@ -278,8 +278,8 @@ fn start_relay(memory: &mut Memory, options: &Options, started: &mut Vec<String>
     command
         .args(["local", "relay", "--listen", &format!("127.0.0.1:{port}")])
         .args(["--upstream", &format!("127.0.0.1:{}", memory.ports.emulator)])
-        .arg("--state")
-        .arg(memory.data_folder().join("relay"))
+        // Relative to its folder, which may be moved while it runs.
+        .args(["--state", "relay"])
         .args(["--rollout-seconds", &options.rollout_seconds.to_string()])
         .current_dir(memory.data_folder());
     memory.processes.relay = Some(process::start_detached(command, &memory.log("relay"))?);

@@ -108,10 +108,11 @@ fn wire(drafts: &mut [Draft]) {
     for index in 0..drafts.len() {
         let draft = &drafts[index];
         let (mut waits, mut keeps_waiting) = (Vec::new(), Vec::new());
-        if brings(&draft.action) {
-            // What it will need is brought first.
-            let brought = draft.needs.iter().filter_map(|need| places.bringing.get(need));
-            waits.extend(brought.flatten().copied().filter(|other| *other != index));
+        let follows_its_own = draft.after.iter().any(|before| drafts[*before].address == draft.address);
+        if brings(&draft.action) && !(is_migration(draft) && follows_its_own) {
+            // What it will need is brought first; of a chain of migrations the last one is enough.
+            let brought = draft.needs.iter().filter_map(|need| places.bringing.get(need)?.last());
+            waits.extend(brought.copied().filter(|other| *other != index));
         }
         // What it needed until now, or needs no longer, goes only after it.
         let removed = draft.needed.union(&draft.needs).filter_map(|need| places.removing.get(need));
@@ -124,6 +125,10 @@ fn wire(drafts: &mut [Draft]) {
             }
         }
     }
+}
+
+fn is_migration(draft: &Draft) -> bool {
+    matches!(draft.action, Action::Migrate { .. })
 }
 
 /// Whether a removal is the first half of a replacement: something is made under the address afterwards.

@@ -34,8 +34,8 @@ struct Block<'a> {
 
 impl Engine<'_> {
     pub(super) fn config(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let (spec, kinds) = (self.spec, self.kinds);
-        let module = &spec.modules[self.graph.sites[site].module];
+        let (spec, kinds) = (self.ground.spec, self.kinds);
+        let module = &spec.modules[self.ground.graph.sites[site].module];
         let (name, config) = module.configs.get_index(index).expect("the item is of this module");
         let path = self.path(site, instance);
         let address = Address { module: path, word: "config".into(), name: name.clone(), key: None };
@@ -48,11 +48,11 @@ impl Engine<'_> {
                     .detail(format!("this program was built without `{PARAMETER}`"))
                     .help("use a build with the feature `aws`"),
             );
-            self.state.blocks[node].push(state);
+            self.ground.state.blocks[node].push(state);
             return;
         };
         let prefix = self.config_prefix(config, site, instance, &address);
-        let mut needs: BTreeSet<u32> = (*self.state.sites[site][instance].needs).clone();
+        let mut needs: BTreeSet<u32> = (*self.ground.state.sites[site][instance].needs).clone();
         needs.extend(self.target_needs(&config.depends_on, site, instance));
         let values = config.settings.iter().find(|setting| &*setting.name == "values").map(|setting| &setting.expr);
         if let (Some(prefix), Some(values)) = (prefix, values) {
@@ -61,7 +61,7 @@ impl Engine<'_> {
             self.entries(&block, &address, values, &mut state);
         }
         state.whole = OnceCell::new();
-        self.state.blocks[node].push(state);
+        self.ground.state.blocks[node].push(state);
     }
 
     /// The prefix, when store and prefix are as they must be.
@@ -153,13 +153,13 @@ impl Engine<'_> {
         key: &str,
         expr: &Expr,
     ) -> Option<InstanceState> {
-        let id = self.state.id(address);
+        let id = self.ground.state.id(address);
         let (evaluated, tracker) = self.evaluate(expr, block.site, block.instance, None, &address.to_string());
         if evaluated.value.is_null() {
             return None;
         }
         let mut attributes = Attributes { needs: block.needs.clone(), ..Attributes::default() };
-        attributes.needs.extend(tracker.narrowed(&evaluated.value, &self.state.ids));
+        attributes.needs.extend(tracker.narrowed(&evaluated.value, &self.ground.state.ids));
         let ty = if evaluated.value.is_sensitive() { "SecureString" } else { "String" };
         let plain = |value: Value| Evaluated { value, closed: None, poisoned: false };
         let settings = [
@@ -173,7 +173,7 @@ impl Engine<'_> {
                 attributes.spans.insert(name.to_owned(), expr.place().unwrap_or(block.span));
             }
         }
-        let provider = self.spec.modules[0]
+        let provider = self.ground.spec.modules[0]
             .providers
             .iter()
             .position(|provider| &*provider.name == block.kind.provider && provider.alias.is_none());
@@ -187,7 +187,7 @@ impl Engine<'_> {
             binding,
             object: attributes.object,
             deferred: attributes.deferred,
-            needs: self.state.addresses(&attributes.needs),
+            needs: self.ground.state.addresses(&attributes.needs),
             needs_schema: BTreeMap::new(),
             lifecycle: Lifecycle::default(),
             span: block.span,

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::cells::{BlockState, InstanceState, Style};
 use super::desired::DesiredDatabase;
 use super::engine::Engine;
+use super::migrations;
 use super::provider::Settings;
 use super::url;
 use crate::address::Address;
@@ -18,7 +19,7 @@ use crate::migration::Migration;
 use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
-use crate::value::{Type, Unknown, Value};
+use crate::value::{Object, Type, Unknown, Value};
 use crate::world::Binding;
 
 /// How long a lock is waited for when nothing is said, in milliseconds.
@@ -36,15 +37,18 @@ const CONNECTION: [(&str, Type); 8] = [
     ("set_role", Type::String),
 ];
 
-/// What `sslmode` may be.
-const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+/// What a database on the provider's own server takes over from it.
+const LOGIN: [&str; 7] = ["user", "password", "password_file", "sslmode", "sslrootcert", "set_role", "connect_timeout"];
+
+/// What `sslmode` may be; weaker ones can be turned off by who sits on the line.
+const SSL_MODES: [&str; 3] = ["disable", "require", "verify-full"];
 
 impl Engine<'_> {
     pub(super) fn database(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let module = &self.spec.modules[0];
+        let module = &self.ground.spec.modules[0];
         let (name, database) = module.databases.get_index(index).expect("the item is of this module");
         let address = Address::root("database", name);
-        let id = self.state.id(&address);
+        let id = self.ground.state.id(&address);
         let before = self.diagnostics.0.len();
         let (mut settings, closed) = self.connection(database, &address);
         settings.needs.extend(self.target_needs(&database.depends_on, site, instance));
@@ -60,7 +64,7 @@ impl Engine<'_> {
             None => Value::null(),
         };
         let value = Value::object(["host", "port", "user", "dbname"].map(|name| (name, seen(name))));
-        let needs = self.state.addresses(&settings.needs);
+        let needs = self.ground.state.addresses(&settings.needs);
         let binding = Binding {
             provider: "postgres".to_owned(),
             alias: None,
@@ -69,7 +73,7 @@ impl Engine<'_> {
         };
         let desired = DesiredDatabase { binding, migrations, lock_timeout_milliseconds, needs, span: database.span };
         self.made.databases.insert(address.clone(), desired);
-        self.state.blocks[node].push(BlockState {
+        self.ground.state.blocks[node].push(BlockState {
             style: Style::Once,
             address,
             instances: vec![InstanceState { id, value, closed: Some(closed), poisoned }],
@@ -83,13 +87,11 @@ impl Engine<'_> {
     fn connection(&mut self, database: &Database, address: &Address) -> (Settings, Expr) {
         let mut settings = Settings::default();
         let find = |name: &str| database.settings.iter().find(|setting| &*setting.name == name);
-        let has_own = find("url").is_some() || find("host").is_some();
-        if !has_own {
-            self.inherit(&mut settings, database.span);
-        }
         let mut closed: BTreeMap<&str, Expr> = BTreeMap::new();
-        if let Some(url) = find("url") {
-            self.url(url, address, &mut settings);
+        match find("url") {
+            Some(url) => self.url(url, address, &mut settings),
+            None if find("host").is_some() => {}
+            None => self.inherit(&mut settings, database.span),
         }
         for (name, ty) in CONNECTION {
             if let Some(setting) = find(name)
@@ -112,8 +114,10 @@ impl Engine<'_> {
 
     /// A database that says neither `url` nor `host` is reached as the `postgres` provider is.
     fn inherit(&mut self, settings: &mut Settings, span: Span) {
-        let block =
-            self.spec.modules[0].providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let block = self.ground.spec.modules[0]
+            .providers
+            .iter()
+            .position(|block| &*block.name == "postgres" && block.alias.is_none());
         let Some(block) = block else {
             self.report(
                 Diagnostic::error("a database does not say how it is reached")
@@ -126,7 +130,37 @@ impl Engine<'_> {
         let (binding, needs) = self.binding("postgres", Some(block));
         settings.open = binding.settings;
         settings.deferred = binding.deferred;
-        settings.needs = needs;
+        settings.needs.extend(needs);
+    }
+
+    /// A database on the provider's own server is logged in to as the provider does, and as securely.
+    fn inherit_login(&self, settings: &mut Settings) {
+        let providers = &self.ground.spec.modules[0].providers;
+        let block = providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let (binding, needs) = self.binding("postgres", block);
+        for name in LOGIN {
+            if settings.open.contains_key(name) || settings.deferred.contains_key(name) {
+                continue;
+            }
+            if let Some(value) = binding.settings.get(name) {
+                settings.open(name, value.clone());
+            }
+            if let Some(deferred) = binding.deferred.get(name) {
+                settings.deferred(name, deferred.clone());
+            }
+        }
+        settings.needs.extend(needs);
+    }
+
+    /// Whether settings lead to the server that the provider leads to.
+    fn is_on_the_provider(&self, settings: &Settings) -> bool {
+        let providers = &self.ground.spec.modules[0].providers;
+        let block = providers.iter().position(|block| &*block.name == "postgres" && block.alias.is_none());
+        let (binding, _) = self.binding("postgres", block);
+        let port = |object: &Object| object.get("port").and_then(Value::as_i64).unwrap_or(5432);
+        binding.settings.contains_key("host")
+            && binding.settings.get("host") == settings.open.get("host")
+            && port(&binding.settings) == port(&settings.open)
     }
 
     fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
@@ -136,6 +170,10 @@ impl Engine<'_> {
         }
         if let Some(closed) = &evaluated.closed {
             settings.deferred("url", self.deferred(closed));
+            // An address that a resource gives has no user in it.
+            if !evaluated.value.is_known() {
+                self.inherit_login(settings);
+            }
             return;
         }
         let parsed = match evaluated.value.as_str() {
@@ -143,13 +181,13 @@ impl Engine<'_> {
             None => Err(url::UrlError::NotAUrl),
         };
         match parsed {
-            Ok(parts) => parts.into_iter().for_each(|(name, value)| settings.open(name, value)),
-            Err(error) => self.report(
-                Diagnostic::error("the url of a database is not usable")
-                    .at(setting.expr.span)
-                    .detail(error.to_string())
-                    .help(error.help()),
-            ),
+            Ok(parts) => {
+                parts.into_iter().for_each(|(name, value)| settings.open(name, value));
+                if self.is_on_the_provider(settings) {
+                    self.inherit_login(settings);
+                }
+            }
+            Err(error) => self.bad_url(error, setting.expr.span),
         }
     }
 
@@ -174,6 +212,9 @@ impl Engine<'_> {
                     .help(format!("give a value of type `{ty}`")),
             );
             return None;
+        }
+        if name == "password" {
+            settings.open.remove("password_file");
         }
         match evaluated.closed {
             Some(closed) => {
@@ -209,6 +250,7 @@ impl Engine<'_> {
             return;
         };
         let path = self.inputs.folder.join(Path::new(path)).display().to_string();
+        settings.open.remove("password_file");
         settings.deferred("password", Deferred::secret(SecretReference::File { path }));
     }
 
@@ -251,10 +293,10 @@ impl Engine<'_> {
         let Some((folder, span)) = &database.migrations else {
             return Vec::new();
         };
-        let files = self.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = crate::migration::folder::load(files, &self.surroundings.folder.join(folder));
+        let files = self.ground.surroundings.files.expect("the spec is resolved where its files are");
+        let (mut found, mistakes) = migrations::load(files, &self.ground.surroundings.folder.join(folder));
         for mistake in mistakes {
-            let path = mistake.path.strip_prefix(self.surroundings.folder).unwrap_or(&mistake.path).to_owned();
+            let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(
                 Diagnostic::error("a migration is not usable")
                     .at(*span)

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
-use super::cells::{CallState, Cell, Each, Needs, SiteInstance, State, Style, Tracker};
-use super::evaluate::{Surroundings, close, evaluate};
-use super::graph::{Graph, Item};
+use super::cells::{CallState, Cell, Each, Needs, SiteInstance, Style, Tracker};
+use super::evaluate::{close, evaluate};
+use super::graph::Item;
+use super::ground::Ground;
 use super::here::Here;
 use super::inputs::{self, Inputs};
 use super::prepare::Prepared;
@@ -18,8 +19,8 @@ use crate::expression::{Call as FunctionCall, Deferred, Expr, Node, Reference};
 use crate::kind::Kinds;
 use crate::resolve::desired::{DesiredDatabase, DesiredOutput, DesiredResource};
 use crate::secret::SecretReference;
-use crate::spec::{Spec, Target};
-use crate::value::{Type, Unknown, Value};
+use crate::spec::Target;
+use crate::value::{Data, Type, Unknown, Value};
 
 /// What an expression came to.
 #[derive(Clone, Debug)]
@@ -40,14 +41,10 @@ pub(super) struct Made {
 }
 
 pub(super) struct Engine<'a> {
-    pub spec: &'a Spec,
+    pub ground: Ground<'a>,
     pub inputs: &'a Inputs,
     pub kinds: &'a Kinds,
-    pub graph: &'a Graph,
     pub prepared: &'a [Prepared],
-    pub surroundings: Surroundings<'a>,
-    pub builtins: BTreeMap<String, Value>,
-    pub state: State,
     /// How each `provider` block is reached and what that rests on, by node.
     pub providers: BTreeMap<usize, (crate::world::Binding, BTreeSet<u32>)>,
     pub made: Made,
@@ -57,34 +54,12 @@ pub(super) struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    pub fn new(
-        spec: &'a Spec,
-        inputs: &'a Inputs,
-        kinds: &'a Kinds,
-        graph: &'a Graph,
-        prepared: &'a [Prepared],
-        surroundings: Surroundings<'a>,
-        builtins: BTreeMap<String, Value>,
-    ) -> Self {
-        let nodes = graph.nodes.len();
-        let mut sites = vec![Vec::new(); graph.sites.len()];
-        sites[0].push(SiteInstance { path: ModulePath::root(), parent: 0, each: None, needs: Needs::default() });
-        let state = State {
-            sites,
-            cells: vec![Vec::new(); nodes],
-            calls: vec![Vec::new(); nodes],
-            blocks: vec![Vec::new(); nodes],
-            ..State::default()
-        };
+    pub fn new(ground: Ground<'a>, inputs: &'a Inputs, kinds: &'a Kinds, prepared: &'a [Prepared]) -> Self {
         Self {
-            spec,
+            ground,
             inputs,
             kinds,
-            graph,
             prepared,
-            surroundings,
-            builtins,
-            state,
             providers: BTreeMap::new(),
             made: Made::default(),
             diagnostics: Diagnostics::default(),
@@ -95,9 +70,9 @@ impl<'a> Engine<'a> {
     /// Evaluates every node.
     pub fn run(&mut self) {
         self.root_variables();
-        for &node in &self.graph.order {
-            let (site, item) = self.graph.nodes[node];
-            for instance in 0..self.state.sites[site].len() {
+        for &node in &self.ground.graph.order {
+            let (site, item) = self.ground.graph.nodes[node];
+            for instance in 0..self.ground.state.sites[site].len() {
                 match item {
                     Item::Variable(index) => self.variable(node, site, instance, index),
                     Item::Local(index) => self.local(node, site, instance, index),
@@ -126,7 +101,7 @@ impl<'a> Engine<'a> {
 
     /// The path of modules to an instance of a site.
     pub fn path(&self, site: usize, instance: usize) -> ModulePath {
-        self.state.sites[site][instance].path.clone()
+        self.ground.state.sites[site][instance].path.clone()
     }
 
     /// Evaluates an expression, closes it where it is not plainly known, and keeps its secret literals.
@@ -138,20 +113,20 @@ impl<'a> Engine<'a> {
         each: Option<&Each>,
         context: &str,
     ) -> (Evaluated, Tracker) {
-        let here = Here::new(self, site, instance, each, context.to_owned());
+        let here = Here::new(&self.ground, site, instance, each, context.to_owned());
+        let mut literals: Vec<(SecretReference, Value)> = Vec::new();
         let outcome = evaluate(expr, &here).and_then(|value| {
             let is_plain = value.is_known() && !value.is_sensitive();
-            let closed = match is_plain || here.is_poisoned() {
-                true => None,
-                false => Some(close(expr, &here)?),
-            };
-            Ok((value, closed))
+            if is_plain || here.is_poisoned() {
+                return Ok((value, None));
+            }
+            let expr = &secrets_apart(expr, &here);
+            let closed = close(expr, &here)?;
+            for (span, reference) in here.take_literals() {
+                literals.extend(literal_at(expr, span, &here).map(|value| (reference, value)));
+            }
+            Ok((value, Some(plainly(closed))))
         });
-        let literals: Vec<(SecretReference, Value)> = here
-            .take_literals()
-            .into_iter()
-            .filter_map(|(span, reference)| Some((reference, literal_at(expr, span, &here)?)))
-            .collect();
         let mut tracker = here.take_tracker();
         for (reference, value) in literals {
             self.made.revealed.insert(reference, &value);
@@ -183,8 +158,8 @@ impl<'a> Engine<'a> {
         if matches!(closed.node, Node::Reference(_)) {
             return closed;
         }
-        let cell = u32::try_from(self.state.closed.len()).expect("fewer than 2^32 names");
-        self.state.closed.push(closed);
+        let cell = u32::try_from(self.ground.state.closed.len()).expect("fewer than 2^32 names");
+        self.ground.state.closed.push(closed);
         Expr::reference(Reference::Cell(cell))
     }
 
@@ -197,7 +172,7 @@ impl<'a> Engine<'a> {
                 if let Node::Reference(Reference::Cell(cell)) = &part.node
                     && reached.insert(*cell)
                 {
-                    waiting.push(&self.state.closed[*cell as usize]);
+                    waiting.push(&self.ground.state.closed[*cell as usize]);
                 }
             });
         }
@@ -211,17 +186,18 @@ impl<'a> Engine<'a> {
             });
             rewritten.unwrap_or_else(|never| match never {})
         };
-        let cells = reached.iter().map(|cell| renumber(&self.state.closed[*cell as usize])).collect();
+        let cells = reached.iter().map(|cell| renumber(&self.ground.state.closed[*cell as usize])).collect();
         Deferred::new(cells, renumber(closed))
     }
 
     fn root_variables(&mut self) {
         let mut diagnostics = Diagnostics::default();
-        let values = inputs::values(&self.spec.modules[0], self.inputs, &mut diagnostics);
+        let values = inputs::values(&self.ground.spec.modules[0], self.inputs, &mut diagnostics);
         self.report_all(diagnostics);
         for (index, value) in values.into_iter().enumerate() {
-            let node = self.graph.node(self.spec, 0, Item::Variable(index));
-            let (name, variable) = self.spec.modules[0].variables.get_index(index).expect("one value per variable");
+            let node = self.ground.graph.node(self.ground.spec, 0, Item::Variable(index));
+            let (name, variable) =
+                self.ground.spec.modules[0].variables.get_index(index).expect("one value per variable");
             let reference = SecretReference::Variable { name: name.to_string() };
             let poisoned = value.is_none();
             let value = value.unwrap_or_else(|| Value::unknown(Unknown::of(Type::Any)));
@@ -229,21 +205,21 @@ impl<'a> Engine<'a> {
             if variable.sensitive && value.is_known() {
                 self.made.revealed.insert(reference, &value);
             }
-            self.state.cells[node].push(Cell { value, needs: Needs::default(), closed, poisoned });
+            self.ground.state.cells[node].push(Cell { value, needs: Needs::default(), closed, poisoned });
         }
     }
 
     fn variable(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let spec = self.spec;
-        let Some((parent, call)) = self.graph.sites[site].parent else {
+        let spec = self.ground.spec;
+        let Some((parent, call)) = self.ground.graph.sites[site].parent else {
             self.validate(node, 0, 0, index);
             return;
         };
-        let module = &spec.modules[self.graph.sites[site].module];
+        let module = &spec.modules[self.ground.graph.sites[site].module];
         let (name, variable) = module.variables.get_index(index).expect("the item is of this module");
-        let outer = &spec.modules[self.graph.sites[parent].module];
+        let outer = &spec.modules[self.ground.graph.sites[parent].module];
         let given = outer.calls[call].inputs.iter().find(|input| input.name == *name);
-        let around = self.state.sites[site][instance].clone();
+        let around = self.ground.state.sites[site][instance].clone();
         let context = format!("{}var.{name}", around.path);
         let (evaluated, needs) = match given {
             Some(input) => {
@@ -269,7 +245,7 @@ impl<'a> Engine<'a> {
             None => Evaluated { poisoned: true, value: Value::unknown(Unknown::of(Type::Any)), closed: None },
         };
         let cell = self.cell(evaluated, needs);
-        self.state.cells[node].push(cell);
+        self.ground.state.cells[node].push(cell);
         self.validate(node, site, instance, index);
     }
 
@@ -296,9 +272,9 @@ impl<'a> Engine<'a> {
     }
 
     fn validate(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let module = &self.spec.modules[self.graph.sites[site].module];
+        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
         let (name, variable) = module.variables.get_index(index).expect("the item is of this module");
-        if self.state.cells[node][instance].poisoned {
+        if self.ground.state.cells[node][instance].poisoned {
             return;
         }
         for validation in &variable.validations {
@@ -312,9 +288,9 @@ impl<'a> Engine<'a> {
                 true => "its message holds a secret".to_owned(),
                 false => message.value.as_str().unwrap_or("its condition is not `true`").to_owned(),
             };
-            let span = match self.graph.sites[site].parent {
+            let span = match self.ground.graph.sites[site].parent {
                 Some((parent, call)) => {
-                    let call = &self.spec.modules[self.graph.sites[parent].module].calls[call];
+                    let call = &self.ground.spec.modules[self.ground.graph.sites[parent].module].calls[call];
                     call.inputs.iter().find(|input| input.name == *name).map_or(call.span, |input| input.expr.span)
                 }
                 None => variable.span,
@@ -329,16 +305,16 @@ impl<'a> Engine<'a> {
     }
 
     fn local(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let module = &self.spec.modules[self.graph.sites[site].module];
+        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
         let (name, local) = module.locals.get_index(index).expect("the item is of this module");
         let context = format!("{}local.{name}", self.path(site, instance));
         let (evaluated, tracker) = self.evaluate(&local.expr, site, instance, None, &context);
         let cell = self.cell(evaluated, tracker.needs());
-        self.state.cells[node].push(cell);
+        self.ground.state.cells[node].push(cell);
     }
 
     fn output(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let module = &self.spec.modules[self.graph.sites[site].module];
+        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
         let (name, output) = module.outputs.get_index(index).expect("the item is of this module");
         let context = format!("{}output.{name}", self.path(site, instance));
         let expr = secret_if(output.sensitive, &output.value);
@@ -359,59 +335,59 @@ impl<'a> Engine<'a> {
             self.made.outputs.insert(name.to_string(), DesiredOutput { value: evaluated.value.clone(), deferred });
         }
         let cell = self.cell(evaluated, tracker.needs());
-        self.state.cells[node].push(cell);
+        self.ground.state.cells[node].push(cell);
     }
 
     fn call(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let spec = self.spec;
-        let module = &spec.modules[self.graph.sites[site].module];
+        let spec = self.ground.spec;
+        let module = &spec.modules[self.ground.graph.sites[site].module];
         let (name, call) = module.calls.get_index(index).expect("the item is of this module");
-        let around = self.state.sites[site][instance].clone();
+        let around = self.ground.state.sites[site][instance].clone();
         let context = format!("{}module.{name}", around.path);
         let expansion = self.expand(&call.repeat, site, instance, &context);
         let mut needs: BTreeSet<u32> = (*around.needs).clone();
         needs.extend(self.target_needs(&call.depends_on, site, instance));
         let needs: Needs = Rc::new(needs);
-        let Some(&child) = self.graph.sites[site].children.get(&index) else {
+        let Some(&child) = self.ground.graph.sites[site].children.get(&index) else {
             let state = CallState { style: expansion.style, by_key: BTreeMap::new(), instances: 0..0, poisoned: true };
-            self.state.calls[node].push(state);
+            self.ground.state.calls[node].push(state);
             return;
         };
-        let first = self.state.sites[child].len();
+        let first = self.ground.state.sites[child].len();
         let mut by_key: BTreeMap<InstanceKey, usize> = BTreeMap::new();
         for each in expansion.items {
             let key = each.key.clone();
-            let at = self.state.sites[child].len();
+            let at = self.ground.state.sites[child].len();
             by_key.extend(key.clone().map(|key| (key, at)));
-            self.state.sites[child].push(SiteInstance {
+            self.ground.state.sites[child].push(SiteInstance {
                 path: around.path.child(name, key),
                 parent: instance,
                 each: (expansion.style != Style::Once).then_some(each),
                 needs: needs.clone(),
             });
         }
-        let instances = first..self.state.sites[child].len();
+        let instances = first..self.ground.state.sites[child].len();
         let state = CallState { style: expansion.style, by_key, instances, poisoned: expansion.poisoned };
-        self.state.calls[node].push(state);
+        self.ground.state.calls[node].push(state);
     }
 
     /// The instances that `depends_on` names.
     pub fn target_needs(&mut self, targets: &[Target], site: usize, instance: usize) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
         for target in targets {
-            let reference = super::graph::target_reference(target);
+            let reference = target.reference();
             if let Reference::Module(name) = reference {
-                let module = &self.spec.modules[self.graph.sites[site].module];
+                let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
                 let call = module.calls.get_index_of(name);
-                if let Some(child) = call.and_then(|call| self.graph.sites[site].children.get(&call)) {
+                if let Some(child) = call.and_then(|call| self.ground.graph.sites[site].children.get(&call)) {
                     let mut nodes = Vec::new();
-                    self.graph.blocks_inside(self.spec, *child, &mut nodes);
-                    let blocks = nodes.iter().flat_map(|node| &self.state.blocks[*node]);
+                    self.ground.graph.blocks_inside(self.ground.spec, *child, &mut nodes);
+                    let blocks = nodes.iter().flat_map(|node| &self.ground.state.blocks[*node]);
                     found.extend(blocks.flat_map(|block| &block.instances).map(|instance| instance.id));
                 }
                 continue;
             }
-            let here = Here::new(self, site, instance, None, String::new());
+            let here = Here::new(&self.ground, site, instance, None, String::new());
             let outcome = evaluate(&target.expr, &here);
             let tracker = here.take_tracker();
             match outcome {
@@ -424,11 +400,11 @@ impl<'a> Engine<'a> {
 
     /// A mistake for each circle of names.
     pub fn report_circles(&mut self) {
-        for circle in &self.graph.circles {
-            let way = self.graph.way_around(circle);
+        for circle in &self.ground.graph.circles {
+            let way = self.ground.graph.way_around(circle);
             let names: Vec<String> = way.iter().map(|node| format!("`{}`", self.spoken(*node))).collect();
-            let (site, item) = self.graph.nodes[way[0]];
-            let module = &self.spec.modules[self.graph.sites[site].module];
+            let (site, item) = self.ground.graph.nodes[way[0]];
+            let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
             let (summary, detail) = match way.len() {
                 0..=2 => ("something refers to itself", format!("{} needs its own value", names[0])),
                 _ => ("things refer to each other in a circle", names.join(" → ")),
@@ -443,15 +419,15 @@ impl<'a> Engine<'a> {
     }
 
     fn spoken(&self, node: usize) -> String {
-        let (site, item) = self.graph.nodes[node];
+        let (site, item) = self.ground.graph.nodes[node];
         let mut prefix = String::new();
         let mut at = site;
-        while let Some((parent, call)) = self.graph.sites[at].parent {
-            let calls = &self.spec.modules[self.graph.sites[parent].module].calls;
+        while let Some((parent, call)) = self.ground.graph.sites[at].parent {
+            let calls = &self.ground.spec.modules[self.ground.graph.sites[parent].module].calls;
             prefix = format!("module.{}.{prefix}", calls.get_index(call).expect("a site has a call").0);
             at = parent;
         }
-        let module = &self.spec.modules[self.graph.sites[site].module];
+        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
         prefix + &item_name(module, item)
     }
 }
@@ -521,4 +497,45 @@ fn literal_at(expr: &Expr, span: Span, here: &Here<'_>) -> Option<Value> {
         }
     });
     evaluate(found?, here).ok()
+}
+
+/// The expression with each `sensitive(…)` that is not wholly known taken apart: what is known in it becomes a
+/// secret of its own, since a closed form would show it.
+fn secrets_apart(expr: &Expr, here: &Here<'_>) -> Expr {
+    let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
+        let Node::Call(call) = &part.node else { return Ok(None) };
+        let is_whole = |argument: &Expr| evaluate(argument, here).is_ok_and(|value| value.is_known());
+        if &*call.function != "sensitive" || call.arguments.iter().all(is_whole) {
+            return Ok(None);
+        }
+        let arguments = call.arguments.iter().map(|argument| leaves_secret(argument, here)).collect();
+        let call = FunctionCall { arguments, ..call.clone() };
+        Ok(Some(Expr { node: Node::Call(call), span: part.span }))
+    });
+    rewritten.unwrap_or_else(|never| match never {})
+}
+
+fn leaves_secret(expr: &Expr, here: &Here<'_>) -> Expr {
+    let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
+        let is_leaf = match &part.node {
+            Node::Literal(value) => matches!(value.data(), Data::String(_) | Data::Number(_)),
+            Node::Reference(
+                Reference::Variable(_) | Reference::Local(_) | Reference::EachKey | Reference::EachValue,
+            ) => evaluate(part, here).is_ok_and(|value| value.is_known() && !value.is_sensitive()),
+            _ => false,
+        };
+        Ok(is_leaf.then(|| secret_if(true, part)))
+    });
+    rewritten.unwrap_or_else(|never| match never {})
+}
+
+/// A secret that is marked as one by a function needs no function: it is one anyway.
+fn plainly(closed: Expr) -> Expr {
+    match &closed.node {
+        Node::Call(call) if &*call.function == "sensitive" => match &call.arguments[..] {
+            [only @ Expr { node: Node::Reference(Reference::Secret(_)), .. }] => only.clone(),
+            _ => closed,
+        },
+        _ => closed,
+    }
 }

@@ -149,7 +149,7 @@ impl Engine<'_> {
     /// What one element of a `for_each` rests on: of a block that is gone through as it stands, the one
     /// instance; otherwise what the element waits for, or all when it waits for nothing and all are few.
     fn needs_of(&self, closed: Option<&Expr>, item: &Value, all: &Needs) -> Needs {
-        let id = |address: &crate::address::Address| self.state.ids.get(address).copied();
+        let id = |address: &crate::address::Address| self.ground.state.ids.get(address).copied();
         if let Some(Expr { node: Node::Reference(Reference::Instance(address)), .. }) = closed {
             return Rc::new(id(address).into_iter().collect());
         }

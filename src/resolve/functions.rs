@@ -238,7 +238,7 @@ pub fn similar(name: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// When the arguments do not fit, or the function has no result for them.
-pub fn call(function: &Function, values: Vec<Value>, surroundings: Surroundings<'_>) -> Outcome {
+pub fn call(function: &Function, values: &[Value], surroundings: Surroundings<'_>) -> Outcome {
     check_count(function, values.len())?;
     let mut converted = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {

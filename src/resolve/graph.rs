@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::names::{Named, each_name};
 use super::prepare::Prepared;
-use crate::expression::{Expr, Node, Reference};
-use crate::spec::{Module, Repeat, Spec, Target};
+use crate::expression::{Expr, Reference};
+use crate::spec::{Module, ProviderBlock, Repeat, Spec, Target};
 
 /// A module where it is called: the path of `module` blocks, their instances not yet told apart.
 #[derive(Debug)]
@@ -109,6 +109,11 @@ impl Graph {
                 if let Item::Resource(index) = item {
                     self.of_resource(spec, site, index, prepared, &mut found);
                 }
+                if let Item::Database(_) = item {
+                    let is_its = |block: &ProviderBlock| &*block.name == "postgres" && block.alias.is_none();
+                    let block = module.providers.iter().position(is_its);
+                    found.extend(block.map(|block| self.node(spec, site, Item::Provider(block))));
+                }
             }
         }
         found.sort_unstable();
@@ -167,7 +172,7 @@ impl Graph {
 
     fn target(&self, spec: &Spec, site: usize, target: &Target, found: &mut Vec<usize>) {
         let module = &spec.modules[self.sites[site].module];
-        match target_reference(target) {
+        match target.reference() {
             Reference::Module(name) => {
                 if let Some(call) = module.calls.get_index_of(name) {
                     found.push(self.node(spec, site, Item::Call(call)));
@@ -275,18 +280,6 @@ pub(super) fn block(module: &Module, word: &Arc<str>, name: &Arc<str>) -> Option
         "database" => module.databases.get_index_of(name).map(Item::Database),
         "config" => module.configs.get_index_of(name).map(Item::Config),
         _ => module.resources.get_index_of(&(word.clone(), name.clone())).map(Item::Resource),
-    }
-}
-
-/// The reference in a `depends_on`.
-pub(super) fn target_reference(target: &Target) -> &Reference {
-    let mut expr = &target.expr;
-    loop {
-        match &expr.node {
-            Node::Reference(reference) => return reference,
-            Node::Index(source, _) => expr = source,
-            _ => unreachable!("only references and indexed references are read as targets"),
-        }
     }
 }
 

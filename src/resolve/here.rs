@@ -5,9 +5,9 @@
 use std::cell::RefCell;
 
 use super::cells::{BlockState, CallState, Cell, Each, InstanceState, Style, Tracker};
-use super::engine::Engine;
 use super::evaluate::{ClosingScope, Scope, Surroundings};
 use super::graph::{self, Item};
+use super::ground::Ground;
 use crate::address::InstanceKey;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Expr, Node, PathWord, Reference};
@@ -17,7 +17,7 @@ use crate::value::{Type, Unknown, Value};
 
 /// A place of the spec.
 pub(super) struct Here<'e> {
-    engine: &'e Engine<'e>,
+    ground: &'e Ground<'e>,
     site: usize,
     instance: usize,
     each: Option<&'e Each>,
@@ -29,8 +29,8 @@ pub(super) struct Here<'e> {
 
 impl<'e> Here<'e> {
     /// A place in an instance of a site.
-    pub fn new(engine: &'e Engine<'e>, site: usize, instance: usize, each: Option<&'e Each>, context: String) -> Self {
-        Self { engine, site, instance, each, context, tracker: RefCell::default(), literals: RefCell::default() }
+    pub fn new(ground: &'e Ground<'e>, site: usize, instance: usize, each: Option<&'e Each>, context: String) -> Self {
+        Self { ground, site, instance, each, context, tracker: RefCell::default(), literals: RefCell::default() }
     }
 
     /// What was touched since the last time.
@@ -54,7 +54,7 @@ impl<'e> Here<'e> {
     }
 
     fn node(&self, item: Item) -> usize {
-        self.engine.graph.node(self.engine.spec, self.site, item)
+        self.ground.graph.node(self.ground.spec, self.site, item)
     }
 
     fn cell(&self, item: Item) -> Option<&'e Cell> {
@@ -62,7 +62,7 @@ impl<'e> Here<'e> {
     }
 
     fn cell_at(&self, node: usize, instance: usize) -> Option<&'e Cell> {
-        let cell = self.engine.state.cells[node].get(instance)?;
+        let cell = self.ground.state.cells[node].get(instance)?;
         let mut tracker = self.tracker.borrow_mut();
         tracker.all(&cell.needs);
         tracker.poisoned |= cell.poisoned;
@@ -70,7 +70,7 @@ impl<'e> Here<'e> {
     }
 
     fn module(&self) -> &'e crate::spec::Module {
-        &self.engine.spec.modules[self.engine.graph.sites[self.site].module]
+        &self.ground.spec.modules[self.ground.graph.sites[self.site].module]
     }
 
     /// The variable or local that a reference names.
@@ -89,7 +89,7 @@ impl<'e> Here<'e> {
             return None;
         };
         let item = graph::block(self.module(), word, name)?;
-        let block = self.engine.state.blocks[self.node(item)].get(self.instance)?;
+        let block = self.ground.state.blocks[self.node(item)].get(self.instance)?;
         (!block.poisoned).then_some(block)
     }
 
@@ -99,19 +99,19 @@ impl<'e> Here<'e> {
             return None;
         };
         let index = self.module().calls.get_index_of(name)?;
-        let site = *self.engine.graph.sites[self.site].children.get(&index)?;
-        let call = self.engine.state.calls[self.node(Item::Call(index))].get(self.instance)?;
+        let site = *self.ground.graph.sites[self.site].children.get(&index)?;
+        let call = self.ground.state.calls[self.node(Item::Call(index))].get(self.instance)?;
         (!call.poisoned).then_some((site, call))
     }
 
     fn output(&self, site: usize, instance: usize, name: &str) -> Option<&'e Cell> {
-        let module = &self.engine.spec.modules[self.engine.graph.sites[site].module];
+        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
         let index = module.outputs.get_index_of(name)?;
-        self.cell_at(self.engine.graph.node(self.engine.spec, site, Item::Output(index)), instance)
+        self.cell_at(self.ground.graph.node(self.ground.spec, site, Item::Output(index)), instance)
     }
 
     fn outputs(&self, site: usize) -> impl Iterator<Item = &'e std::sync::Arc<str>> {
-        self.engine.spec.modules[self.engine.graph.sites[site].module].outputs.keys()
+        self.ground.spec.modules[self.ground.graph.sites[site].module].outputs.keys()
     }
 
     fn module_value(&self, site: usize, instance: usize) -> Value {
@@ -142,16 +142,16 @@ impl<'e> Here<'e> {
     }
 
     fn builtin(&self, name: &str) -> Value {
-        self.engine.builtins.get(name).cloned().unwrap_or_else(|| self.poison())
+        self.ground.builtins.get(name).cloned().unwrap_or_else(|| self.poison())
     }
 
     fn folder(&self, module: usize) -> Value {
-        let folder = self.engine.spec.modules[module].folder.to_string_lossy().into_owned();
+        let folder = self.ground.spec.modules[module].folder.to_string_lossy().into_owned();
         Value::from(if folder.is_empty() { ".".to_owned() } else { folder })
     }
 
     fn no_instance(&self, written: &str, keys: &[&InstanceKey], key: &InstanceKey, span: Span) -> Diagnostic {
-        let texts: Vec<String> = keys.iter().map(|key| key.to_string()).collect();
+        let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let wanted = key.to_string();
         let help = match (nearest(&wanted, texts.iter().map(String::as_str)), keys) {
             (_, []) => format!("`{written}` has no instances"),
@@ -254,7 +254,7 @@ impl Scope for Here<'_> {
                 }
                 None => self.poison(),
             },
-            Reference::Path(PathWord::Module) => self.folder(self.engine.graph.sites[self.site].module),
+            Reference::Path(PathWord::Module) => self.folder(self.ground.graph.sites[self.site].module),
             Reference::Path(PathWord::Root) => self.folder(0),
             Reference::Path(PathWord::Cwd) => self.poison(),
             Reference::Builtin(name) => self.builtin(name),
@@ -312,7 +312,7 @@ impl Scope for Here<'_> {
     }
 
     fn surroundings(&self) -> Surroundings<'_> {
-        self.engine.surroundings
+        self.ground.surroundings
     }
 }
 
@@ -423,7 +423,7 @@ impl ClosingScope for Here<'_> {
 
     fn literal_secret(&self, span: Span) -> SecretReference {
         let reference = SecretReference::Literal {
-            file: self.engine.spec.sources.file(span.source).path.display().to_string(),
+            file: self.ground.spec.sources.file(span.source).path.display().to_string(),
             start: span.start,
             instance: self.context.clone(),
         };

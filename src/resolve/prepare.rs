@@ -3,7 +3,6 @@
 //! Invariant: a module is checked once, however often it is called, and also where `count = 0` would never
 //! evaluate it.
 
-use super::graph::target_reference;
 use super::names::{Checker, LocalStackNames, Named, Within, each_name};
 use super::schema::{Given, given, spoken};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -100,7 +99,7 @@ impl Preparer<'_> {
 
     fn targets(&mut self, targets: &[Target]) {
         for target in targets {
-            let named = Named { reference: target_reference(target), member: None, span: target.expr.span };
+            let named = Named { reference: target.reference(), member: None, span: target.expr.span };
             self.name(named, Within::Plain);
         }
     }

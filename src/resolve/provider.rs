@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cells::Tracker;
 use super::engine::{Engine, Evaluated, secret_if};
 use super::resource::Attributes;
+use super::schema::Given;
+use super::url;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr};
-use crate::kind::Secrecy;
+use crate::kind::{ProviderSchema, Secrecy};
 use crate::value::{Object, Value};
 use crate::world::Binding;
 
@@ -36,7 +39,7 @@ impl Settings {
 
 impl Engine<'_> {
     pub(super) fn provider(&mut self, node: usize, index: usize) {
-        let (spec, kinds, prepared) = (self.spec, self.kinds, self.prepared);
+        let (spec, kinds, prepared) = (self.ground.spec, self.kinds, self.prepared);
         let block = &spec.modules[0].providers[index];
         let Some(schema) = kinds.provider(&block.name) else {
             return;
@@ -64,10 +67,41 @@ impl Engine<'_> {
                 None => settings.open(&name, value),
             }
         }
+        if &*block.name == "postgres"
+            && let Some(span) = url_span(schema, &prepared[0].providers[index])
+        {
+            self.split_url(&mut settings, span);
+        }
         let alias = block.alias.as_ref().map(ToString::to_string);
         let binding =
             Binding { provider: block.name.to_string(), alias, settings: settings.open, deferred: settings.deferred };
         self.providers.insert(node, (binding, settings.needs));
+    }
+
+    /// A known `url` becomes the settings that it stands for, where those are not given themselves.
+    fn split_url(&mut self, settings: &mut Settings, span: Span) {
+        let Some(url) = settings.open.remove("url") else {
+            return;
+        };
+        match url.as_str().map_or(Err(url::UrlError::NotAUrl), url::parse) {
+            Ok(parts) => {
+                for (name, value) in parts {
+                    if !settings.open.contains_key(name) && !settings.deferred.contains_key(name) {
+                        settings.open(name, value);
+                    }
+                }
+            }
+            Err(error) => self.bad_url(error, span),
+        }
+    }
+
+    pub(super) fn bad_url(&mut self, error: url::UrlError, span: Span) {
+        self.report(
+            Diagnostic::error("the url of a database is not usable")
+                .at(span)
+                .detail(error.to_string())
+                .help(error.help()),
+        );
     }
 
     /// Evaluates one setting of a block of ours; what it rests on is added to the settings'.
@@ -76,4 +110,9 @@ impl Engine<'_> {
         settings.needs.extend(tracker.needs().iter());
         evaluated
     }
+}
+
+/// Where the `url` of a provider is given.
+fn url_span(schema: &ProviderSchema, given: &[Given]) -> Option<Span> {
+    given.iter().find(|given| schema.attributes[given.attribute].name == "url").map(|given| given.expr.span)
 }

@@ -50,7 +50,7 @@ pub(super) struct Attributes {
 
 impl Engine<'_> {
     pub(super) fn resource(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let (spec, kinds, graph, prepared) = (self.spec, self.kinds, self.graph, self.prepared);
+        let (spec, kinds, graph, prepared) = (self.ground.spec, self.kinds, self.ground.graph, self.prepared);
         let module = &spec.modules[graph.sites[site].module];
         let ((word, name), resource) = module.resources.get_index(index).expect("the item is of this module");
         let address = Address { module: self.path(site, instance), word: word.clone(), name: name.clone(), key: None };
@@ -58,7 +58,7 @@ impl Engine<'_> {
         let Some(kind) = kinds.get(word).filter(|_| !prepared.broken) else {
             // What is given is looked at all the same, for the mistakes in it.
             self.look_at(resource, prepared, site, instance, &address);
-            self.state.blocks[node].push(BlockState::poisoned(address));
+            self.ground.state.blocks[node].push(BlockState::poisoned(address));
             return;
         };
         let expansion = self.expand(&resource.repeat, site, instance, &address.to_string());
@@ -72,7 +72,7 @@ impl Engine<'_> {
             state.instances.push(made);
         }
         state.whole = OnceCell::new();
-        self.state.blocks[node].push(state);
+        self.ground.state.blocks[node].push(state);
     }
 
     fn look_at(
@@ -103,12 +103,12 @@ impl Engine<'_> {
         site: usize,
         instance: usize,
     ) -> Block<'b> {
-        let mut needs: BTreeSet<u32> = (*self.state.sites[site][instance].needs).clone();
+        let mut needs: BTreeSet<u32> = (*self.ground.state.sites[site][instance].needs).clone();
         needs.extend(self.target_needs(&resource.depends_on, site, instance));
         let mut schema = BTreeMap::new();
         for need in &resource.needs_schema {
             let address = Address::root("database", &need.database);
-            needs.insert(self.state.id(&address));
+            needs.insert(self.ground.state.id(&address));
             let range: &mut SchemaRange = schema.entry(address).or_default();
             range.at_least = range.at_least.max(need.at_least);
         }
@@ -123,7 +123,7 @@ impl Engine<'_> {
         let plain = Binding { provider: provider.to_owned(), ..Binding::default() };
         match block {
             Some(index) => {
-                let node = self.graph.node(self.spec, 0, Item::Provider(index));
+                let node = self.ground.graph.node(self.ground.spec, 0, Item::Provider(index));
                 self.providers.get(&node).cloned().unwrap_or((plain, BTreeSet::new()))
             }
             None => (plain, BTreeSet::new()),
@@ -131,7 +131,7 @@ impl Engine<'_> {
     }
 
     fn instance(&mut self, block: &Block<'_>, address: &Address, each: &Each) -> InstanceState {
-        let id = self.state.id(address);
+        let id = self.ground.state.id(address);
         let context = address.to_string();
         let mut attributes = Attributes { needs: block.needs.clone(), ..Attributes::default() };
         let secret = secret_names(block, each, self);
@@ -139,7 +139,7 @@ impl Engine<'_> {
             let attribute = &block.kind.attributes[given.attribute];
             let expr = secret_if(secret.contains(&attribute.name), &given.expr);
             let (evaluated, tracker) = self.evaluate(&expr, block.site, block.instance, Some(each), &context);
-            let needs = tracker.narrowed(&evaluated.value, &self.state.ids);
+            let needs = tracker.narrowed(&evaluated.value, &self.ground.state.ids);
             attributes.needs.extend(needs);
             attributes.spans.insert(attribute.name.to_owned(), given.name_span);
             self.put(&mut attributes, attribute, evaluated, &given.expr);
@@ -157,7 +157,7 @@ impl Engine<'_> {
             binding: block.binding.clone(),
             object: attributes.object,
             deferred: attributes.deferred,
-            needs: self.state.addresses(&attributes.needs),
+            needs: self.ground.state.addresses(&attributes.needs),
             needs_schema: block.schema.clone(),
             lifecycle: Lifecycle {
                 create_before_destroy: lifecycle.create_before_destroy,

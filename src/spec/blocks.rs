@@ -10,7 +10,7 @@ use super::repeat::{depends_on, repeat, take};
 use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
-    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, Resource, Validation, Variable, load, schema_need,
+    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, Resource, Validation, Variable, paths, schema_need,
     settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -238,7 +238,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
     let depends_on = depends_on(&mut block.body, diagnostics);
     let path = Plain { body: &block.body, diagnostics }.text("migrations");
     let span = take(&mut block.body, "migrations").map_or(block.header, |attribute| attribute.expr.span);
-    let normal = path.as_ref().map(|path| load::normal(&folder.join(path)));
+    let normal = path.as_ref().map(|path| paths::normal(&folder.join(path)));
     if let (Some(None), Some(path)) = (&normal, &path) {
         diagnostics.push(
             Diagnostic::error("migrations lie outside of the project")

@@ -10,7 +10,7 @@ use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
 use super::suggest::{did_you_mean, listed};
-use super::{EnvironmentBlock, Module, blocks, load, project, said_at};
+use super::{EnvironmentBlock, Module, blocks, paths, project, said_at};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 
 /// A folder that a `module` block names.
@@ -227,7 +227,7 @@ impl Gatherer<'_> {
             return;
         };
         let is_local = path.starts_with("./") || path.starts_with("../") || path == "." || path == "..";
-        let folder = is_local.then(|| load::normal(&self.file_folder.join(&path))).flatten();
+        let folder = is_local.then(|| paths::normal(&self.file_folder.join(&path))).flatten();
         match folder {
             Some(folder) => self.wanted.push(Source { call: name, folder, span }),
             None => self.diagnostics.push(bad_source(&path, is_local).at(span)),

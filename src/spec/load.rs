@@ -3,7 +3,7 @@
 //! Invariant: every path is relative to the project, so that equal projects read equal on every machine.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::body::{self, Body};
 use super::gather::{Gatherer, Source};
@@ -67,20 +67,6 @@ pub fn environments(files: &dyn Files, folder: &Path) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// A path without `.` and `..`; nothing when it leads out of the project.
-pub(super) fn normal(path: &Path) -> Option<PathBuf> {
-    let mut parts = Vec::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(part) => parts.push(part),
-            Component::CurDir => {}
-            Component::ParentDir => drop(parts.pop()?),
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(parts.iter().collect())
 }
 
 struct Loader<'a> {
@@ -313,16 +299,4 @@ fn words(text: &str) -> BTreeSet<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_stay_in_the_project() {
-        assert_eq!(normal(Path::new("environments/../modules/./web")), Some("modules/web".into()));
-        assert_eq!(normal(Path::new("environments/../../x")), None);
-        assert_eq!(normal(Path::new("/etc")), None);
-    }
 }

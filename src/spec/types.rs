@@ -152,7 +152,7 @@ fn object(pairs: &[(Expr, Expr)]) -> Result<Constraint, Box<Diagnostic>> {
         };
         let name: Arc<str> = name.into();
         let (inner, optional) = field(value)?;
-        if let Some(default) = optional.and_then(|default| default.cloned()) {
+        if let Some(default) = optional.and_then(Option::<&Expr>::cloned) {
             defaults.fields.insert(name.clone(), default);
         }
         if !inner.defaults.is_empty() {

@@ -137,7 +137,7 @@ impl Value {
             }
             Type::Set(element) => {
                 let (element, items) = convert_all(items, element)?;
-                Ok(Self::set_of(element, items))
+                Ok(Self::set_of(element, &items))
             }
             Type::Tuple(types) => {
                 if items.len() != types.len() {
@@ -188,7 +188,7 @@ impl Value {
     }
 
     /// A set whose elements' marks are lifted to the set itself: which of them is secret cannot be told apart.
-    pub fn set_of(element: Type, items: Vec<Self>) -> Self {
+    pub fn set_of(element: Type, items: &[Self]) -> Self {
         let summary = items.iter().fold((false, false), |(sensitive, ephemeral), item| {
             let inside = item.summary();
             (sensitive || inside.sensitive, ephemeral || inside.ephemeral)

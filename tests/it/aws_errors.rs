@@ -69,6 +69,47 @@ async fn a_lost_answer_is_settled_by_asking() {
 }
 
 #[tokio::test]
+async fn a_creation_whose_answer_is_lost_is_tried_again_and_made_once() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let name = Value::from(unique("again"));
+    let parameter = [("name", name.clone()), ("type", "String".into()), ("value", "x".into())];
+    let containers = Value::from(r#"[{"name": "web", "image": "shop:1"}]"#);
+    let definition = [("family", name.clone()), ("container_definitions", containers)];
+    let definition =
+        Bench::at_stack().create("aws_ecs_task_definition", &desired("aws_ecs_task_definition", &definition)).await;
+    let service = [
+        ("name", name.clone()),
+        ("cluster", name.clone()),
+        ("task_definition", definition["arn"].clone()),
+        ("desired_count", 1_i64.into()),
+    ];
+    let mut made = Vec::new();
+    for (kind, operation, given) in [
+        (KIND, "CreateLogGroup", &[("name", name.clone())][..]),
+        ("aws_ssm_parameter", "PutParameter", &parameter[..]),
+        ("aws_ecs_cluster", "CreateCluster", &[("name", name.clone())][..]),
+        ("aws_ecs_service", "CreateService", &service[..]),
+    ] {
+        let tries = AtomicUsize::new(0);
+        let endpoint = Endpoint::start(move |call| {
+            let is_first = call.operation == operation && tries.fetch_add(1, Ordering::SeqCst) == 0;
+            if is_first { Reply::ForwardAndHangUp } else { Reply::Forward }
+        })
+        .await;
+        let bench = Bench::at(&endpoint.url, &[]);
+        let creation = create(kind, &desired(kind, given));
+        let object = bench.carry_out(&creation).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(endpoint.counts()[operation], 2, "{kind}");
+        assert_eq!(bench.settle(&creation).await, Settlement::Done(object.clone()), "{kind}");
+        made.push((kind, object));
+    }
+    made.insert(3, ("aws_ecs_task_definition", definition));
+    for (kind, object) in made.iter().rev() {
+        Bench::at_stack().carry_out(&delete(kind, object)).await.expect("it is removed");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_registration_is_neither_repeated_nor_forgotten() {
     let endpoint = Endpoint::start(|call| match call.operation.as_str() {
         "RegisterTaskDefinition" => Reply::ForwardAndHangUp,

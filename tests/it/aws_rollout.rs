@@ -26,7 +26,7 @@ fn wanted(revision: u32, limit: &str) -> Object {
 
 /// As it is recorded.
 fn recorded(revision: u32) -> Object {
-    let mut object = wanted(revision, "20m");
+    let mut object = wanted(revision, "10s");
     object.insert("arn".to_owned(), "arn:aws:ecs:r:1:service/shop/web".into());
     object
 }
@@ -45,7 +45,7 @@ fn deployment(id: &str, status: &str, state: &str, revision: u32) -> Json {
 }
 
 /// A service with all its tasks running, whatever its deployments say.
-fn service(revision: u32, deployments: Json) -> Json {
+fn service(revision: u32, deployments: &[Json]) -> Json {
     json!({"serviceArn": "arn:aws:ecs:r:1:service/shop/web", "serviceName": "web", "status": "ACTIVE",
         "clusterArn": "arn:aws:ecs:r:1:cluster/shop", "desiredCount": 2, "runningCount": 2, "pendingCount": 0,
         "taskDefinition": format!("arn:aws:ecs:r:1:task-definition/web:{revision}"),
@@ -80,18 +80,18 @@ async fn played(answer: Json, looks: Vec<Json>) -> (Endpoint, Arc<AtomicUsize>) 
 }
 
 fn slow() -> Json {
-    service(2, json!([deployment("new", "PRIMARY", "IN_PROGRESS", 2), deployment("old", "ACTIVE", "COMPLETED", 1)]))
+    service(2, &[deployment("new", "PRIMARY", "IN_PROGRESS", 2), deployment("old", "ACTIVE", "COMPLETED", 1)])
 }
 
 fn good() -> Json {
-    service(2, json!([deployment("new", "PRIMARY", "COMPLETED", 2)]))
+    service(2, &[deployment("new", "PRIMARY", "COMPLETED", 2)])
 }
 
 #[tokio::test]
 async fn a_slow_rollout_is_waited_for_and_told_about() {
     let (endpoint, looks) = played(slow(), vec![slow(), slow(), slow(), good()]).await;
     let bench = Bench::at(&endpoint.url, &[]);
-    let changed = bench.carry_out(&update(KIND, &recorded(1), &wanted(2, "20m"))).await.expect("it completes");
+    let changed = bench.carry_out(&update(KIND, &recorded(1), &wanted(2, "10s"))).await.expect("it completes");
     assert_eq!(changed["task_definition"], "web:2".into());
     assert!(looks.load(Ordering::SeqCst) >= 4, "it looked until it was completed");
     assert_eq!(bench.lines(), ["rollout of web:2: 1 of 2 tasks running, 1 pending, 3 failed"], "each line once");
@@ -99,10 +99,10 @@ async fn a_slow_rollout_is_waited_for_and_told_about() {
 
 #[tokio::test]
 async fn a_failed_rollout_is_a_failed_step_although_all_tasks_run() {
-    let failed = service(2, json!([deployment("new", "PRIMARY", "FAILED", 2)]));
+    let failed = service(2, &[deployment("new", "PRIMARY", "FAILED", 2)]);
     let (endpoint, _) = played(slow(), vec![slow(), failed]).await;
     let bench = Bench::at(&endpoint.url, &[]);
-    let change = update(KIND, &recorded(1), &wanted(2, "20m"));
+    let change = update(KIND, &recorded(1), &wanted(2, "10s"));
     let error = bench.carry_out(&change).await.expect_err("the rollout failed");
     assert_eq!((error.trace, error.error.class), (Trace::Unknown, ErrorClass::Refused), "the update happened");
     for part in ["rollout of web:2 failed", "reason of new", "exit code 1"] {
@@ -115,11 +115,10 @@ async fn a_failed_rollout_is_a_failed_step_although_all_tasks_run() {
 
 #[tokio::test]
 async fn what_the_breaker_took_back_is_failed_and_settles_as_not_done() {
-    let back =
-        service(1, json!([deployment("back", "PRIMARY", "COMPLETED", 1), deployment("new", "ACTIVE", "FAILED", 2)]));
+    let back = service(1, &[deployment("back", "PRIMARY", "COMPLETED", 1), deployment("new", "ACTIVE", "FAILED", 2)]);
     let (endpoint, _) = played(slow(), vec![slow(), back]).await;
     let bench = Bench::at(&endpoint.url, &[]);
-    let change = update(KIND, &recorded(1), &wanted(2, "20m"));
+    let change = update(KIND, &recorded(1), &wanted(2, "10s"));
     let error = bench.carry_out(&change).await.expect_err("the breaker took it back");
     assert!(error.error.cause.contains("web:1 is rolled out instead"), "{error}");
     assert_eq!(error.trace, Trace::Unknown);
@@ -128,15 +127,15 @@ async fn what_the_breaker_took_back_is_failed_and_settles_as_not_done() {
 
 #[tokio::test]
 async fn a_failed_first_rollout_leaves_a_service_that_stands() {
-    let first = service(1, json!([deployment("first", "PRIMARY", "IN_PROGRESS", 1)]));
-    let failed = service(1, json!([deployment("first", "PRIMARY", "FAILED", 1)]));
+    let first = service(1, &[deployment("first", "PRIMARY", "IN_PROGRESS", 1)]);
+    let failed = service(1, &[deployment("first", "PRIMARY", "FAILED", 1)]);
     let (endpoint, _) = played(first.clone(), vec![Json::Null, first, failed]).await;
     let bench = Bench::at(&endpoint.url, &[]);
-    let creation = create(KIND, &wanted(1, "20m"));
+    let creation = create(KIND, &wanted(1, "10s"));
     let error = bench.carry_out(&creation).await.expect_err("the rollout failed");
     assert_eq!(error.trace, Trace::Unknown);
     assert!(matches!(bench.settle(&creation).await, Settlement::Stands(there, _) if there["arn"].as_str().is_some()));
-    assert_eq!(bench.settle(&create(KIND, &wanted(1, "20m"))).await, Settlement::NotDone, "it is another effect's");
+    assert_eq!(bench.settle(&create(KIND, &wanted(1, "10s"))).await, Settlement::NotDone, "it is another effect's");
 }
 
 #[tokio::test]
@@ -144,7 +143,8 @@ async fn a_rollout_that_does_not_end_in_time_says_what_was_seen() {
     let (endpoint, _) = played(slow(), vec![slow()]).await;
     let bench = Bench::at(&endpoint.url, &[]);
     let change = update(KIND, &recorded(1), &wanted(2, "1s"));
-    let error = bench.carry_out(&change).await.expect_err("it takes too long");
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(20), bench.carry_out(&change)).await;
+    let error = waited.expect("every wait has an end").expect_err("it takes too long");
     for part in ["not completed within 1 s", "1 of 2 tasks running", "exit code 1"] {
         assert!(error.error.cause.contains(part), "{error}");
     }
@@ -156,7 +156,7 @@ async fn a_rollout_that_does_not_end_in_time_says_what_was_seen() {
 async fn settling_waits_for_a_rollout_that_goes_on() {
     let (endpoint, _) = played(slow(), vec![slow(), slow(), good()]).await;
     let bench = Bench::at(&endpoint.url, &[]);
-    let change = update(KIND, &recorded(1), &wanted(2, "20m"));
+    let change = update(KIND, &recorded(1), &wanted(2, "10s"));
     assert!(
         matches!(bench.settle(&change).await, Settlement::Done(there) if there["task_definition"] == "web:2".into())
     );
@@ -166,7 +166,7 @@ async fn settling_waits_for_a_rollout_that_goes_on() {
 async fn a_change_that_need_not_be_waited_for_is_not() {
     let (endpoint, looks) = played(slow(), vec![slow()]).await;
     let bench = Bench::at(&endpoint.url, &[]);
-    let mut after = wanted(2, "20m");
+    let mut after = wanted(2, "10s");
     after.insert("wait_for_steady_state".to_owned(), false.into());
     bench.carry_out(&update(KIND, &recorded(1), &after)).await.expect("it is not waited for");
     assert_eq!(looks.load(Ordering::SeqCst), 1);

@@ -259,6 +259,22 @@ fn a_taken_port_and_a_copied_folder_are_refused() {
 }
 
 #[test]
+fn a_folder_can_be_moved_while_its_stack_runs() {
+    let mut project = Project::new();
+    let client = project.client();
+    let put = json!({ "Name": "/moved", "Value": "v", "Type": "String" });
+    assert_eq!(client.call("ssm", "PutParameter", &put).0, 200);
+    let there = project.folder.with_extension("moved");
+    fs::rename(&project.folder, &there).unwrap();
+    project.folder = there;
+    assert_eq!(project.up().unwrap().started, Vec::<String>::new());
+    project.down(Data::Keep);
+    assert_eq!(project.up().unwrap().started.len(), 3);
+    let (_, kept) = client.call("ssm", "GetParameters", &json!({ "Names": ["/moved"] }));
+    assert_eq!(kept["Parameters"][0]["Value"], "v");
+}
+
+#[test]
 fn a_stack_whose_folder_forgot_it_is_cleaned_up() {
     let project = Project::new();
     let first = project.up().unwrap();

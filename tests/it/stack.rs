@@ -3,6 +3,7 @@
 //! A supervisor process holds it; it ends, and removes everything, when this process does, however that happens.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -187,6 +188,21 @@ impl Stack {
         assert_eq!(status, 200, "{body}");
     }
 
+    /// Lets the next matching call wait, so that its client can be killed meanwhile: `{"operation":
+    /// "ssm.PutParameter", "containing": NAME, "before": 30}` before it is passed on, `"after"` before it is answered.
+    pub fn delay(&self, order: &Value) {
+        let (status, body) = self.raw("PUT", "/_switchback/delays", &[], &order.to_string());
+        assert_eq!(status, 200, "{body}");
+    }
+
+    /// How many calls of an operation wait because of a [`Stack::delay`] right now.
+    pub fn delayed(&self, operation: &str) -> usize {
+        let (_, body) = self.raw("GET", "/_switchback/delays", &[], "");
+        let delays: Value = serde_json::from_str(&body).expect("the relay gives JSON");
+        let waiting = delays["waiting"].as_array().expect("a list");
+        waiting.iter().filter(|call| call["operation"] == operation).count()
+    }
+
     /// A call of a JSON service (`ecs`, `ssm`, `logs`) without any client: status and answer.
     pub fn call(&self, service: &str, operation: &str, body: &Value) -> (u16, Value) {
         let prefix = match service {
@@ -211,18 +227,23 @@ impl Stack {
 
     /// One HTTP request to the relay: status and body.
     pub fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let mut answer = Vec::new();
+        self.send(method, path, headers, body).read_to_end(&mut answer).expect("the relay answers");
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("it is HTTP");
+        (head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), body.to_owned())
+    }
+
+    /// Sends one HTTP request to the relay; the answer can be read from the connection.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
         let address = self.aws_endpoint().strip_prefix("http://").expect("it is http");
-        let mut stream = std::net::TcpStream::connect(address).expect("the relay listens");
+        let mut stream = TcpStream::connect(address).expect("the relay listens");
         let mut head = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         stream.write_all(format!("{head}\r\n{body}").as_bytes()).expect("the relay reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("the relay answers");
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("it is HTTP");
-        (head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), body.to_owned())
+        stream
     }
 
     /// Ends it and waits until all of it is gone.

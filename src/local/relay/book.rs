@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{LocalError, disk};
 use super::rollout::Rollout;
+use super::tasks::Task;
 use crate::digest::Digest;
 
 const FORMAT: u32 = 1;
@@ -22,7 +23,7 @@ pub(super) struct Book {
     pages: Mutex<Pages>,
 }
 
-/// What is in it; services and clusters by ARN.
+/// What is in it; services, tasks and clusters by ARN.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pages {
     format: u32,
@@ -44,6 +45,9 @@ pub(super) struct Pages {
     /// Idempotency tokens, with what they were used for.
     #[serde(default)]
     pub tokens: BTreeMap<String, Token>,
+    /// Tasks that were run by themselves.
+    #[serde(default)]
+    pub tasks: BTreeMap<String, Task>,
     /// Deleted clusters, as AWS goes on to describe them.
     #[serde(default)]
     pub inactive_clusters: BTreeMap<String, Value>,
@@ -109,6 +113,7 @@ impl Pages {
             draining: BTreeMap::new(),
             dropped: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            tasks: BTreeMap::new(),
             inactive_clusters: BTreeMap::new(),
         }
     }

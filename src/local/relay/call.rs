@@ -84,9 +84,23 @@ impl Call {
         self.body.get(field)?.as_str()
     }
 
+    /// Whether a text is in one of the names; the empty one is in every call.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        text.is_empty() || self.names.values().any(|name| holds(name, text))
+    }
+
     /// A list of texts of the body.
     pub(super) fn texts(&self, field: &str) -> Vec<&str> {
         self.body.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+/// Whether a text is in a name or one of a list of names.
+pub(super) fn holds(name: &Value, text: &str) -> bool {
+    match name {
+        Value::String(name) => name.contains(text),
+        Value::Array(names) => names.iter().any(|name| holds(name, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
 }
 

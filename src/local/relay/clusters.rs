@@ -35,9 +35,8 @@ pub(super) async fn create(relay: &Relay, call: &Call) -> Result<Response<Full<B
     Ok(json_response(StatusCode::OK, &answer))
 }
 
-/// DeleteCluster: refused while something lives in it.
+/// DeleteCluster: refused while something lives in it. The caller holds the gate and has ended what was due.
 pub(super) async fn delete(relay: &Relay, call: &Call) -> Result<Response<Full<Bytes>>, Refusal> {
-    let _gate = relay.gate.lock().await;
     let cluster = active(relay, call).await?;
     let arn = cluster["clusterArn"].as_str().unwrap_or_default().to_owned();
     let only = Map::from_iter([("cluster".to_owned(), Value::from(arn.clone()))]);

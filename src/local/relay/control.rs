@@ -14,7 +14,8 @@ pub(super) const PREFIX: &str = "/_switchback/";
 /// Answers when the relay does.
 pub(super) const HEALTH: &str = "/_switchback/health";
 
-/// Answers `GET health`, `GET|DELETE calls`, `GET log` (both with `?containing=TEXT`) and `GET|PUT rollout`.
+/// Answers `GET health`, `GET|DELETE calls`, `GET log` (both with `?containing=TEXT`), `GET|PUT rollout` and
+/// `GET|PUT|DELETE delays`.
 pub(super) fn answer(relay: &Relay, parts: &Parts, body: &Bytes) -> Response<Full<Bytes>> {
     let containing = parts
         .uri
@@ -32,12 +33,24 @@ pub(super) fn answer(relay: &Relay, parts: &Parts, body: &Bytes) -> Response<Ful
         }
         (Method::GET, "rollout") => Ok(relay.book.orders()),
         (Method::PUT, "rollout") => order(relay, body),
-        _ => Err(json!({ "message": "there is no such thing here" })),
+        (Method::GET, "delays") => Ok(relay.delays.show()),
+        (Method::PUT, "delays") => {
+            relay.delays.order(body).map(|()| relay.delays.show()).map_err(|error| message(&error))
+        }
+        (Method::DELETE, "delays") => {
+            relay.delays.clear();
+            Ok(relay.delays.show())
+        }
+        _ => Err(message("there is no such thing here")),
     };
     match answered {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(answer) => json_response(StatusCode::NOT_FOUND, &answer),
     }
+}
+
+fn message(message: &str) -> Value {
+    json!({ "message": message })
 }
 
 /// `{"seconds": 5}`, `{"fail": "SERVICE"}` (its rollout under way, else its next one), `{"heal": "SERVICE"}`.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::{LocalError, disk};
+use super::call::holds;
 
 /// The most entries that are counted from; older ones stay in the file.
 const MOST_ENTRIES: usize = 200_000;
@@ -111,14 +112,6 @@ impl Journal {
                 look(entry);
             }
         }
-    }
-}
-
-fn holds(name: &Value, text: &str) -> bool {
-    match name {
-        Value::String(name) => name.contains(text),
-        Value::Array(names) => names.iter().any(|name| holds(name, text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
 }
 

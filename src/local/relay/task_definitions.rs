@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::Relay;
 use super::call::Call;
-use super::clusters;
 use super::refusal::{Refusal, json_response};
 
 /// The task definition of a reference, to be used: it must be ACTIVE. A family stands for its newest ACTIVE revision.
@@ -48,18 +47,6 @@ pub(super) async fn change(relay: &Relay, call: &Call) -> Result<Response<Full<B
     let _gate = relay.gate.lock().await;
     let mut answer = relay.upstream.ask(call, &call.operation, call.body.clone()).await?;
     omit_empty(&mut answer["taskDefinition"]);
-    Ok(json_response(StatusCode::OK, &answer))
-}
-
-/// RunTask and StartTask.
-pub(super) async fn run_task(relay: &Relay, call: &Call) -> Result<Response<Full<Bytes>>, Refusal> {
-    let _gate = relay.gate.lock().await;
-    clusters::active(relay, call).await?;
-    let definition = usable(relay, call, call.text("taskDefinition").unwrap_or_default()).await?;
-    let mut body = call.body.clone();
-    check_launch(&body, &definition, &Value::Null)?;
-    body.insert("taskDefinition".to_owned(), definition["taskDefinitionArn"].clone());
-    let answer = relay.upstream.ask(call, &call.operation, body).await?;
     Ok(json_response(StatusCode::OK, &answer))
 }
 

@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 const PATIENCE: Duration = Duration::from_secs(60);
 const ECS: &str = "AmazonEC2ContainerServiceV20141113";
 /// What belongs to one connection and not to the message.
-const HOP_BY_HOP: [HeaderName; 4] = [CONNECTION, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH];
+const HOP_BY_HOP: [HeaderName; 3] = [CONNECTION, TRANSFER_ENCODING, UPGRADE];
 
 /// The emulator.
 pub(super) struct Upstream {
@@ -81,6 +81,8 @@ impl Upstream {
         for name in HOP_BY_HOP {
             parts.headers.remove(name);
         }
+        // Of an answer it is kept: that to a HEAD has a length and no body.
+        parts.headers.remove(CONTENT_LENGTH);
         let request = Request::from_parts(parts, Full::new(body));
         let answered = tokio::time::timeout(PATIENCE, async {
             let response = self.client.request(request).await.map_err(|error| Refusal::unreachable(&error))?;

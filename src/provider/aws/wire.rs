@@ -78,7 +78,7 @@ fn camel(name: &str) -> String {
     text
 }
 
-/// The members of the attributes that are not null and that `wanted` names.
+/// The members of the attributes that hold something and that `wanted` names.
 pub fn request(
     attributes: &[Attribute],
     members: &[Member],
@@ -88,7 +88,7 @@ pub fn request(
     let mut body = Map::new();
     for member in members.iter().filter(|member| wanted(member.ours)) {
         let attribute = attributes.iter().find(|attribute| attribute.name == member.ours);
-        let value = object.get(member.ours).filter(|value| !value.is_null());
+        let value = object.get(member.ours).filter(|value| !is_nothing(value));
         if let (Some(attribute), Some(value)) = (attribute, value)
             && let Some(json) = to_json(&attribute.shape, member.form, value)
         {
@@ -96,6 +96,11 @@ pub fn request(
         }
     }
     body
+}
+
+/// Null or empty: what AWS answers with where nothing was said, and refuses to be told in some places.
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.items() == Some(&[]) || value.entries().is_some_and(std::collections::BTreeMap::is_empty)
 }
 
 /// Puts a value at a path of members, making objects on the way.

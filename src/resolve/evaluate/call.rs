@@ -27,7 +27,7 @@ impl Evaluator<'_> {
                     let Some(values) = self.arguments(call)? else {
                         return Ok(unknown_from(function.result.ty(), [] as [&Value; 0]));
                     };
-                    self.run(call, span, |surroundings| functions::call(function, values, surroundings))
+                    self.run(call, span, |surroundings| functions::call(function, &values, surroundings))
                 }
                 None => {
                     let mistake = unknown_function(name).at(span);
@@ -127,7 +127,7 @@ impl Evaluator<'_> {
         let path = self.convert(&values[0], &Type::String, "this cannot be a path", path_expr.span)?;
         let file = functions::find("file");
         let text = self.run(call, path_expr.span, |surroundings| match file {
-            Some(file) => functions::call(file, vec![path.clone()], surroundings),
+            Some(file) => functions::call(file, std::slice::from_ref(&path), surroundings),
             None => Err(FunctionError::whole("there is no function `file`")),
         })?;
         let name = path.as_str().map_or_else(|| "the template".to_owned(), |path| format!("`{path}`"));

@@ -79,24 +79,24 @@ impl Evaluator<'_> {
                 Some(true) => {}
                 Some(false) => return Ok(Element::Dropped),
                 None => {
-                    self.known_element(each)?;
+                    self.known_element(each, marks)?;
                     return Ok(Element::Unknown);
                 }
             }
         }
-        self.known_element(each)
+        self.known_element(each, marks)
     }
 
-    fn known_element(&mut self, each: &For) -> Result<Element, Failed> {
+    fn known_element(&mut self, each: &For, marks: &mut Marks) -> Result<Element, Failed> {
         let Some(key_expr) = &each.key_expr else {
             return self.value(&each.value_expr).map(Element::Item);
         };
         let key = self.value(key_expr).and_then(|key| self.key(&key, key_expr.span));
         let value = self.value(&each.value_expr);
         let (key, value) = (key?, value?);
+        // A secret key shows in which entries there are: the whole result is secret.
+        *marks = marks.or(marks_of([&key]));
         Ok(match key.data() {
-            // A secret key shows in which entries there are: the whole result is secret.
-            Data::String(text) if key.is_sensitive() => Element::Entry(text.clone(), value.mark(marks_of([&key]))),
             Data::String(text) => Element::Entry(text.clone(), value),
             _ => Element::Unknown,
         })

@@ -18,8 +18,7 @@ pub(super) static ROWS: &[Function] = &[
     row("setsubtract", &[parameter("set", Kind::Set), parameter("subtracted", Kind::Set)], Kind::Set, |a| {
         fold(a, |kept, next| kept.retain(|item| !find(next, item)))
     }),
-    row("setunion", &[parameter("set", Kind::Set)], Kind::Set, |a| fold(a, |kept, next| kept.extend_from_slice(next)))
-        .variadic(SETS),
+    row("setunion", &[parameter("set", Kind::Set)], Kind::Set, |a| fold(a, Vec::extend_from_slice)).variadic(SETS),
     row("setproduct", &[], Kind::Any, product).variadic(parameter("lists", Kind::Any)).structure(),
 ];
 
@@ -62,10 +61,13 @@ fn product(arguments: &Arguments<'_>) -> Outcome {
     }
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for (_, items) in &columns {
-        rows = rows.iter().flat_map(|row| items.iter().map(move |item| [&row[..], &[item.clone()]].concat())).collect();
+        rows = rows
+            .iter()
+            .flat_map(|row| items.iter().map(move |item| [&row[..], std::slice::from_ref(item)].concat()))
+            .collect();
     }
     let element = Type::Tuple(columns.iter().map(|(element, _)| element.clone()).collect());
     let rows: Vec<Value> = rows.into_iter().map(Value::tuple).collect();
     let all_sets = arguments.all().iter().all(|value| matches!(value.data(), Data::Set(..)));
-    Ok(if all_sets { Value::set_of(element, rows) } else { Value::list(element, rows) })
+    Ok(if all_sets { Value::set_of(element, &rows) } else { Value::list(element, rows) })
 }

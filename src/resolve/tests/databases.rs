@@ -1,1 +1,141 @@
-//! TODO
+//! `database` blocks and `needs_schema`.
+
+use super::stage::{Stage, needs, rendered};
+use crate::address::Address;
+use crate::resolve::desired::DesiredDatabase;
+use crate::secret::SecretReference;
+use crate::value::Value;
+
+const MIGRATIONS: [(&str, &str); 3] = [
+    ("V1__create_users.sql", "CREATE TABLE users (id int);"),
+    ("V1__create_users.down.sql", "DROP TABLE users;"),
+    ("V2__add_email.sql", "ALTER TABLE users ADD COLUMN email text;"),
+];
+
+fn stage(body: &str) -> Stage {
+    let spec = format!("database \"app\" {{\n  migrations = \"../migrations/app\"\n{body}\n}}\n");
+    with_migrations(Stage::new(&spec))
+}
+
+fn with_migrations(stage: Stage) -> Stage {
+    MIGRATIONS.iter().fold(stage, |stage, (name, text)| stage.file(&format!("migrations/app/{name}"), text))
+}
+
+fn app(stage: &Stage) -> DesiredDatabase {
+    stage.desired().databases.remove(&Address::root("database", "app")).expect("it is declared")
+}
+
+fn setting(database: &DesiredDatabase, name: &str) -> Option<String> {
+    database.binding.settings.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+#[test]
+fn an_address_becomes_settings_and_migrations_are_read() {
+    let database = app(&stage("url = \"postgres://me@db:5433/x?sslmode=require\"\nlock_timeout = \"500ms\""));
+    assert_eq!(database.binding.provider, "postgres");
+    assert_eq!(setting(&database, "host").as_deref(), Some("db"));
+    assert_eq!(setting(&database, "port").as_deref(), Some("5433"));
+    assert_eq!(setting(&database, "sslmode").as_deref(), Some("require"));
+    assert_eq!(database.lock_timeout_milliseconds, 500);
+    assert_eq!(database.migrations.len(), 2);
+    assert!(database.migrations[0].down.is_some() && database.migrations[1].down.is_none());
+    let first = app(&stage("url = \"postgres://me@db/x\"\ntarget = 1"));
+    assert_eq!(first.migrations.len(), 1);
+    assert_eq!(app(&stage("host = \"db\"\ntarget = \"latest\"")).migrations.len(), 2);
+    assert_eq!(app(&stage("host = \"db\"\ntarget = 0")).migrations.len(), 0);
+}
+
+#[test]
+fn a_password_is_a_reference() {
+    let spec = "variable \"p\" {\n  sensitive = true\n  default = \"hunter2\"\n}\n";
+    let stage = stage("host = \"db\"\npassword = var.p");
+    let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+    let database = app(&stage.file("environments/dev.hcl", &(spec.to_owned() + &text)));
+    assert!(!database.binding.settings.contains_key("password"));
+    assert_eq!(database.binding.deferred["password"].secrets(), [SecretReference::Variable { name: "p".into() }]);
+    let mut stage = super::databases::stage("host = \"db\"\npassword_file = \"secret/db\"");
+    stage.inputs.folder = "/projects/shop".into();
+    let path = SecretReference::File { path: "/projects/shop/secret/db".into() };
+    assert_eq!(app(&stage).binding.deferred["password"].secrets(), [path]);
+    let literal = app(&super::databases::stage("host = \"db\"\npassword = \"hunter2\""));
+    assert!(!serde_json::to_string(&literal.binding).unwrap().contains("hunter2"));
+    assert!(!format!("{literal:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_database_of_the_same_plan_waits_for_it() {
+    let spec = r#"
+provider "postgres" {
+  host     = "db"
+  user     = "admin"
+  password = sensitive("hunter2")
+}
+resource "postgres_database" "app" {
+  name = "app"
+}
+"#;
+    let stage = stage("url = postgres_database.app.url");
+    let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+    let stage = stage.file("environments/dev.hcl", &(spec.to_owned() + &text));
+    let database = app(&stage);
+    assert_eq!(database.needs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["postgres_database.app"]);
+    assert_eq!(database.binding.deferred["url"].references().len(), 1);
+    assert_eq!(setting(&database, "user").as_deref(), Some("admin"), "it is on the provider's server");
+    assert!(database.binding.deferred.contains_key("password"));
+    assert!(!database.binding.settings.contains_key("host"));
+}
+
+#[test]
+fn another_server_does_not_get_the_password_of_the_provider() {
+    let spec = "provider \"postgres\" {\n  host = \"db\"\n  user = \"admin\"\n  password = sensitive(\"x\")\n}\n";
+    let with = |body: &str| {
+        let stage = stage(body);
+        let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+        app(&stage.file("environments/dev.hcl", &(spec.to_owned() + &text)))
+    };
+    assert!(!with("url = \"postgres://other/x\"").binding.deferred.contains_key("password"));
+    assert!(with("url = \"postgres://db/x\"").binding.deferred.contains_key("password"));
+    let inherited = with("dbname = \"x\"");
+    assert_eq!(
+        (setting(&inherited, "host").as_deref(), setting(&inherited, "dbname").as_deref()),
+        (Some("db"), Some("x"))
+    );
+}
+
+#[test]
+fn needs_schema_is_a_need_of_the_database() {
+    let stage = stage("host = \"db\"");
+    let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+    let spec = "resource \"aws_ecs_service\" \"web\" {\n  name = \"web\"\n  needs_schema = database.app.at_least(2)\n}\nresource \"terraform_data\" \"x\" {\n  input = database.app.host\n}\n";
+    let stage = stage.file("environments/dev.hcl", &(text + spec));
+    let service = stage.resource("aws_ecs_service.web");
+    assert_eq!(needs(&service), ["database.app"]);
+    assert_eq!(service.needs_schema[&Address::root("database", "app")].at_least, 2);
+    let x = stage.resource("terraform_data.x");
+    assert_eq!((x.object["input"].clone(), needs(&x)), (Value::from("db"), vec!["database.app".to_owned()]));
+}
+
+#[test]
+fn mistakes_of_a_database_have_their_mends() {
+    for (body, summary) in [
+        ("", "a database does not say how it is reached"),
+        ("url = \"postgres://me:hunter2@db/x\"", "the url of a database is not usable"),
+        ("url = \"mysql://db/x\"", "the url of a database is not usable"),
+        ("host = \"db\"\ntarget = 7", "there is no such migration"),
+        ("host = \"db\"\nlock_timeout = \"soon\"", "this is not a length of time"),
+        ("host = \"db\"\nsslmode = \"verify-ful\"", "there is no such sslmode"),
+        ("host = \"db\"\nport = \"x\"", "an attribute's value has the wrong type"),
+        ("host = \"db\"\npassword = \"x\"\npassword_file = \"y\"", "a database has two passwords"),
+        ("host = \"db\"\nhots = \"y\"", "there is no such attribute"),
+    ] {
+        let stage = stage(body);
+        let play = stage.play();
+        assert_eq!(play.diagnostics.0.len(), 1, "{}", play.rendered());
+        assert_eq!(play.diagnostics.0[0].summary, summary);
+        assert!(play.diagnostics.0[0].help.is_some() && !play.rendered().contains("hunter2"));
+    }
+    let bad = stage("host = \"db\"").file("migrations/app/V3__x.sql", "CREATE TABLE (;");
+    assert!(rendered(&bad).contains("migrations/app/V3__x.sql"), "{}", rendered(&bad));
+    let none = Stage::new("database \"app\" {\n  host = \"db\"\n  migrations = \"../migrations/none\"\n}\n");
+    assert_eq!(none.mistakes(), ["3: a migration is not usable"]);
+}

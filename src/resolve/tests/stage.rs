@@ -1,6 +1,6 @@
 //! A project in memory, and a small table of kinds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostics;
@@ -45,7 +45,7 @@ pub struct Play {
 impl Stage {
     /// The spec of `dev`.
     pub fn new(spec: &str) -> Self {
-        let stage = Self { files: Memory::default(), inputs: Inputs::default(), folder: "/work/shop".into() };
+        let stage = Self { files: Memory::default(), inputs: Inputs::default(), folder: "/projects/shop".into() };
         stage.file("switchback.hcl", "project \"shop\" {}\n").file("environments/dev.hcl", spec)
     }
 
@@ -238,9 +238,4 @@ fn database() -> Kind {
             Attribute::computed("url", Type::String, "Its address."),
         ],
     )
-}
-
-/// The words of a set.
-pub fn set<const N: usize>(words: [&str; N]) -> BTreeSet<String> {
-    words.into_iter().map(str::to_owned).collect()
 }

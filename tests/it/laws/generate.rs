@@ -113,7 +113,14 @@ impl Spec {
         let resources = self.nodes.keys().map(|number| (self.address(*number), self.resource(*number))).collect();
         Desired {
             project: "laws".into(),
-            environment: EnvironmentSettings { name: "test".into(), after: None, protected: false, allow_up: true },
+            environment: EnvironmentSettings {
+                name: "test".into(),
+                after: None,
+                protected: false,
+                allow_up: true,
+                doors: BTreeSet::new(),
+                approvals: 0,
+            },
             resources,
             databases: BTreeMap::new(),
             outputs: BTreeMap::new(),
@@ -140,6 +147,7 @@ impl Spec {
             object,
             deferred,
             needs,
+            needs_schema: BTreeMap::new(),
             lifecycle: Lifecycle { create_before_destroy: node.create_first, ..Lifecycle::default() },
             span: Span { source: SourceId(0), start: 0, end: 0 },
             attribute_spans: BTreeMap::new(),

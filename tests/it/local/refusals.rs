@@ -145,6 +145,27 @@ fn calls_are_counted_and_logged_without_values() {
 }
 
 #[test]
+fn a_call_can_be_held_up_on_either_side() {
+    let stack = shared();
+    let name = &format!("/{}", unique("held"));
+    for (side, is_made) in [("before", false), ("after", true)] {
+        let name = &format!("{name}/{side}");
+        stack.delay(&json!({ "operation": "ssm.PutParameter", "containing": name, side: 600 }));
+        let body = json!({ "Name": name, "Value": "v", "Type": "String" }).to_string();
+        let mut client = stack.send("POST", "/", &[("x-amz-target", "AmazonSSM.PutParameter")], &body);
+        super::wait_until("it is held", || stack.delayed("ssm.PutParameter") == 1);
+        client.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+        assert!(std::io::Read::read(&mut client, &mut [0]).is_err(), "nothing is answered");
+        drop(client);
+        super::wait_until("it is noticed", || stack.delayed("ssm.PutParameter") == 0);
+        let (status, answer) = stack.call("ssm", "GetParameter", &json!({ "Name": name }));
+        assert_eq!(status == 200, is_made, "{side}: {answer}");
+    }
+    let (status, _) = stack.raw("PUT", "/_switchback/delays", &[], "{\"operation\": \"x\", \"until\": 5}");
+    assert_eq!(status, 404);
+}
+
+#[test]
 fn nonsense_is_answered_and_survived() {
     let stack = shared();
     let target = |operation: &'static str| [("x-amz-target", operation)];
@@ -200,6 +221,20 @@ fn the_aws_cli_sees_the_same_endpoint() {
     assert_eq!(seen["Parameters"][0]["Value"], "v");
     let identity = stack.aws(&["sts", "get-caller-identity"]);
     assert_eq!(identity["Account"], "000000000000");
+    let bucket = &unique("bucket").replace('_', "-");
+    stack.aws(&[
+        "s3api",
+        "create-bucket",
+        "--bucket",
+        bucket,
+        "--create-bucket-configuration",
+        "LocationConstraint=eu-central-1",
+    ]);
+    let put = ["s3api", "put-object", "--bucket", bucket, "--key", "k", "--body", file!(), "--if-none-match", "*"];
+    stack.aws(&put);
+    let head = stack.aws(&["s3api", "head-object", "--bucket", bucket, "--key", "k"]);
+    assert_eq!(head["ContentLength"].as_u64(), Some(std::fs::metadata(file!()).unwrap().len()));
+    assert!(stack.try_aws(&put).unwrap_err().contains("PreconditionFailed"), "only if there is none");
     let refused = stack.try_aws(&["ecs", "delete-cluster", "--cluster", "never-was"]).unwrap_err();
     assert!(refused.contains("ClusterNotFoundException"), "the client understands the refusal: {refused}");
 }

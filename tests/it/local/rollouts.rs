@@ -200,3 +200,27 @@ fn a_deleted_service_drains() {
     let (_, clusters) = stack.call("ecs", "DescribeClusters", &json!({ "clusters": [name] }));
     assert_eq!(clusters["clusters"][0]["status"], "ACTIVE");
 }
+
+#[test]
+fn a_task_starts_runs_and_ends() {
+    let stack = shared();
+    let name = &unique("task");
+    assert_eq!(stack.call("ecs", "CreateCluster", &json!({ "clusterName": name })).0, 200);
+    for (image, code) in [("job:1", "EssentialContainerExited"), ("job:broken", "TaskFailedToStart")] {
+        let revision = register(stack, name, image);
+        let run = json!({ "cluster": name, "taskDefinition": revision, "launchType": "FARGATE",
+                          "networkConfiguration": network() });
+        let (status, answer) = stack.call("ecs", "RunTask", &run);
+        assert_eq!((status, &answer["tasks"][0]["lastStatus"]), (200, &json!("PROVISIONING")), "{answer}");
+        let arn = &answer["tasks"][0]["taskArn"];
+        let (_, busy) = stack.call("ecs", "DeleteCluster", &json!({ "cluster": name }));
+        assert_eq!(busy["__type"], "ClusterContainsTasksException");
+        let task =
+            || stack.call("ecs", "DescribeTasks", &json!({ "cluster": name, "tasks": [arn] })).1["tasks"][0].clone();
+        super::wait_until("the task ends", || task()["lastStatus"] == "STOPPED");
+        assert_eq!(task()["stopCode"], code);
+        let (_, listed) = stack.call("ecs", "ListTasks", &json!({ "cluster": name }));
+        assert_eq!(listed["taskArns"], json!([]));
+    }
+    assert_eq!(stack.call("ecs", "DeleteCluster", &json!({ "cluster": name })).0, 200);
+}

@@ -261,12 +261,19 @@ fn is_sent(object: &Object, name: &str) -> bool {
 }
 
 async fn send_create(work: &Work<'_>, cluster: &str, name: &str, after: &Object) -> Result<Json, Failure> {
-    let mut body = wire::request(&attributes(), MEMBERS, after, &|attribute| is_sent(after, attribute));
+    // What a record holds only because ECS answered so (a controller `ECS`, a grace period of 0) is not sent.
+    let says = |attribute: &str| {
+        after.get(attribute).is_some_and(|value| !work.kind.rules.normalise(attribute, &value.reveal()).is_null())
+    };
+    let wanted = |attribute: &str| is_sent(after, attribute) && says(attribute);
+    let mut body = wire::request(&attributes(), MEMBERS, after, &wanted);
     body.insert("cluster".to_owned(), cluster.into());
     body.insert("serviceName".to_owned(), name.into());
     body.insert("clientToken".to_owned(), work.effect.token.as_str().into());
     body.insert("tags".to_owned(), tags_json(&tags_for(work.effect, after)));
-    if let Some(role) = after.get("iam_role").and_then(Value::as_str) {
+    // The service-linked role is ECS's own choice, and may not be asked for.
+    let role = after.get("iam_role").and_then(Value::as_str).filter(|role| !role.contains(":role/aws-service-role/"));
+    if let Some(role) = role {
         body.insert("role".to_owned(), role.into());
     }
     if !is_daemon(after) {
@@ -274,9 +281,17 @@ async fn send_create(work: &Work<'_>, cluster: &str, name: &str, after: &Object)
     }
     let ecs = &work.clients.ecs;
     let send = |exchange| ecs.create_service().customize().interceptor(exchange).send();
-    let answer =
-        exchange(work.clients, "ecs:CreateService", &subject(cluster, name), &Json::Object(body), send).await?;
-    Ok(answer.body.get("service").cloned().unwrap_or_default())
+    let sent = exchange(work.clients, "ecs:CreateService", &subject(cluster, name), &Json::Object(body), send).await;
+    match sent {
+        Ok(answer) => Ok(answer.body.get("service").cloned().unwrap_or_default()),
+        Err(failure) => made_nevertheless(work, cluster, name).await.ok_or(failure),
+    }
+}
+
+/// The service that an earlier try of this very call made, when its answer was lost and a later try was refused.
+async fn made_nevertheless(work: &Work<'_>, cluster: &str, name: &str) -> Option<Json> {
+    let there = describe_one(work.clients, cluster, name).await.ok()??;
+    is_ours(work, &there.body).then_some(there.body)
 }
 
 async fn send_update(work: &Work<'_>, cluster: &str, name: &str, mut body: Map<String, Json>) -> Result<Json, Failure> {

@@ -1,0 +1,1 @@
+ALTER TABLE customers ALTER COLUMN display_name DROP NOT NULL;

@@ -1,0 +1,6 @@
+-- Last step (contract): nobody reads or writes the old column any more.
+DROP TRIGGER customers_display_name ON customers;
+
+DROP FUNCTION sync_display_name();
+
+ALTER TABLE customers DROP COLUMN fullname;

@@ -1,0 +1,3 @@
+DROP INDEX customers_email_key;
+
+DROP TABLE customers;

@@ -1,0 +1,5 @@
+DROP TABLE order_lines;
+
+DROP TABLE orders;
+
+DROP TYPE order_state;

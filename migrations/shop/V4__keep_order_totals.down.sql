@@ -1,0 +1,3 @@
+DROP TRIGGER order_lines_total ON order_lines;
+
+DROP FUNCTION refresh_order_total();
