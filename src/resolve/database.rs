@@ -9,13 +9,13 @@ use std::path::Path;
 use super::cells::{BlockState, InstanceState, Style};
 use super::desired::DesiredDatabase;
 use super::engine::Engine;
-use super::migrations;
 use super::provider::Settings;
 use super::url;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
 use crate::migration::Migration;
+use crate::migration::folder;
 use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
@@ -294,7 +294,7 @@ impl Engine<'_> {
             return Vec::new();
         };
         let files = self.ground.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = migrations::load(files, &self.ground.surroundings.folder.join(folder));
+        let (mut found, mistakes) = folder::load(files, &self.ground.surroundings.folder.join(folder));
         for mistake in mistakes {
             let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(

@@ -1,6 +1,6 @@
 //! A proxy in front of the relay that holds a chosen call: before it reaches the endpoint, or its answer.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
