@@ -18,7 +18,7 @@ use crate::resolve::inputs::{Inputs, VariableFile, secrets_from_variables};
 use crate::secret::{SecretReference, Secrets};
 use crate::step::ChangeSet;
 use crate::store::disk::DiskFiles;
-use crate::value::Value;
+use crate::value::{Object, Value};
 use crate::{local, resolve, spec};
 
 pub use crate::resolve::inputs::Missing;
@@ -135,10 +135,18 @@ pub fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inp
         environment: environment::variables()?.into_iter().collect(),
         files,
         arguments: session.globals.variables.iter().map(|given| (given.name.clone(), given.value.clone())).collect(),
-        local_stack: local::facts(project).map(Value::object),
+        local_stack: local_stack(session, project).map(Value::object),
         missing,
         folder: project.to_owned(),
         home: environment::read(Name::Home).map(PathBuf::from),
         planned_at: Some(session.world.clock.now()),
     })
+}
+
+/// The stack of this project, or of the one that the environment names.
+fn local_stack(session: &Session, project: &Path) -> Option<Object> {
+    match environment::read(Name::LocalStack) {
+        Some(other) => local::facts(&session.path(Path::new(&other))),
+        None => local::facts(project),
+    }
 }
