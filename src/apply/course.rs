@@ -71,11 +71,8 @@ impl<'c> Course<'c> {
                 StepState::Doubted(_, error) => {
                     course.doubts.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
                 }
-                // It was settled just now; doing it once more would only find it there.
-                StepState::Stood(_, error) => {
-                    course.failures.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
-                }
-                StepState::Intended(_) | StepState::Done { .. } | StepState::Failed { .. } => {}
+                // What stands is brought to what was planned: it is tried once more.
+                StepState::Intended(_) | StepState::Stood(..) | StepState::Done { .. } | StepState::Failed { .. } => {}
             }
         }
         course.wire();
@@ -91,8 +88,11 @@ impl<'c> Course<'c> {
                 self.outcomes.mark_changed(&step.address);
                 continue;
             }
-            if self.doubts.contains_key(&step.id) || self.stood.contains(&step.id) {
+            if self.doubts.contains_key(&step.id) {
                 continue;
+            }
+            if self.stood.contains(&step.id) {
+                self.outcomes.mark_changed(&step.address);
             }
             let open: Vec<StepId> = step.after.iter().copied().filter(|before| !self.done.contains(before)).collect();
             for before in &open {

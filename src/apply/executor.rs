@@ -239,7 +239,10 @@ impl Executor<'_> {
             let token = token(&course.chain, course.number, &step);
             match ground.ready(&step, token, &sight) {
                 Err(refusal) => self.refused(course, id, refusal),
-                Ok(ready) => {
+                Ok(mut ready) => {
+                    if course.stood.contains(&id) {
+                        ready.stands = course.outcomes.recorded(&step.address).cloned();
+                    }
                     course.in_flight += 1;
                     course.busy.insert(step.address.clone());
                     let key = course.seal_key.clone();

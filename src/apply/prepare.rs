@@ -43,6 +43,8 @@ pub struct Ready {
     pub after: Option<Object>,
     /// The binding with its settings known, where the plan did not know them all.
     pub binding: Option<Binding>,
+    /// What an earlier try left, which is brought to what was planned.
+    pub stands: Option<Object>,
     /// What to look at right before the effect.
     pub looks: Vec<Look>,
 }
@@ -108,6 +110,11 @@ impl Outcomes {
     /// A step of an earlier try of this run changed it; what it left is what the ledger records.
     pub fn mark_changed(&mut self, address: &Address) {
         self.changed.insert(address.clone());
+    }
+
+    /// The thing as the ledger records it.
+    pub fn recorded(&self, address: &Address) -> Option<&Object> {
+        self.recorded.get(address).map(|recorded| &recorded.object)
     }
 
     fn is_changed(&self, address: &Address) -> bool {
@@ -176,7 +183,7 @@ impl Ground<'_> {
             // Nobody is asked, so nothing needs to be known of how to ask.
             let Binding { provider, alias, settings, .. } = step.binding.clone();
             let connection = Connection { provider, alias, settings };
-            return Ok(Ready { connection, token, after: None, binding: None, looks: Vec::new() });
+            return Ok(Ready { connection, token, after: None, binding: None, stands: None, looks: Vec::new() });
         }
         let connection = connect(&step.binding, sight).map_err(|error| Refusal { error, stale: false })?;
         let connection = connection.ok_or_else(|| {
@@ -190,7 +197,7 @@ impl Ground<'_> {
             None => None,
         };
         let looks = self.looks(step, sight, true)?;
-        Ok(Ready { connection, token, after, binding, looks })
+        Ok(Ready { connection, token, after, binding, stands: None, looks })
     }
 
     /// What has to be looked at for a step; its own thing only if asked for.
@@ -405,6 +412,11 @@ pub fn work(environment: &str, step: &Step, ready: &Ready, before: Option<Object
     };
     let before = || before.clone().or_else(|| step.action.before().cloned()).unwrap_or_default();
     let after = || ready.after.clone().unwrap_or_default();
+    if let (Some(stands), Action::Create { .. } | Action::Revise { .. } | Action::Update { .. }) =
+        (&ready.stands, &step.action)
+    {
+        return effect(EffectChange::Update { before: stands.clone(), after: after() });
+    }
     match &step.action {
         Action::Forget { .. } => Work::Nothing,
         Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
@@ -437,8 +449,9 @@ pub fn intent(
     Intent {
         token: ready.token.clone(),
         since,
-        before: beside(before, step.action.before()),
+        before: beside(ready.stands.as_ref().or(before), step.action.before()),
         after: beside(ready.after.as_ref(), step.action.after()),
         binding: ready.binding.clone(),
+        repairs: ready.stands.is_some(),
     }
 }

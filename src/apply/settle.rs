@@ -34,7 +34,8 @@ pub(super) async fn ask(
         after
     });
     let before = intent.before.clone().or_else(|| step.action.before().cloned());
-    let ready = Ready { connection, token: intent.token.clone(), after, binding: None, looks: Vec::new() };
+    let stands = before.clone().filter(|_| intent.repairs);
+    let ready = Ready { connection, token: intent.token.clone(), after, binding: None, stands, looks: Vec::new() };
     ask_about(executor, &ready.connection, &work(environment, step, &ready, before)).await
 }
 

@@ -147,6 +147,8 @@ pub struct Intent {
     pub after: Option<Object>,
     /// The binding with its settings known, where the plan did not know them all.
     pub binding: Option<Binding>,
+    /// Whether an earlier try left something that stands, which this one brings to what was planned.
+    pub repairs: bool,
 }
 
 /// A verification.
@@ -189,6 +191,29 @@ impl Run {
     /// How many steps are done.
     pub fn done_count(&self) -> usize {
         self.steps.values().filter(|state| matches!(state, StepState::Done { .. })).count()
+    }
+}
+
+impl Run {
+    fn intend(&mut self, step: StepId, mut intent: Intent) {
+        intent.repairs = match self.steps.get(&step) {
+            Some(StepState::Stood(..)) => true,
+            Some(StepState::Intended(earlier) | StepState::Doubted(earlier, _)) => earlier.repairs,
+            Some(StepState::Done { .. } | StepState::Failed { .. }) | None => false,
+        };
+        self.parked = None;
+        self.steps.insert(step, StepState::Intended(intent));
+    }
+
+    fn fail(&mut self, step: StepId, at: Timestamp, error: Option<WorldError>) {
+        let failed = match self.steps.remove(&step) {
+            // What an earlier try left stands as before.
+            Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) if intent.repairs => {
+                StepState::Stood(intent, error.unwrap_or_else(still_not_good))
+            }
+            Some(_) | None => StepState::Failed { at, error },
+        };
+        self.steps.insert(step, failed);
     }
 }
 
@@ -258,16 +283,14 @@ impl State {
                     before: before.clone(),
                     after: after.clone(),
                     binding: binding.clone(),
+                    repairs: false,
                 };
-                let run = self.run(record.sequence, *run)?;
-                run.parked = None;
-                run.steps.insert(*step, StepState::Intended(intent));
+                self.run(record.sequence, *run)?.intend(*step, intent);
             }
             Body::Done { run, step, outcome, .. } => self.done(record, *run, *step, outcome, None)?,
             Body::Stood { run, step, outcome, error } => self.done(record, *run, *step, outcome, Some(error))?,
             Body::Failed { run, step, error, .. } => {
-                let failed = StepState::Failed { at: record.time, error: error.clone() };
-                self.run(record.sequence, *run)?.steps.insert(*step, failed);
+                self.run(record.sequence, *run)?.fail(*step, record.time, error.clone());
             }
             Body::Doubted { run, step, error } => {
                 let sequence = record.sequence;
@@ -361,7 +384,7 @@ impl State {
         let run = self.run(sequence, number)?;
         let refuse = FoldError::NoSuchStep { sequence, run: number, step: id };
         let (intent, is_first) = match run.steps.get(&id) {
-            Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) => (intent.clone(), true),
+            Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) => (intent.clone(), !intent.repairs),
             Some(StepState::Stood(intent, _)) => (intent.clone(), false),
             Some(StepState::Done { .. } | StepState::Failed { .. }) | None => return Err(refuse),
         };
@@ -379,6 +402,15 @@ impl State {
             _ => self.things.take(number, step, binding, outcome),
         }
         Ok(())
+    }
+}
+
+fn still_not_good() -> WorldError {
+    WorldError {
+        tried: "bring what an earlier try left to what was planned".to_owned(),
+        cause: "nothing happened".to_owned(),
+        help: None,
+        class: crate::world::ErrorClass::Refused,
     }
 }
 

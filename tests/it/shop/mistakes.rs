@@ -47,7 +47,7 @@ fn two_files_that_do_not_parse_and_seven_mistakes_are_nine_diagnostics() {
     assert_eq!((in_file("one.hcl"), in_file("two.hcl"), in_file("three.hcl")), (1, 1, 7));
 
     let human = project.exits(4, &["plan", "dev"]);
-    assert_eq!(human.err.matches("error: ").count(), 9, "{}", human.err);
+    assert_eq!(human.err.matches("--> environments/dev/").count(), 9, "{}", human.err);
     assert_eq!(human.err.matches("help: ").count(), 9, "{}", human.err);
     assert!(!project.path(".switchback").exists(), "nothing was touched");
 }
