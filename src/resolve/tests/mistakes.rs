@@ -223,3 +223,12 @@ fn a_missing_environment_is_said_with_those_there_are() {
     let said = rendered(&stage);
     assert!(said.contains("did you mean `de`?"), "{said}");
 }
+
+#[test]
+fn a_file_that_is_no_text_hides_every_name() {
+    let mut stage = Stage::new("output \"o\" {\n  value = var.hidden\n}\n")
+        .without("environments/dev.hcl")
+        .file("environments/dev/a.hcl", "\u{feff}output \"o\" {\n  value = var.hidden\n}\n");
+    stage.files.0.insert(stage.folder.join("environments/dev/b.hcl"), vec![0xff, 0xfe]);
+    assert_eq!(stage.mistakes(), ["1: a file is not UTF-8 text"]);
+}
