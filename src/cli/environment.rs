@@ -14,6 +14,8 @@ pub const VARIABLE_PREFIX: &str = "SWITCHBACK_VAR_";
 pub enum Name {
     /// The ledger's URL.
     Ledger,
+    /// Whose local stack a spec sees.
+    LocalStack,
     /// Which logs are written.
     Log,
     /// No colour.
@@ -50,8 +52,9 @@ pub enum Name {
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Ledger,
+        Self::LocalStack,
         Self::Log,
         Self::NoColour,
         Self::Term,
@@ -74,6 +77,7 @@ impl Name {
     pub fn spelling(self) -> &'static str {
         match self {
             Self::Ledger => "SWITCHBACK_LEDGER",
+            Self::LocalStack => "SWITCHBACK_LOCAL_STACK",
             Self::Log => "SWITCHBACK_LOG",
             Self::NoColour => "NO_COLOR",
             Self::Term => "TERM",
@@ -97,8 +101,11 @@ impl Name {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Ledger => "the ledger's URL, as with `--ledger` (which wins); wins over `switchback.hcl`",
+            Self::LocalStack => {
+                "the project folder whose local stack the spec sees as `local_stack`, when it is not this one's"
+            }
             Self::Log => {
-                "which logs go to stderr: `error`, `warn`, `info`, `debug` or `trace`; `-v` wins. Libraries never log below `warn`"
+                "which logs go to stderr: `error`, `warn`, `info`, `debug` or `trace`; `-v` wins. Libraries never log below `error`"
             }
             Self::NoColour => "no colour when it is set and not empty; `--color` wins",
             Self::Term => "no colour and no live progress when it is `dumb`",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::environment::{self, Name};
 use super::failure::Failure;
 use super::secrets::EdgeSecrets;
-use super::session::{Resolved, Session};
+use super::session::{Resolved, Session, checked_name};
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::expression::Deferred;
 use crate::kind::Kinds;
@@ -18,10 +18,29 @@ use crate::resolve::inputs::{Inputs, VariableFile, secrets_from_variables};
 use crate::secret::{SecretReference, Secrets};
 use crate::step::ChangeSet;
 use crate::store::disk::DiskFiles;
-use crate::value::Value;
+use crate::value::{Object, Value};
 use crate::{local, resolve, spec};
 
 pub use crate::resolve::inputs::Missing;
+
+impl Session {
+    /// The resolved spec of an environment. Warnings are said.
+    ///
+    /// # Errors
+    /// With all of its mistakes.
+    pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
+        checked_name(environment)?;
+        let project = self.need_project()?;
+        let (resolved, diagnostics, sources) = resolve(self, &project, environment, Missing::Refuse)?;
+        match resolved {
+            Some(resolved) if !diagnostics.has_errors() => {
+                self.warn(&diagnostics, &sources);
+                Ok(resolved)
+            }
+            _ => Err(Failure::mistakes(diagnostics, &sources)),
+        }
+    }
+}
 
 /// The project's environments.
 pub fn environments(project: &Path) -> Vec<String> {
@@ -116,10 +135,18 @@ pub fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inp
         environment: environment::variables()?.into_iter().collect(),
         files,
         arguments: session.globals.variables.iter().map(|given| (given.name.clone(), given.value.clone())).collect(),
-        local_stack: local::facts(project).map(Value::object),
+        local_stack: local_stack(session, project).map(Value::object),
         missing,
         folder: project.to_owned(),
         home: environment::read(Name::Home).map(PathBuf::from),
         planned_at: Some(session.world.clock.now()),
     })
+}
+
+/// The stack of this project, or of the one that the environment names.
+fn local_stack(session: &Session, project: &Path) -> Option<Object> {
+    match environment::read(Name::LocalStack) {
+        Some(other) => local::facts(&session.path(Path::new(&other))),
+        None => local::facts(project),
+    }
 }

@@ -1,5 +1,4 @@
 //! The local stack: it comes up once, is recognised, stops in order, keeps or wipes its data, and says what it lost.
-#![expect(clippy::unwrap_used, reason = "a test that stops at one names the line, and that is enough")]
 
 mod refusals;
 mod rollouts;

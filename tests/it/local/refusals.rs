@@ -1,5 +1,4 @@
 //! The relay refuses what AWS refuses, stands nonsense, and keeps names only.
-#![expect(clippy::unwrap_used, reason = "a test that stops at one names the line, and that is enough")]
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
 //! The relay plays rollouts: phases, failures, the circuit breaker, draining.
-#![expect(clippy::unwrap_used, reason = "a test that stops at one names the line, and that is enough")]
 
 use std::time::{Duration, Instant};
 
@@ -223,4 +222,36 @@ fn a_task_starts_runs_and_ends() {
         assert_eq!(listed["taskArns"], json!([]));
     }
     assert_eq!(stack.call("ecs", "DeleteCluster", &json!({ "cluster": name })).0, 200);
+}
+
+#[test]
+fn nobody_gets_a_glimpse_of_instant_success() {
+    let stack = shared();
+    let name = &unique("glimpse");
+    make_service(stack, name, "web:1", &json!({}));
+    let revisions: Vec<String> = (2..8).map(|number| register(stack, name, &format!("web:{number}"))).collect();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let first_seen = std::thread::scope(|scope| {
+        let watchers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut seen = std::collections::BTreeMap::new();
+                    while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                        let service = look(stack, name);
+                        let revision = service["taskDefinition"].as_str().unwrap().to_owned();
+                        seen.entry(revision).or_insert_with(|| state(&service).to_owned());
+                    }
+                    seen
+                })
+            })
+            .collect();
+        for revision in &revisions {
+            update(stack, name, &json!({ "taskDefinition": revision }));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        watchers.into_iter().flat_map(|watcher| watcher.join().unwrap()).collect::<Vec<_>>()
+    });
+    let instant: Vec<_> = first_seen.iter().filter(|(_, state)| state != "IN_PROGRESS").collect();
+    assert!(first_seen.len() > revisions.len() && instant.is_empty(), "{instant:?} of {}", first_seen.len());
 }

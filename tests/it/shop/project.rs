@@ -56,16 +56,15 @@ impl Project {
         for folder in ["environments", "modules", "migrations"] {
             copy(&repository().join(folder), &project.path(folder));
         }
-        let memory = Path::new(".switchback/local/stack.json");
-        std::fs::create_dir_all(project.path(".switchback/local")).unwrap();
-        std::fs::copy(stack::shared().facts().project.join(memory), project.path(memory)).unwrap();
         project
     }
 
     /// A folder with nothing in it.
     pub fn empty(prefix: &str) -> Self {
         let name = stack::unique(prefix).replace('_', "-");
-        let variables = vec![("SWITCHBACK_VAR_name".to_owned(), name.clone())];
+        let stack = stack::shared().facts().project.display().to_string();
+        let variables =
+            vec![("SWITCHBACK_VAR_name".to_owned(), name.clone()), ("SWITCHBACK_LOCAL_STACK".to_owned(), stack)];
         Self { folder: tempfile::tempdir().unwrap(), name, variables }
     }
 
