@@ -78,6 +78,7 @@ pub fn resolve(
     let recorder = Recorder::new(files, folder);
     let (made, mut diagnostics) = with_engine(spec, inputs, kinds, &recorder, folder, |engine| {
         engine.run();
+        engine.validate_all();
         engine.report_circles();
         engine.check_identities();
         let open = open_variables(engine);

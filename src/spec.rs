@@ -99,6 +99,8 @@ pub struct Module {
     pub folder: PathBuf,
     /// The words of its files that do not parse: any of them may be a name that is declared there.
     pub unparsed_words: Option<BTreeSet<String>>,
+    /// Whether a file could not even be read, so that any name may be declared there.
+    pub unreadable: bool,
     /// `variable` blocks.
     pub variables: Named<Variable>,
     /// All that stands in `locals` blocks.
@@ -120,7 +122,7 @@ pub struct Module {
 impl Module {
     /// Whether a name that is missing may stand in a file that does not parse.
     pub fn may_declare(&self, name: &str) -> bool {
-        self.unparsed_words.as_ref().is_some_and(|words| words.contains(name))
+        self.unreadable || self.unparsed_words.as_ref().is_some_and(|words| words.contains(name))
     }
 }
 

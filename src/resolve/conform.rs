@@ -76,20 +76,20 @@ fn block(element: &Type, attributes: &[Attribute], value: &Value) -> Result<Valu
     let mut made: Vec<(Arc<str>, Value)> = Vec::with_capacity(attributes.len());
     for attribute in attributes {
         let given = given.get(attribute.name).filter(|value| !value.is_null());
-        let value = match (given, &attribute.default) {
-            (Some(value), _) => {
-                conform(attribute, value).map_err(|error| under(&format!(".{}", attribute.name), error))?
-            }
-            (None, Some(default)) => default.clone(),
-            (None, None) => absent(attribute),
+        let value = match given {
+            Some(value) => conform(attribute, value).map_err(|error| under(&format!(".{}", attribute.name), error))?,
+            None => absent_value(attribute),
         };
         made.push((attribute.name.into(), value));
     }
     Ok(Value::object(made).mark(value.marks()))
 }
 
-/// What an attribute of a nested block is when nobody gives it: no blocks, or null of its type.
-fn absent(attribute: &Attribute) -> Value {
+/// What an attribute of a nested block is when nobody gives it: its default, no blocks, or null of its type.
+pub(super) fn absent_value(attribute: &Attribute) -> Value {
+    if let Some(default) = &attribute.default {
+        return default.clone();
+    }
     match &attribute.shape {
         Shape::Value(ty) => Data::Null(ty.clone()).into(),
         Shape::Blocks { unordered, .. } => match attribute.shape.ty() {

@@ -119,7 +119,7 @@ impl<'a> Engine<'a> {
         each: Option<&Each>,
         context: &str,
     ) -> (Evaluated, Tracker) {
-        let here = Here::new(&self.ground, site, instance, each, context.to_owned());
+        let here = Here::new(&self.ground, site, instance, each, context);
         let mut literals: Vec<(SecretReference, Value)> = Vec::new();
         let outcome = evaluate(expr, &here).and_then(|value| {
             let is_plain = value.is_known() && !value.is_sensitive();
@@ -279,7 +279,7 @@ impl<'a> Engine<'a> {
                 }
                 continue;
             }
-            let here = Here::new(&self.ground, site, instance, None, String::new());
+            let here = Here::new(&self.ground, site, instance, None, "");
             let outcome = evaluate(&target.expr, &here);
             let tracker = here.take_tracker();
             match outcome {

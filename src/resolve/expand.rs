@@ -106,7 +106,7 @@ impl Engine<'_> {
                 let items = entries.iter().map(|(key, item)| {
                     let plain = item.is_known() && !item.is_sensitive();
                     let closed = closed.as_ref().filter(|_| !plain).map(|closed| element(closed, key));
-                    let needs = self.needs_of(closed.as_ref(), item, needs);
+                    let needs = self.needs_of(item, needs);
                     Each { key: Some(InstanceKey::Key(key.clone())), value: item.clone(), closed, needs }
                 });
                 Some(items.collect())
@@ -145,20 +145,14 @@ impl Engine<'_> {
         }
     }
 
-    /// What one element of a `for_each` rests on: of a block that is gone through as it stands, the one
-    /// instance; otherwise what the element waits for, or all when it waits for nothing and all are few.
-    fn needs_of(&self, closed: Option<&Expr>, item: &Value, all: &Needs) -> Needs {
-        let id = |address: &crate::address::Address| self.ground.state.ids.get(address).copied();
-        if let Some(Expr { node: Node::Reference(Reference::Instance(address)), .. }) = closed {
-            return Rc::new(id(address).into_iter().collect());
-        }
-        if all.len() <= 1 {
+    /// What one element of a `for_each` rests on: what it waits for, or all when it waits for nothing and all
+    /// are few.
+    fn needs_of(&self, item: &Value, all: &Needs) -> Needs {
+        if all.len() <= 1 || (item.is_known() && all.len() <= super::cells::WIDEST) {
             return all.clone();
         }
-        match item.is_known() {
-            true if all.len() <= super::cells::WIDEST => all.clone(),
-            _ => Rc::new(item.waits_for().iter().filter_map(id).collect()),
-        }
+        let ids = &self.ground.state.ids;
+        Rc::new(item.waits_for().iter().filter_map(|address| ids.get(address).copied()).collect())
     }
 }
 

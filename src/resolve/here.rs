@@ -22,14 +22,14 @@ pub(super) struct Here<'e> {
     instance: usize,
     each: Option<&'e Each>,
     /// What stands here, to tell equal places of different instances apart.
-    context: String,
+    context: &'e str,
     tracker: RefCell<Tracker>,
     literals: RefCell<Vec<(Span, SecretReference)>>,
 }
 
 impl<'e> Here<'e> {
     /// A place in an instance of a site.
-    pub fn new(ground: &'e Ground<'e>, site: usize, instance: usize, each: Option<&'e Each>, context: String) -> Self {
+    pub fn new(ground: &'e Ground<'e>, site: usize, instance: usize, each: Option<&'e Each>, context: &'e str) -> Self {
         Self { ground, site, instance, each, context, tracker: RefCell::default(), literals: RefCell::default() }
     }
 
@@ -425,7 +425,7 @@ impl ClosingScope for Here<'_> {
         let reference = SecretReference::Literal {
             file: self.ground.spec.sources.file(span.source).path.display().to_string(),
             start: span.start,
-            instance: self.context.clone(),
+            instance: self.context.to_owned(),
         };
         self.literals.borrow_mut().push((span, reference.clone()));
         reference

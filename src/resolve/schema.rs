@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use super::conform::absent_value;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Call, Expr, For, Node, Reference};
 use crate::kind::{Attribute, Kind, Mode, Shape};
 use crate::spec::body::{Block, Body};
 use crate::spec::suggest::{did_you_mean, listed};
+use crate::value::Value;
 
 /// The expression of one attribute.
 #[derive(Clone, Debug)]
@@ -181,17 +183,23 @@ impl Reader<'_> {
         }
     }
 
-    /// One block as an object.
+    /// One block as an object of all its attributes, so that its closed form has the block's type by itself.
     fn block(&mut self, what: &str, attributes: &[Attribute], body: &Body, header: Span) -> Expr {
-        let pairs = given(what, attributes, body, header, self.diagnostics)
-            .into_iter()
-            .map(|given| {
-                let name: Arc<str> = attributes[given.attribute].name.into();
-                let key = Expr { span: given.name_span, ..Expr::literal(crate::value::Value::string(name)) };
-                (key, given.expr)
+        let given = given(what, attributes, body, header, self.diagnostics);
+        let pair = |attribute: &Attribute, span: Span, expr: Expr| {
+            let name: Arc<str> = attribute.name.into();
+            (Expr { span, ..Expr::literal(Value::string(name)) }, expr)
+        };
+        let absent = attributes.iter().enumerate().filter(|(index, attribute)| {
+            !is_required(attribute) && given.iter().all(|given| given.attribute != *index)
+        });
+        let filled: Vec<_> = absent
+            .map(|(_, attribute)| {
+                pair(attribute, header, Expr { span: header, ..Expr::literal(absent_value(attribute)) })
             })
             .collect();
-        Expr { node: Node::Object(pairs), span: header }
+        let pairs = given.into_iter().map(|given| pair(&attributes[given.attribute], given.name_span, given.expr));
+        Expr { node: Node::Object(pairs.chain(filled).collect()), span: header }
     }
 
     /// `dynamic "word" { for_each = …, content { … } }` as a `for`.

@@ -37,7 +37,6 @@ impl Engine<'_> {
     pub(super) fn variable(&mut self, node: usize, site: usize, instance: usize, index: usize) {
         let spec = self.ground.spec;
         let Some((parent, call)) = self.ground.graph.sites[site].parent else {
-            self.validate(node, 0, 0, index);
             return;
         };
         let module = &spec.modules[self.ground.graph.sites[site].module];
@@ -71,7 +70,6 @@ impl Engine<'_> {
         };
         let cell = self.cell(evaluated, needs);
         self.ground.state.cells[node].push(cell);
-        self.validate(node, site, instance, index);
     }
 
     /// The default of a module's variable; a sensitive one is a secret literal.
@@ -93,6 +91,18 @@ impl Engine<'_> {
             Some(_) if variable.sensitive => self.evaluate(&secret_if(true, default), site, instance, None, context).0,
             Some(value) => Evaluated { value, closed: None, poisoned: false },
             None => Evaluated { value: Value::unknown(Unknown::of(Type::Any)), closed: None, poisoned: true },
+        }
+    }
+
+    /// Holds every variable against its validations, which may name anything: all is evaluated by now.
+    pub(super) fn validate_all(&mut self) {
+        for node in 0..self.ground.graph.nodes.len() {
+            let (site, item) = self.ground.graph.nodes[node];
+            if let Item::Variable(index) = item {
+                for instance in 0..self.ground.state.cells[node].len() {
+                    self.validate(node, site, instance, index);
+                }
+            }
         }
     }
 

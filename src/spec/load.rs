@@ -165,7 +165,6 @@ impl Loader<'_> {
                 return Read::Missing;
             }
         };
-        self.read.insert(path.to_owned(), Digest::of_bytes(&bytes));
         let source = self.next_id();
         let Ok(text) = String::from_utf8(bytes) else {
             self.sources.add(path, "");
@@ -175,13 +174,17 @@ impl Loader<'_> {
                     .detail(format!("`{}` holds bytes that are no text", path.display()))
                     .help("save the file in UTF-8"),
             );
-            return Read::Unparsed(BTreeSet::new());
+            return Read::Missing;
         };
-        let text = schema_need::rewrite(&text);
+        // A byte order mark means nothing; its place stays, so that the places of all else do.
+        let text = schema_need::rewrite(&text.replace('\u{feff}', "   "));
         match body::read(&text, source, &mut self.diagnostics) {
             Ok(body) => {
                 let places = mask::places(&body, self.kinds);
-                self.sources.add(path, mask::blot(&text, &places));
+                let masked = mask::blot(&text, &places);
+                // The digest stands in plans: nobody is to test guesses of a secret with it.
+                self.read.insert(path.to_owned(), Digest::of_bytes(masked.as_bytes()));
+                self.sources.add(path, masked);
                 Read::Body(body)
             }
             Err(mistake) => {
@@ -216,7 +219,7 @@ impl Loader<'_> {
                         gatherer.file(&mut body);
                     }
                     Read::Unparsed(words) => module.unparsed_words.get_or_insert_default().extend(words),
-                    Read::Missing => drop(module.unparsed_words.get_or_insert_default()),
+                    Read::Missing => module.unreadable = true,
                 }
             }
             for Source { call, folder, span } in wanted {

@@ -126,3 +126,17 @@ fn only_what_waits_is_deferred() {
     let outputs = stage.desired().outputs;
     assert!(outputs["o"].deferred.is_none() && outputs["p"].deferred.is_some());
 }
+
+#[test]
+fn a_block_that_waits_has_the_type_of_its_attribute_by_itself() {
+    let stage = Stage::new(
+        "resource \"terraform_data\" \"a\" {}\nresource \"aws_ecs_service\" \"s\" {\n  name = \"s\"\n  load_balancer {\n    port = 1\n    name = terraform_data.a.id\n  }\n  dynamic \"load_balancer\" {\n    for_each = [terraform_data.a.id]\n    content {\n      port = length(load_balancer.value)\n    }\n  }\n}\n",
+    );
+    let service = stage.resource("aws_ecs_service.s");
+    let value = Applied::of(&stage).value(&service.deferred["load_balancer"]);
+    let kinds = super::stage::kinds();
+    let attribute = kinds.get("aws_ecs_service").and_then(|kind| kind.attribute("load_balancer")).unwrap();
+    let converted = value.convert(&attribute.shape.ty()).expect("it has the type of the attribute");
+    let expected = r#"[{ "name" = "id of terraform_data.a", "port" = 1 }, { "name" = "web", "port" = 22 }]"#;
+    assert_eq!(converted.to_string(), expected);
+}

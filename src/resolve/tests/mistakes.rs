@@ -112,6 +112,16 @@ fn a_mistake_of_many_instances_counts_once() {
         "resource \"aws_ecs_service\" \"a\" {\n  for_each = toset([\"a\", \"b\"])\n  name = [each.key]\n}\n",
     );
     assert_eq!(stage.mistakes(), ["3: an attribute's value has the wrong type"]);
+    let stage = Stage::new(
+        "resource \"terraform_data\" \"a\" {\n  for_each = toset([\"a\", \"b\"])\n  input = 1 + each.key\n}\n",
+    );
+    assert_eq!(stage.mistakes(), ["3: an expression has no value"], "although each says its own key");
+}
+
+#[test]
+fn nothing_follows_from_a_resource_with_a_mistake() {
+    let spec = "resource \"aws_ecs_service\" \"a\" {\n  name = \"a\"\n  tags = 1\n}\noutput \"o\" {\n  value = aws_ecs_service.a.tags.x\n}\n";
+    assert_eq!(Stage::new(spec).mistakes(), ["3: an attribute's value has the wrong type"]);
 }
 
 #[test]
@@ -222,4 +232,13 @@ fn a_missing_environment_is_said_with_those_there_are() {
     let stage = Stage::new("").without("environments/dev.hcl").file("environments/de.hcl", "");
     let said = rendered(&stage);
     assert!(said.contains("did you mean `de`?"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_text_hides_every_name() {
+    let mut stage = Stage::new("output \"o\" {\n  value = var.hidden\n}\n")
+        .without("environments/dev.hcl")
+        .file("environments/dev/a.hcl", "\u{feff}output \"o\" {\n  value = var.hidden\n}\n");
+    stage.files.0.insert(stage.folder.join("environments/dev/b.hcl"), vec![0xff, 0xfe]);
+    assert_eq!(stage.mistakes(), ["1: a file is not UTF-8 text"]);
 }

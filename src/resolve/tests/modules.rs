@@ -263,5 +263,7 @@ fn the_digest_is_that_of_what_was_read_and_given() {
     assert_eq!(digest(&elsewhere), first);
     assert_eq!(digest(&stage.clone().var("s", "other")), first);
     assert_ne!(digest(&stage.clone().var("a", "other")), first);
+    let secret = |text: &str| digest(&Stage::new(&format!("locals {{\n  a = sensitive(\"{text}\")\n}}\n")));
+    assert_eq!(secret("hunter2"), secret("hunter3"), "a secret is no part of it");
     assert_ne!(digest(&stage.clone().file("environments/note.txt", "two")), first);
 }

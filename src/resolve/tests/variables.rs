@@ -106,3 +106,14 @@ fn validations_speak() {
     let said = rendered(&Stage::new(&secret).var("a", "h2"));
     assert!(!said.contains("h2") && said.contains("its message holds a secret"), "{said}");
 }
+
+#[test]
+fn validations_may_name_anything_of_their_module() {
+    let module = "variable \"low\" {\n  validation {\n    condition = var.low < local.limit && var.low < var.high\n    error_message = \"too high\"\n  }\n}\nvariable \"high\" {}\nlocals {\n  limit = 10\n}\n";
+    let call = |low: i32| {
+        let spec = format!("module \"m\" {{\n  source = \"../modules/m\"\n  low = {low}\n  high = 7\n}}\n");
+        Stage::new(&spec).file("modules/m/main.hcl", module).mistakes()
+    };
+    assert_eq!(call(6), [""; 0]);
+    assert_eq!(call(8), ["3: a variable's value is not allowed"]);
+}
