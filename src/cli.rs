@@ -11,6 +11,8 @@ pub mod environment;
 pub mod exit;
 pub mod expression;
 pub mod failure;
+pub mod grammar;
+pub mod ledgers;
 pub mod logging;
 pub mod plan_file;
 pub mod planning;
@@ -18,24 +20,22 @@ pub mod progress;
 pub mod report;
 pub mod secrets;
 pub mod session;
+pub mod showing;
 pub mod spec;
 pub mod stop;
+pub mod subject;
 pub mod terminal;
 pub mod verb;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{CommandLine, Form, Subject, Verb};
 use exit::Exit;
 use failure::Failure;
-use plan_file::PlanFile;
+use grammar::{CommandLine, Verb};
 use session::Session;
 use terminal::{Terminal, When};
-
-use crate::review::{self, Review};
-use crate::step::ChangeSet;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -93,50 +93,6 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Destroy(arguments) => verb::destroy::run(&arguments, session),
         Verb::Local(arguments) => verb::local::run(&arguments, session),
         Verb::Doctor(arguments) => verb::doctor::run(&arguments, session),
-        Verb::Completions(arguments) => verb::completions::run(&arguments, session),
+        Verb::Completions(arguments) => verb::completions::run(&arguments, session, CommandLine::command()),
     }
-}
-
-/// What stands in the place of an environment.
-pub enum Typed {
-    /// An environment.
-    Environment(String),
-    /// A saved change set.
-    Plan(Box<PlanFile>),
-}
-
-impl Typed {
-    /// Reads what was typed: a path that exists and ends in `.plan.json` is a plan.
-    ///
-    /// # Errors
-    /// When the plan cannot be read, or it is no name of an environment.
-    pub fn read(session: &Session, subject: &Subject) -> Result<Self, Failure> {
-        let plan = |path: &std::path::Path| Ok(Self::Plan(Box::new(PlanFile::read(&session.path(path))?)));
-        match (&subject.environment, &subject.plan) {
-            (_, Some(path)) => plan(path),
-            (Some(name), None) if name.ends_with(plan_file::ENDING) && session.path(name.as_ref()).is_file() => {
-                plan(name.as_ref())
-            }
-            (Some(name), None) => session::checked_name(name).map(|()| Self::Environment(name.clone())),
-            (None, None) => Err(Failure::usage("name an environment, or a saved plan with `--plan FILE`")),
-        }
-    }
-}
-
-/// The review of a change set, to stdout.
-pub fn show_review(session: &Session, change_set: &ChangeSet, form: Option<Form>) {
-    let terminal = &session.terminal;
-    let review = Review::of(change_set);
-    let form = form.unwrap_or(if terminal.json { Form::Json } else { Form::Text });
-    match form {
-        Form::Text => terminal.data(&review::text::render(&review, terminal.paint())),
-        Form::Md => terminal.data(&review::markdown::render(&review)),
-        Form::Json => terminal.json(&review),
-    }
-}
-
-/// The review of a change set that is about to be carried out: stdout belongs to what becomes of it.
-pub fn talk_review(session: &Session, change_set: &ChangeSet) {
-    let review = Review::of(change_set);
-    session.terminal.talk(&review::text::render(&review, session.terminal.paint_talk()));
 }

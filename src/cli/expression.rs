@@ -40,7 +40,8 @@ pub fn answer(session: &Session, environment: Option<&str>, text: &str) -> Resul
 
 fn alone(session: &Session, text: &str) -> Result<Answer, Failure> {
     let mut sources = Sources::default();
-    let source = sources.add("stdin", text);
+    let text = &whole(text);
+    let source = sources.add("stdin", text.as_str());
     let scope = Nameless { folder: &session.folder, now: session.world.clock.now() };
     let (expr, asked) = read(text, source).map_err(|mistakes| wrong(mistakes, &sources))?;
     let value = evaluate(&expr, &scope).map_err(|mistakes| wrong(mistakes, &sources))?;
@@ -52,7 +53,8 @@ fn within(session: &Session, environment: &str, text: &str) -> Result<Answer, Fa
     let project = session.need_project()?;
     let inputs = inputs(session, &project, Missing::Assume)?;
     let (mut spec, mut diagnostics) = spec::load(&DiskFiles, &project, environment, &session.kinds);
-    let source = spec.sources.add("stdin", text);
+    let text = &whole(text);
+    let source = spec.sources.add("stdin", text.as_str());
     let (expr, asked) = read(text, source).map_err(|mistakes| wrong(mistakes, &spec.sources))?;
     let Some(root) = spec.modules.first_mut() else {
         return Err(Failure::mistakes(diagnostics, &spec.sources));
@@ -77,6 +79,13 @@ fn within(session: &Session, environment: &str, text: &str) -> Result<Answer, Fa
 
 /// The resolver's words for an output that holds a secret and does not say so.
 const SHOWS_A_SECRET: &str = "an output would show a secret";
+
+/// The text as one expression: where its lines only belong together inside parentheses, those are added.
+fn whole(text: &str) -> String {
+    let parses = |text: &str| expression_from_text(text, SourceId(0)).is_ok();
+    let wrapped = format!("({text})");
+    if !parses(text) && parses(&wrapped) { wrapped } else { text.to_owned() }
+}
 
 /// What is asked of an expression.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::environment::{self, Name};
 use super::failure::Failure;
 use super::secrets::EdgeSecrets;
-use super::session::{Resolved, Session};
+use super::session::{Resolved, Session, checked_name};
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::expression::Deferred;
 use crate::kind::Kinds;
@@ -22,6 +22,25 @@ use crate::value::{Object, Value};
 use crate::{local, resolve, spec};
 
 pub use crate::resolve::inputs::Missing;
+
+impl Session {
+    /// The resolved spec of an environment. Warnings are said.
+    ///
+    /// # Errors
+    /// With all of its mistakes.
+    pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
+        checked_name(environment)?;
+        let project = self.need_project()?;
+        let (resolved, diagnostics, sources) = resolve(self, &project, environment, Missing::Refuse)?;
+        match resolved {
+            Some(resolved) if !diagnostics.has_errors() => {
+                self.warn(&diagnostics, &sources);
+                Ok(resolved)
+            }
+            _ => Err(Failure::mistakes(diagnostics, &sources)),
+        }
+    }
+}
 
 /// The project's environments.
 pub fn environments(project: &Path) -> Vec<String> {

@@ -1,9 +1,7 @@
 //! `switchback completions`: for the shells that clap knows.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli::arguments::CommandLine;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -27,9 +25,9 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Never.
-pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, session: &Session, mut command: clap::Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut CommandLine::command(), "switchback", &mut script);
+    clap_complete::generate(arguments.shell, &mut command, "switchback", &mut script);
     session.terminal.data(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

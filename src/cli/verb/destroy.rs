@@ -7,9 +7,10 @@ use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
+use crate::cli::planning;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
-use crate::cli::{planning, show_review, talk_review};
+use crate::cli::showing::{show_review, talk_review};
 use crate::ledger::Ledger;
 use crate::step::{ChangeSet, Operation};
 

@@ -22,7 +22,7 @@ Examples:
   switchback local down          stop exactly what `up` started; the data stay
   switchback local down --wipe   remove the data too, and with them the ledger of dev
 
-No account, no container and no server of your own is needed; everything listens on loopback only.";
+No account, no container and no server of your own is needed; everything listens on loopback.";
 
 /// The local stack: an AWS endpoint and a PostgreSQL on this machine
 #[derive(Debug, clap::Args)]

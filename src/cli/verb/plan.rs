@@ -7,8 +7,9 @@ use crate::cli::arguments::{Form, address};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
+use crate::cli::planning;
 use crate::cli::session::Session;
-use crate::cli::{planning, show_review};
+use crate::cli::showing::show_review;
 use crate::plan::Options;
 use crate::review::text::Role;
 

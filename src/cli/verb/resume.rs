@@ -12,7 +12,7 @@ use crate::step::Operation;
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback resume prod                  settle what is in doubt by asking the world, then do the rest
+  switchback resume prod                  settle what is in doubt, then do the rest
   switchback resume prod --auto-approve   without the question
 
 The run's change set lies in the ledger: no plan file and no checkout is needed, except for

@@ -4,14 +4,15 @@ use crate::cli::arguments::{Form, Subject};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::cli::{Typed, show_review};
+use crate::cli::showing::show_review;
+use crate::cli::subject::Typed;
 
 const AFTER_HELP: &str = "\
 Examples:
   switchback show s.plan.json            the review of a saved plan
   switchback show s.plan.json --as md    as a comment for a pull request
   switchback show --plan plan.bin        a saved plan of any name
-  switchback show staging                what the newest run of staging carries out, or carried out
+  switchback show staging                what the newest run of staging carried out
 
 A saved plan is checked first: one that was altered is refused.";
 

@@ -15,7 +15,7 @@ use crate::step::{Operation, Step};
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback status prod                          what is there, what is unfinished, what a way back would lose
+  switchback status prod                          what is there, and what is unfinished
   switchback status prod --json                   the same facts for a script
   switchback status prod --ledger file:/srv/shop  from anywhere: needs no project
 

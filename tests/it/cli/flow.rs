@@ -159,6 +159,17 @@ fn the_console_evaluates_all_of_stdin() {
     assert_eq!((said.code, said.out.as_str()), (0, "3\n"), "{}", said.talk);
     let said = typed("console dev --json", "local.a");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&said.out).unwrap(), serde_json::json!([1, 2]));
-    assert_ne!(typed("console", "1 +").code, 0);
-    assert_ne!(typed("console", "").code, 0);
+    assert_eq!(typed("console", "type([1])").out, "tuple([\n    number,\n])\n");
+    for (words, text, cause) in [
+        ("console", "1 +", "does not parse"),
+        ("console", "", "does not parse"),
+        ("console", "local.a", "switchback console dev"),
+        ("console dev", "local.b", "local.b"),
+    ] {
+        let said = typed(words, text);
+        assert_eq!((said.code, said.out.as_str()), (4, ""), "{words}: {text}");
+        said.has(cause).has("stdin:1");
+    }
+    let said = typed("console dev", "sensitive(\"hunter2\")");
+    assert_eq!((said.code, said.out.as_str()), (0, "(sensitive value)\n"), "{}", said.talk);
 }

@@ -1,7 +1,7 @@
 //! What may be typed, and what happens when it is typed wrongly.
 
 use clap::CommandFactory as _;
-use switchback::cli::arguments::CommandLine;
+use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 

@@ -1,0 +1,64 @@
+//! Where the ledger of an environment lies. An edge.
+//!
+//! Invariant: with a ledger's URL no project is needed.
+
+use std::sync::Arc;
+
+use super::environment::{self, Name};
+use super::failure::Failure;
+use super::session::{DEFAULT_LEDGER, Session, checked_name};
+use super::spec;
+use crate::ledger::{Ledger, Store};
+
+impl Session {
+    /// The place of an environment's ledger: as typed, as the environment variable says, as the project says.
+    ///
+    /// # Errors
+    /// When there is neither a project nor a URL, or the URL is of no known store.
+    pub fn store(&self, environment: &str) -> Result<Arc<dyn Store>, Failure> {
+        checked_name(environment)?;
+        let given = self.globals.ledger.clone().or_else(|| environment::read(Name::Ledger));
+        let (url, base) = match given {
+            Some(url) => (url, self.folder.clone()),
+            None => {
+                let project = self.project().ok_or_else(|| {
+                    Failure::usage("there is no project here, and no ledger is named")
+                        .help("name the ledger with `--ledger URL`, or the project's folder with `-C DIR`")
+                })?;
+                let url = spec::ledger(&project, environment, &self.kinds);
+                (url.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()), project)
+            }
+        };
+        Ok(crate::store::open(&url, &base, environment)?)
+    }
+
+    /// The ledger of an environment, for reading.
+    ///
+    /// # Errors
+    /// As [`Session::store`], or when the chain is damaged or newer.
+    pub fn ledger(&self, environment: &str) -> Result<Ledger, Failure> {
+        let store = self.store(environment)?;
+        Ok(self.wait(Ledger::open(store))?)
+    }
+
+    /// The ledger of an environment that has been begun, or that the project at least knows.
+    ///
+    /// # Errors
+    /// As [`Session::ledger`], or when nobody knows the environment.
+    pub fn known_ledger(&self, environment: &str) -> Result<Ledger, Failure> {
+        let ledger = self.ledger(environment)?;
+        if ledger.state().chain.is_some() {
+            return Ok(ledger);
+        }
+        let known = self.project().map(|project| spec::environments(&project)).unwrap_or_default();
+        if known.iter().any(|name| name == environment) {
+            return Ok(ledger);
+        }
+        let failure = Failure::usage(format!("there is no environment `{environment}`"))
+            .cause(format!("{} has no record of it", ledger.url()));
+        Err(match known.is_empty() {
+            true => failure.help("see that the ledger's URL is right"),
+            false => failure.help(format!("the project has {}", known.join(", "))),
+        })
+    }
+}

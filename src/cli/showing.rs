@@ -1,0 +1,26 @@
+//! Reviews on the terminal.
+//!
+//! Invariant: every form shows the same review.
+
+use super::arguments::Form;
+use super::session::Session;
+use crate::review::{self, Review};
+use crate::step::ChangeSet;
+
+/// The review of a change set, to stdout.
+pub fn show_review(session: &Session, change_set: &ChangeSet, form: Option<Form>) {
+    let terminal = &session.terminal;
+    let review = Review::of(change_set);
+    let form = form.unwrap_or(if terminal.json { Form::Json } else { Form::Text });
+    match form {
+        Form::Text => terminal.data(&review::text::render(&review, terminal.paint())),
+        Form::Md => terminal.data(&review::markdown::render(&review)),
+        Form::Json => terminal.json(&review),
+    }
+}
+
+/// The review of a change set that is about to be carried out: stdout belongs to what becomes of it.
+pub fn talk_review(session: &Session, change_set: &ChangeSet) {
+    let review = Review::of(change_set);
+    session.terminal.talk(&review::text::render(&review, session.terminal.paint_talk()));
+}
