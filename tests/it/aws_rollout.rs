@@ -145,11 +145,11 @@ async fn a_rollout_that_does_not_end_in_time_says_what_was_seen() {
     let change = update(KIND, &recorded(1), &wanted(2, "1s"));
     let waited = tokio::time::timeout(std::time::Duration::from_secs(20), bench.carry_out(&change)).await;
     let error = waited.expect("every wait has an end").expect_err("it takes too long");
-    for part in ["not completed within 1 s", "1 of 2 tasks running", "exit code 1"] {
+    for part in ["not done within 1 s", "1 of 2 tasks running", "exit code 1"] {
         assert!(error.error.cause.contains(part), "{error}");
     }
     assert_eq!(error.trace, Trace::Unknown);
-    assert!(matches!(bench.settle(&change).await, Settlement::Stands(_, why) if why.contains("not completed")));
+    assert!(matches!(bench.settle(&change).await, Settlement::Stands(_, why) if why.contains("not done within 1 s")));
 }
 
 #[tokio::test]

@@ -19,23 +19,30 @@ use crate::world::Settlement;
 /// The first pause between two looks, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
+/// The longest wait while settling: who wants to take a bad rollout back must not have to sit it out.
+const SETTLING: Duration = Duration::from_secs(60);
+
 /// How long is waited.
 pub(super) struct Patience {
     until: Instant,
-    limit: Duration,
+    /// What is said when it is over.
+    over: String,
 }
 
 impl Patience {
     /// From now on.
     pub(super) fn starting_now(limit: Duration) -> Self {
-        Self { until: Instant::now() + limit, limit }
+        Self { until: Instant::now() + limit, over: format!("not done within {} s", limit.as_secs()) }
     }
 
-    /// What is left of it for a rollout that has begun already, by the clock of ECS.
+    /// What is left of it for a rollout that has begun already, by the clock of ECS; while settling.
     fn for_begun(limit: Duration, begun: Option<f64>, now: Option<f64>) -> Self {
         let passed = begun.zip(now).map_or(0.0, |(begun, now)| (now - begun).max(0.0));
         let left = limit.saturating_sub(Duration::try_from_secs_f64(passed).unwrap_or(limit));
-        Self { until: Instant::now() + left, limit }
+        match left > SETTLING {
+            true => Self { until: Instant::now() + SETTLING, over: "not done yet, it goes on".to_owned() },
+            false => Self { until: Instant::now() + left, ..Self::starting_now(limit) },
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -93,7 +100,7 @@ pub(super) async fn wait_for_rollout(
             Rollout::Running(line) => line,
         };
         if patience.is_over() {
-            let cause = unfinished(&line, &answer.body, patience.limit);
+            let cause = unfinished(&line, &answer.body, &patience.over);
             let help = "it goes on in ECS; look again with `switchback resume`, or give it longer with `timeouts`";
             return Err(Failure::refused(tried(), cause, help));
         }
@@ -106,8 +113,8 @@ pub(super) async fn wait_for_rollout(
     }
 }
 
-fn unfinished(line: &str, service: &Json, limit: Duration) -> String {
-    format!("not completed within {} s; {line}{}", limit.as_secs(), rollout::events(service, None))
+fn unfinished(line: &str, service: &Json, over: &str) -> String {
+    format!("{over}; {line}{}", rollout::events(service, None))
 }
 
 /// Waits until a service that is being removed is gone.
@@ -123,12 +130,8 @@ pub(super) async fn wait_until_gone(
         let running = answer.body.get("runningCount").and_then(Json::as_i64).unwrap_or_default();
         if patience.is_over() {
             let tried = work.clients.tried("ecs: waiting for the removal of", &subject(cluster, name));
-            let cause = format!(
-                "not gone within {} s: {}, {running} tasks still run{}",
-                patience.limit.as_secs(),
-                status(&answer.body),
-                rollout::events(&answer.body, None)
-            );
+            let line = format!("{}, {running} tasks still run", status(&answer.body));
+            let cause = unfinished(&line, &answer.body, &patience.over);
             return Err(Failure::refused(tried, cause, "it goes on in ECS; look again with `switchback resume`"));
         }
         if running != said {
@@ -141,8 +144,8 @@ pub(super) async fn wait_until_gone(
     Ok(())
 }
 
-/// The settlement of a change that is in the service as planned: its rollout is waited for as long as the change itself
-/// would have been, and has the last word.
+/// The settlement of a change that is in the service as planned: its rollout has the last word. It is waited for as
+/// long as the change itself would have been, but for a minute at most; asked again later, it may be completed.
 pub(super) async fn settle_rollout(
     work: &Work<'_>,
     after: &Object,
