@@ -108,7 +108,7 @@ impl Session {
     /// Says warnings.
     pub fn warn(&self, diagnostics: &Diagnostics, sources: &Sources) {
         if !diagnostics.is_empty() {
-            self.terminal.talk(&failure::rendered(diagnostics, sources));
+            self.terminal.talk(&self.terminal.with_coloured_words(&failure::rendered(diagnostics, sources)));
         }
     }
 }
