@@ -182,7 +182,7 @@ fn actor() -> Actor {
     });
     let name = ci.or_else(|| environment::read(Name::User)).or_else(|| environment::read(Name::Logname));
     Actor {
-        name: name.unwrap_or_else(|| "somebody".to_owned()),
+        name: name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
         host: host(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
