@@ -11,6 +11,7 @@ pub mod secrets;
 pub mod inputs;
 
 mod cells;
+mod circles;
 mod config;
 mod database;
 mod defaults;
@@ -26,10 +27,12 @@ mod provider;
 mod reading;
 mod resource;
 mod schema;
+mod secret_form;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod url;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -288,6 +288,13 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
             report.next = vec![session.command(&format!("plan {environment}"))];
             report.end_with(Exit::Drift);
         }
+        // The run did what it was to do; that the rest of the environment is as the spec says is not recorded.
+        Ok(Verdict::Elsewhere(titles)) => {
+            report.verified = Some(false);
+            report.unverified =
+                titles.into_iter().map(|title| format!("what this run did not touch differs: {title}")).collect();
+            report.next = vec![session.command(&format!("plan {environment}"))];
+        }
         Err(failure) => {
             report.verified = Some(false);
             report.unverified = std::iter::once(&failure.summary).chain(&failure.causes).cloned().collect();

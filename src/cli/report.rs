@@ -127,7 +127,7 @@ impl Report {
                 None => report.skipped.push(StepReport::of(step, None, None)),
             }
         }
-        report.milliseconds = (last - first).max(0) * i64::from(!report.done.is_empty());
+        report.milliseconds = last.saturating_sub(first).max(0);
         report.end_with(exit_of(run, &report, cause));
         report
     }

@@ -73,19 +73,20 @@ impl Script {
     /// # Errors
     /// The first thing that the parser does not understand.
     pub fn parse(text: &str) -> Result<Self, NotSql> {
+        let lines = Lines::of(text);
         let parsed = SourceFile::parse(text);
         if let Some(error) = parsed.errors().first() {
             let at = usize::from(error.range().start());
-            return Err(NotSql { line: line_of(text, at), message: error.message().to_owned() });
+            return Err(NotSql { line: lines.line(at), message: error.message().to_owned() });
         }
         let statements: Vec<Statement> = parsed
             .tree()
             .stmts()
             .filter(|statement| !matches!(statement, Stmt::EmptyStmt(_)))
-            .map(|statement| lower(text, statement.syntax()))
+            .map(|statement| lower(text, &lines, statement.syntax()))
             .filter(|statement| !statement.tokens.is_empty())
             .collect();
-        let comments = comments(text, &parsed.syntax_node());
+        let comments = comments(&lines, &parsed.syntax_node());
         Ok(Self { statements, comments })
     }
 }
@@ -157,7 +158,7 @@ impl Token {
     }
 }
 
-fn lower(text: &str, node: &SyntaxNode) -> Statement {
+fn lower(text: &str, lines: &Lines, node: &SyntaxNode) -> Statement {
     let tokens: Vec<_> = node
         .descendants_with_tokens()
         .filter_map(SyntaxElement::into_token)
@@ -167,7 +168,7 @@ fn lower(text: &str, node: &SyntaxNode) -> Statement {
     let end = tokens.last().map_or(start, |token| usize::from(token.text_range().end()));
     Statement {
         text: text[start..end].to_owned(),
-        line: line_of(text, start),
+        line: lines.line(start),
         tokens: tokens.iter().map(|token| read(token.text())).collect(),
     }
 }
@@ -185,14 +186,14 @@ fn read(text: &str) -> Token {
     }
 }
 
-fn comments(text: &str, root: &SyntaxNode) -> Vec<Comment> {
+fn comments(lines: &Lines, root: &SyntaxNode) -> Vec<Comment> {
     let mut header = true;
     let mut found = Vec::new();
     for token in root.descendants_with_tokens().filter_map(SyntaxElement::into_token) {
         match token.kind() {
             SyntaxKind::COMMENT => found.push(Comment {
                 text: token.text().to_owned(),
-                line: line_of(text, usize::from(token.text_range().start())),
+                line: lines.line(usize::from(token.text_range().start())),
                 header,
             }),
             SyntaxKind::WHITESPACE | SyntaxKind::SEMICOLON => {}
@@ -202,8 +203,17 @@ fn comments(text: &str, root: &SyntaxNode) -> Vec<Comment> {
     found
 }
 
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+/// Where the lines of a text end, so that many places are found in one look at it.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.0.partition_point(|end| *end < at) + 1
+    }
 }
 
 #[cfg(test)]

@@ -130,17 +130,37 @@ fn same_value(left: &Value, right: &Value, key: Option<&SealKey>) -> bool {
     if !left.is_known() || !right.is_known() {
         return false;
     }
-    let withheld = |value: &Value| {
-        let mut found = false;
-        value.visit(&mut |inner| found |= matches!(inner.data(), Data::Sealed(_)));
-        found
+    if holds_sealed(left) || holds_sealed(right) {
+        return same_withheld(left, right, key);
+    }
+    untyped(&left.reveal()) == untyped(&right.reveal())
+}
+
+fn holds_sealed(value: &Value) -> bool {
+    let mut found = false;
+    value.visit(&mut |inner| found |= matches!(inner.data(), Data::Sealed(_)));
+    found
+}
+
+/// One of the two is, here or inside, only known by its digest: there the other's digest is compared. Without a
+/// digest nothing can be said, so they differ.
+fn same_withheld(left: &Value, right: &Value, key: Option<&SealKey>) -> bool {
+    let digest = |value: &Value| match value.clone().sensitive().seal(key).data() {
+        Data::Sealed(sealed) => sealed.digest,
+        _ => None,
     };
-    if withheld(left) || withheld(right) {
-        // One of the two is only known by its digest; without a digest nothing can be said, so they differ.
-        let (left, right) = (untyped(&left.seal(key)), untyped(&right.seal(key)));
-        let mut open = false;
-        left.visit(&mut |inner| open |= matches!(inner.data(), Data::Sealed(sealed) if sealed.digest.is_none()));
-        return !open && left == right;
+    if matches!(left.data(), Data::Sealed(_)) || matches!(right.data(), Data::Sealed(_)) {
+        return digest(left).is_some_and(|left| digest(right) == Some(left));
+    }
+    if let (Some(left), Some(right)) = (left.items(), right.items()) {
+        let same = |(left, right)| same_withheld(left, right, key);
+        return left.len() == right.len() && left.iter().zip(right).all(same);
+    }
+    if let (Some(left), Some(right)) = (left.entries(), right.entries()) {
+        let names: std::collections::BTreeSet<_> = left.keys().chain(right.keys()).collect();
+        return names
+            .into_iter()
+            .all(|name| same_withheld(left.get(name).unwrap_or(&NULL), right.get(name).unwrap_or(&NULL), key));
     }
     untyped(&left.reveal()) == untyped(&right.reveal())
 }

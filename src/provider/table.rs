@@ -30,7 +30,7 @@ pub fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
     #[cfg(feature = "aws")]
     providers.insert("aws".to_owned(), Arc::new(aws::carrier::Aws::default()));
     #[cfg(feature = "postgres")]
-    providers.insert("postgres".to_owned(), Arc::new(postgres::Postgres::default()));
+    providers.insert("postgres".to_owned(), Arc::new(postgres::Postgres));
     providers
 }
 

@@ -70,7 +70,7 @@ impl Engine<'_> {
         let known = |engine: &mut Self, name: &str| {
             let setting = config.settings.iter().find(|setting| &*setting.name == name)?;
             let (evaluated, _) = engine.evaluate(&setting.expr, site, instance, None, &context);
-            if evaluated.poisoned {
+            if evaluated.poisoned || engine.is_assumed(&evaluated.value) {
                 return None;
             }
             let text = evaluated.value.as_str().filter(|_| !evaluated.value.is_sensitive()).map(str::to_owned);
@@ -116,7 +116,7 @@ impl Engine<'_> {
     fn entries(&mut self, block: &Block<'_>, address: &Address, values: &Expr, state: &mut BlockState) {
         let (whole, tracker) = self.evaluate(values, block.site, block.instance, None, &address.to_string());
         drop(tracker);
-        if whole.poisoned {
+        if whole.poisoned || (whole.value.entries().is_none() && self.is_assumed(&whole.value)) {
             state.poisoned = true;
             return;
         }

@@ -14,8 +14,7 @@ use super::url;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
-use crate::migration::Migration;
-use crate::migration::folder;
+use crate::migration::{Migration, folder};
 use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
@@ -290,11 +289,11 @@ impl Engine<'_> {
     }
 
     fn migrations(&mut self, database: &Database, address: &Address) -> Vec<Migration> {
-        let Some((folder, span)) = &database.migrations else {
+        let Some((path, span)) = &database.migrations else {
             return Vec::new();
         };
         let files = self.ground.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = folder::load(files, &self.ground.surroundings.folder.join(folder));
+        let (mut found, mistakes) = folder::load(files, &self.ground.surroundings.folder.join(path));
         for mistake in mistakes {
             let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(

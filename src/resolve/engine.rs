@@ -10,17 +10,18 @@ use super::evaluate::{close, evaluate};
 use super::graph::Item;
 use super::ground::Ground;
 use super::here::Here;
-use super::inputs::{self, Inputs};
+use super::inputs::{Inputs, Missing};
 use super::prepare::Prepared;
+use super::secret_form::{literal_at, plainly, secret_if, secrets_apart};
 use super::secrets::RevealedSecrets;
 use crate::address::{InstanceKey, ModulePath};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::expression::{Call as FunctionCall, Deferred, Expr, Node, Reference};
+use crate::expression::{Deferred, Expr, Node, Reference};
 use crate::kind::Kinds;
 use crate::resolve::desired::{DesiredDatabase, DesiredOutput, DesiredResource};
 use crate::secret::SecretReference;
 use crate::spec::Target;
-use crate::value::{Data, Type, Unknown, Value};
+use crate::value::{Type, Unknown, Value};
 
 /// What an expression came to.
 #[derive(Clone, Debug)]
@@ -85,6 +86,11 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a value is unknown only because a variable was left out, which nobody minds.
+    pub fn is_assumed(&self, value: &Value) -> bool {
+        self.inputs.missing == Missing::Assume && !value.is_known() && value.waits_for().is_empty()
     }
 
     /// Reports a mistake, unless the same was reported of another instance.
@@ -190,120 +196,6 @@ impl<'a> Engine<'a> {
         Deferred::new(cells, renumber(closed))
     }
 
-    fn root_variables(&mut self) {
-        let mut diagnostics = Diagnostics::default();
-        let values = inputs::values(&self.ground.spec.modules[0], self.inputs, &mut diagnostics);
-        self.report_all(diagnostics);
-        for (index, value) in values.into_iter().enumerate() {
-            let node = self.ground.graph.node(self.ground.spec, 0, Item::Variable(index));
-            let (name, variable) =
-                self.ground.spec.modules[0].variables.get_index(index).expect("one value per variable");
-            let reference = SecretReference::Variable { name: name.to_string() };
-            let poisoned = value.is_none();
-            let value = value.unwrap_or_else(|| Value::unknown(Unknown::of(Type::Any)));
-            let closed = variable.sensitive.then(|| Expr::reference(Reference::Secret(reference.clone())));
-            if variable.sensitive && value.is_known() {
-                self.made.revealed.insert(reference, &value);
-            }
-            self.ground.state.cells[node].push(Cell { value, needs: Needs::default(), closed, poisoned });
-        }
-    }
-
-    fn variable(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let spec = self.ground.spec;
-        let Some((parent, call)) = self.ground.graph.sites[site].parent else {
-            self.validate(node, 0, 0, index);
-            return;
-        };
-        let module = &spec.modules[self.ground.graph.sites[site].module];
-        let (name, variable) = module.variables.get_index(index).expect("the item is of this module");
-        let outer = &spec.modules[self.ground.graph.sites[parent].module];
-        let given = outer.calls[call].inputs.iter().find(|input| input.name == *name);
-        let around = self.ground.state.sites[site][instance].clone();
-        let context = format!("{}var.{name}", around.path);
-        let (evaluated, needs) = match given {
-            Some(input) => {
-                let expr = secret_if(variable.sensitive, &input.expr);
-                let (evaluated, tracker) = self.evaluate(&expr, parent, around.parent, around.each.as_ref(), &context);
-                (evaluated, tracker.needs())
-            }
-            None => (self.defaulted(name, variable, site, instance, &context), Needs::default()),
-        };
-        let mut diagnostics = Diagnostics::default();
-        let span = given.map(|input| input.expr.span);
-        let origin = "it is an input of the module";
-        let converted = match evaluated.poisoned {
-            true => None,
-            false => inputs::converted(name, variable, evaluated.value.clone(), origin, span, &mut diagnostics),
-        };
-        self.report_all(diagnostics);
-        let evaluated = match converted {
-            Some(value) => {
-                let closed = evaluated.closed.map(|closed| in_type(closed, &evaluated.value, &variable.ty.ty));
-                Evaluated { value, closed, poisoned: false }
-            }
-            None => Evaluated { poisoned: true, value: Value::unknown(Unknown::of(Type::Any)), closed: None },
-        };
-        let cell = self.cell(evaluated, needs);
-        self.ground.state.cells[node].push(cell);
-        self.validate(node, site, instance, index);
-    }
-
-    /// The default of a module's variable; a sensitive one is a secret literal.
-    fn defaulted(
-        &mut self,
-        name: &str,
-        variable: &crate::spec::Variable,
-        site: usize,
-        instance: usize,
-        context: &str,
-    ) -> Evaluated {
-        let Some(default) = &variable.default else {
-            return Evaluated { value: Value::unknown(Unknown::of(Type::Any)), closed: None, poisoned: true };
-        };
-        let mut diagnostics = Diagnostics::default();
-        let value = inputs::default_value(name, variable, default, &mut diagnostics);
-        self.report_all(diagnostics);
-        match value {
-            Some(_) if variable.sensitive => self.evaluate(&secret_if(true, default), site, instance, None, context).0,
-            Some(value) => Evaluated { value, closed: None, poisoned: false },
-            None => Evaluated { value: Value::unknown(Unknown::of(Type::Any)), closed: None, poisoned: true },
-        }
-    }
-
-    fn validate(&mut self, node: usize, site: usize, instance: usize, index: usize) {
-        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
-        let (name, variable) = module.variables.get_index(index).expect("the item is of this module");
-        if self.ground.state.cells[node][instance].poisoned {
-            return;
-        }
-        for validation in &variable.validations {
-            let context = format!("{}var.{name}", self.path(site, instance));
-            let (holds, _) = self.evaluate(&validation.condition, site, instance, None, &context);
-            if holds.poisoned || !holds.value.is_known() || holds.value.reveal().as_bool() == Some(true) {
-                continue;
-            }
-            let (message, _) = self.evaluate(&validation.message, site, instance, None, &context);
-            let said = match message.value.is_sensitive() {
-                true => "its message holds a secret".to_owned(),
-                false => message.value.as_str().unwrap_or("its condition is not `true`").to_owned(),
-            };
-            let span = match self.ground.graph.sites[site].parent {
-                Some((parent, call)) => {
-                    let call = &self.ground.spec.modules[self.ground.graph.sites[parent].module].calls[call];
-                    call.inputs.iter().find(|input| input.name == *name).map_or(call.span, |input| input.expr.span)
-                }
-                None => variable.span,
-            };
-            self.report(
-                Diagnostic::error("a variable's value is not allowed")
-                    .at(span)
-                    .detail(format!("`{name}`: {said}"))
-                    .help("give a value that its `validation` accepts"),
-            );
-        }
-    }
-
     fn local(&mut self, node: usize, site: usize, instance: usize, index: usize) {
         let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
         let (name, local) = module.locals.get_index(index).expect("the item is of this module");
@@ -396,146 +288,5 @@ impl<'a> Engine<'a> {
             }
         }
         found
-    }
-
-    /// A mistake for each circle of names.
-    pub fn report_circles(&mut self) {
-        for circle in &self.ground.graph.circles {
-            let way = self.ground.graph.way_around(circle);
-            let names: Vec<String> = way.iter().map(|node| format!("`{}`", self.spoken(*node))).collect();
-            let (site, item) = self.ground.graph.nodes[way[0]];
-            let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
-            let (summary, detail) = match way.len() {
-                0..=2 => ("something refers to itself", format!("{} needs its own value", names[0])),
-                _ => ("things refer to each other in a circle", names.join(" → ")),
-            };
-            self.report(
-                Diagnostic::error(summary)
-                    .at(place(module, item))
-                    .detail(detail)
-                    .help("leave out one of the references, or give the shared value a name in `locals`"),
-            );
-        }
-    }
-
-    fn spoken(&self, node: usize) -> String {
-        let (site, item) = self.ground.graph.nodes[node];
-        let mut prefix = String::new();
-        let mut at = site;
-        while let Some((parent, call)) = self.ground.graph.sites[at].parent {
-            let calls = &self.ground.spec.modules[self.ground.graph.sites[parent].module].calls;
-            prefix = format!("module.{}.{prefix}", calls.get_index(call).expect("a site has a call").0);
-            at = parent;
-        }
-        let module = &self.ground.spec.modules[self.ground.graph.sites[site].module];
-        prefix + &item_name(module, item)
-    }
-}
-
-fn item_name(module: &crate::spec::Module, item: Item) -> String {
-    let named = |word: &str, name: Option<&std::sync::Arc<str>>| format!("{word}.{}", name.map_or("", |name| name));
-    match item {
-        Item::Variable(index) => named("var", module.variables.get_index(index).map(|(name, _)| name)),
-        Item::Local(index) => named("local", module.locals.get_index(index).map(|(name, _)| name)),
-        Item::Output(index) => named("output", module.outputs.get_index(index).map(|(name, _)| name)),
-        Item::Call(index) => named("module", module.calls.get_index(index).map(|(name, _)| name)),
-        Item::Resource(index) => {
-            module.resources.get_index(index).map_or_else(String::new, |((kind, name), _)| format!("{kind}.{name}"))
-        }
-        Item::Database(index) => named("database", module.databases.get_index(index).map(|(name, _)| name)),
-        Item::Config(index) => named("config", module.configs.get_index(index).map(|(name, _)| name)),
-        Item::Provider(index) => format!("provider.{}", module.providers[index].name),
-    }
-}
-
-fn place(module: &crate::spec::Module, item: Item) -> Span {
-    match item {
-        Item::Variable(index) => module.variables[index].span,
-        Item::Local(index) => module.locals[index].name_span,
-        Item::Output(index) => module.outputs[index].span,
-        Item::Call(index) => module.calls[index].span,
-        Item::Resource(index) => module.resources[index].span,
-        Item::Database(index) => module.databases[index].span,
-        Item::Config(index) => module.configs[index].span,
-        Item::Provider(index) => module.providers[index].span,
-    }
-}
-
-/// The expression, as a secret when it is to be one.
-pub(super) fn secret_if(secret: bool, expr: &Expr) -> Expr {
-    if !secret {
-        return expr.clone();
-    }
-    let call = FunctionCall { function: "sensitive".into(), arguments: vec![expr.clone()], expand_last: false };
-    Expr { node: Node::Call(call), span: expr.span }
-}
-
-/// A closed form that comes out in a type, as far as functions can say so.
-fn in_type(closed: Expr, value: &Value, ty: &Type) -> Expr {
-    if value.ty() == *ty {
-        return closed;
-    }
-    let function = match ty {
-        Type::String => "tostring",
-        Type::Number => "tonumber",
-        Type::Bool => "tobool",
-        Type::List(_) => "tolist",
-        Type::Set(_) => "toset",
-        Type::Map(_) => "tomap",
-        Type::Any | Type::Tuple(_) | Type::Object(_) => return closed,
-    };
-    let call = FunctionCall { function: function.into(), arguments: vec![closed], expand_last: false };
-    Expr::nowhere(Node::Call(call))
-}
-
-/// The value of the part of an expression that stands at a place.
-fn literal_at(expr: &Expr, span: Span, here: &Here<'_>) -> Option<Value> {
-    let mut found = None;
-    expr.visit(&mut |part| {
-        if found.is_none() && part.span == span {
-            found = Some(part);
-        }
-    });
-    evaluate(found?, here).ok()
-}
-
-/// The expression with each `sensitive(…)` that is not wholly known taken apart: what is known in it becomes a
-/// secret of its own, since a closed form would show it.
-fn secrets_apart(expr: &Expr, here: &Here<'_>) -> Expr {
-    let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
-        let Node::Call(call) = &part.node else { return Ok(None) };
-        let is_whole = |argument: &Expr| evaluate(argument, here).is_ok_and(|value| value.is_known());
-        if &*call.function != "sensitive" || call.arguments.iter().all(is_whole) {
-            return Ok(None);
-        }
-        let arguments = call.arguments.iter().map(|argument| leaves_secret(argument, here)).collect();
-        let call = FunctionCall { arguments, ..call.clone() };
-        Ok(Some(Expr { node: Node::Call(call), span: part.span }))
-    });
-    rewritten.unwrap_or_else(|never| match never {})
-}
-
-fn leaves_secret(expr: &Expr, here: &Here<'_>) -> Expr {
-    let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
-        let is_leaf = match &part.node {
-            Node::Literal(value) => matches!(value.data(), Data::String(_) | Data::Number(_)),
-            Node::Reference(
-                Reference::Variable(_) | Reference::Local(_) | Reference::EachKey | Reference::EachValue,
-            ) => evaluate(part, here).is_ok_and(|value| value.is_known() && !value.is_sensitive()),
-            _ => false,
-        };
-        Ok(is_leaf.then(|| secret_if(true, part)))
-    });
-    rewritten.unwrap_or_else(|never| match never {})
-}
-
-/// A secret that is marked as one by a function needs no function: it is one anyway.
-fn plainly(closed: Expr) -> Expr {
-    match &closed.node {
-        Node::Call(call) if &*call.function == "sensitive" => match &call.arguments[..] {
-            [only @ Expr { node: Node::Reference(Reference::Secret(_)), .. }] => only.clone(),
-            _ => closed,
-        },
-        _ => closed,
     }
 }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use super::cells::{Each, Expansion, Needs, Style};
 use super::engine::{Engine, Evaluated};
-use super::inputs::Missing;
 use crate::address::InstanceKey;
 use crate::diagnostic::Diagnostic;
 use crate::expression::{Expr, Node, Reference};
@@ -63,7 +62,7 @@ impl Engine<'_> {
         if value.is_known() {
             return true;
         }
-        if self.inputs.missing == Missing::Assume && value.waits_for().is_empty() {
+        if self.is_assumed(value) {
             return false;
         }
         let waits: Vec<String> = value.waits_for().iter().take(3).map(|address| format!("`{address}`")).collect();

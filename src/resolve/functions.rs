@@ -19,6 +19,8 @@ mod text;
 mod time;
 mod typing;
 mod yaml;
+mod yaml_read;
+mod yaml_scalar;
 mod yaml_write;
 
 use std::collections::{BTreeMap, HashMap};

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::Tracker;
-use super::engine::{Engine, Evaluated, secret_if};
+use super::engine::{Engine, Evaluated};
 use super::resource::Attributes;
 use super::schema::Given;
+use super::secret_form::secret_if;
 use super::url;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr};
@@ -80,9 +81,10 @@ impl Engine<'_> {
 
     /// A known `url` becomes the settings that it stands for, where those are not given themselves.
     fn split_url(&mut self, settings: &mut Settings, span: Span) {
-        let Some(url) = settings.open.remove("url") else {
+        let Some(url) = settings.open.get("url").filter(|url| url.is_known()).cloned() else {
             return;
         };
+        settings.open.remove("url");
         match url.as_str().map_or(Err(url::UrlError::NotAUrl), url::parse) {
             Ok(parts) => {
                 for (name, value) in parts {
@@ -108,7 +110,8 @@ impl Engine<'_> {
     pub(super) fn setting(&mut self, expr: &Expr, secret: bool, context: &str, settings: &mut Settings) -> Evaluated {
         let (evaluated, tracker): (Evaluated, Tracker) = self.evaluate(&secret_if(secret, expr), 0, 0, None, context);
         settings.needs.extend(tracker.needs().iter());
-        evaluated
+        let poisoned = evaluated.poisoned || self.is_assumed(&evaluated.value);
+        Evaluated { poisoned, ..evaluated }
     }
 }
 

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Data, Type, Unknown, Value, unify::unify};
+use super::unify::{convertible, unify};
+use super::{Data, Type, Unknown, Value};
 use crate::number::Number;
 
 /// Why a value cannot be had as another type.
@@ -230,29 +231,6 @@ fn convert_unknown(unknown: &Unknown, ty: &Type) -> Value {
         length: unknown.length.filter(|_| same_shape || (sequence(&unknown.ty) && sequence(ty))),
         waits_for: unknown.waits_for.clone(),
     })
-}
-
-/// Whether some value of one type can be had as the other: all that can be said of an unknown.
-pub fn convertible(from: &Type, to: &Type) -> bool {
-    match (from, to) {
-        (Type::Any, _) | (_, Type::Any) => true,
-        (Type::Bool | Type::Number | Type::String, Type::String) | (Type::String, Type::Bool | Type::Number) => true,
-        (Type::Bool, Type::Bool) | (Type::Number, Type::Number) => true,
-        (Type::List(from) | Type::Set(from), Type::List(to) | Type::Set(to)) | (Type::Map(from), Type::Map(to)) => {
-            convertible(from, to)
-        }
-        (Type::Tuple(from), Type::List(to) | Type::Set(to)) => from.iter().all(|from| convertible(from, to)),
-        (Type::List(from), Type::Tuple(to)) => to.iter().all(|to| convertible(from, to)),
-        (Type::Tuple(from), Type::Tuple(to)) => {
-            from.len() == to.len() && from.iter().zip(to.iter()).all(|(from, to)| convertible(from, to))
-        }
-        (Type::Object(from), Type::Map(to)) => from.values().all(|field| convertible(&field.ty, to)),
-        (Type::Map(from), Type::Object(to)) => to.values().all(|field| convertible(from, &field.ty)),
-        (Type::Object(from), Type::Object(to)) => to
-            .iter()
-            .all(|(name, field)| from.get(name).map_or(field.optional, |from| convertible(&from.ty, &field.ty))),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Type;
 use super::types::Field;
-use super::{Type, convert::convertible};
 
 /// The type that all of these can be had as; nothing when there is none, `any` for no types or unknown ones.
 pub fn unify(types: &[Type]) -> Option<Type> {
@@ -37,12 +37,23 @@ pub fn unify(types: &[Type]) -> Option<Type> {
     if all(|ty| matches!(ty, Type::Set(_))) {
         return unify_elements(&known).map(Type::set);
     }
-    if all(|ty| matches!(ty, Type::Tuple(_) | Type::List(_) | Type::Set(_))) {
-        let sets_only = known.iter().all(|ty| matches!(ty, Type::Set(_) | Type::Tuple(_)));
-        let element = unify_elements(&known)?;
-        return Some(if sets_only { Type::set(element) } else { Type::list(element) });
+    // Sets among lists and tuples: one of the types has to do as it stands.
+    let mut wanted = known.clone();
+    wanted.sort_by_key(|ty| matches!(ty, Type::Tuple(_)) || matches!(ty, Type::Set(_)));
+    wanted.into_iter().find(|wanted| known.iter().all(|ty| fits(ty, wanted))).cloned()
+}
+
+/// Whether every value of a collection can be had as the other collection: order may be given to elements, not
+/// taken from them, and elements may become texts, not be read from them.
+fn fits(from: &Type, to: &Type) -> bool {
+    let safely = |from: &Type, to: &Type| {
+        from == to || *from == Type::Any || (*to == Type::String && matches!(from, Type::Bool | Type::Number))
+    };
+    match (from, to) {
+        (Type::Set(from), Type::List(to)) => safely(from, to),
+        (Type::Tuple(from), Type::List(to) | Type::Set(to)) => from.iter().all(|from| safely(from, to)),
+        (from, to) => from == to,
     }
-    known.iter().find(|wanted| known.iter().all(|ty| convertible(ty, wanted))).map(|ty| (*ty).clone())
 }
 
 /// A string can stand for a number and for a bool, which cannot stand for each other.
@@ -91,6 +102,29 @@ fn unify_objects(types: &[&Type]) -> Option<Type> {
         }
     }
     unify_elements(types).map(Type::map)
+}
+
+/// Whether some value of one type can be had as the other: all that can be said of an unknown.
+pub fn convertible(from: &Type, to: &Type) -> bool {
+    match (from, to) {
+        (Type::Any, _) | (_, Type::Any) => true,
+        (Type::Bool | Type::Number | Type::String, Type::String) | (Type::String, Type::Bool | Type::Number) => true,
+        (Type::Bool, Type::Bool) | (Type::Number, Type::Number) => true,
+        (Type::List(from) | Type::Set(from), Type::List(to) | Type::Set(to)) | (Type::Map(from), Type::Map(to)) => {
+            convertible(from, to)
+        }
+        (Type::Tuple(from), Type::List(to) | Type::Set(to)) => from.iter().all(|from| convertible(from, to)),
+        (Type::List(from), Type::Tuple(to)) => to.iter().all(|to| convertible(from, to)),
+        (Type::Tuple(from), Type::Tuple(to)) => {
+            from.len() == to.len() && from.iter().zip(to.iter()).all(|(from, to)| convertible(from, to))
+        }
+        (Type::Object(from), Type::Map(to)) => from.values().all(|field| convertible(&field.ty, to)),
+        (Type::Map(from), Type::Object(to)) => to.values().all(|field| convertible(from, &field.ty)),
+        (Type::Object(from), Type::Object(to)) => to
+            .iter()
+            .all(|(name, field)| from.get(name).map_or(field.optional, |from| convertible(&from.ty, &field.ty))),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

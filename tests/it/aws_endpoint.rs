@@ -154,7 +154,7 @@ impl Progress for Lines {
 impl Bench {
     /// A bench at the shared stack.
     pub fn at_stack() -> Self {
-        Self::at(&crate::stack::shared().aws_endpoint(), &[])
+        Self::at(crate::stack::shared().aws_endpoint(), &[])
     }
 
     /// A bench at another endpoint, with further settings.

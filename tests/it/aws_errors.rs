@@ -17,14 +17,14 @@ async fn the_account_is_checked() {
     let account = "000000000000";
     let allowed = |accounts: &[&str]| {
         let endpoint = crate::stack::shared().aws_endpoint();
-        Bench::at(&endpoint, &[("allowed_account_ids", Value::strings(accounts))])
+        Bench::at(endpoint, &[("allowed_account_ids", Value::strings(accounts))])
     };
     let facts = allowed(&[account]).check().await.expect("it is the right account");
     assert_eq!((&facts["account"], &facts["region"]), (&account.into(), &"eu-west-1".into()));
     let error = allowed(&["123456789012"]).check().await.expect_err("it is another account");
     assert_eq!(error.class, ErrorClass::Denied);
     assert!(error.cause.contains(account) && error.cause.contains("123456789012"), "{error}");
-    let recorded = Bench::at(&crate::stack::shared().aws_endpoint(), &[("account", "123456789012".into())]);
+    let recorded = Bench::at(crate::stack::shared().aws_endpoint(), &[("account", "123456789012".into())]);
     assert_eq!(recorded.check().await.expect_err("another one was recorded").class, ErrorClass::Denied);
 }
 
@@ -196,7 +196,7 @@ async fn throttled_calls_are_tried_again() {
 #[tokio::test]
 async fn half_of_the_credentials_are_none() {
     let settings = [("secret_key", Value::null()), ("allowed_account_ids", Value::list(Type::String, vec![]))];
-    let bench = Bench::at(&crate::stack::shared().aws_endpoint(), &settings);
+    let bench = Bench::at(crate::stack::shared().aws_endpoint(), &settings);
     let error = bench.check().await.expect_err("the secret is missing");
     assert_eq!(error.class, ErrorClass::Denied);
     assert!(error.cause.contains("secret_key"), "{error}");

@@ -123,4 +123,11 @@ async fn errors_never_quote_a_secret() {
     let error = bench.carry_out(&create(KIND, &wanted)).await.expect_err("it is refused");
     let shown = format!("{error} {error:?}");
     assert!(shown.contains("ValidationException") && !shown.contains("hunter2"), "{shown}");
+    // One that is recalled is not in the effect, and is not quoted either.
+    let first = Bench::at_stack().create(KIND, &wanted).await;
+    let back = update(KIND, &sealed(&first), &sealed(&first));
+    let error = bench.carry_out(&back).await.expect_err("it is refused");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("ValidationException") && !shown.contains("hunter2"), "{shown}");
+    Bench::at_stack().carry_out(&delete(KIND, &first)).await.expect("it is removed");
 }

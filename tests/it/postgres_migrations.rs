@@ -1,5 +1,6 @@
 //! Running migrations on a real server: order, widths, turns, locks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchback::migration::checksum::checksum;
@@ -84,6 +85,20 @@ async fn a_migration_may_change_the_search_path_and_use_its_own_savepoints() {
     let text = "select pg_catalog.set_config('search_path', '', false); create table public.a ();\nsavepoint s; rollback to savepoint s; release savepoint s";
     up(&url, &migration(1, "a", text, None)).await;
     assert_eq!(value(&url, COUNT).await, "1");
+}
+
+#[tokio::test]
+async fn what_is_made_belongs_to_the_role_that_is_set() {
+    let url = stack::shared().new_database("set_role");
+    let client = session(&url).await;
+    client.batch_execute("create role it_maker; grant create on schema public to it_maker").await.unwrap();
+    let mut place = connection(&url);
+    place.settings.insert("set_role".to_owned(), "it_maker".into());
+    let one = migration(1, "one", "create table one ()", None);
+    Migrator::default().migrate(&place, &effect(&one, Direction::Up, "r1"), &Heard::default()).await.unwrap();
+    let owners = "select string_agg(distinct tableowner, ',') from pg_tables where schemaname = 'public'";
+    assert_eq!(value(&url, owners).await, "it_maker");
+    client.batch_execute("drop owned by it_maker; drop role it_maker").await.unwrap();
 }
 
 #[tokio::test]
@@ -182,29 +197,36 @@ async fn a_lock_that_is_held_is_tried_for_again_and_its_holder_named() {
     session(&url).await.batch_execute("create table busy (a int)").await.unwrap();
     let blocker = session(&url).await;
     blocker.batch_execute("set application_name = 'report'; begin; select 'hush' from busy").await.unwrap();
-    let patience = Patience { lock_attempts: 4, first_pause: Duration::from_millis(50), ..Patience::default() };
+    let patience = Patience { lock_attempts: 6, first_pause: Duration::from_millis(50), ..Patience::default() };
     let migrator = Migrator { patience };
     let one = migration(1, "one", "create table one (); alter table busy add b int;", None);
     let heard = Heard::default();
     let error = migrator.migrate(&connection(&url), &effect(&one, Direction::Up, "b1"), &heard).await.unwrap_err();
     assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Transient));
     let text = error.to_string();
-    for part in ["no lock within 300 ms in 4 tries", "application `report`", "from busy", "(55P03)"] {
+    for part in ["no lock within 300 ms in 6 tries", "application `report`", "from busy", "(55P03)"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("hush"), "literals of others are not shown: {text}");
     assert_eq!(value(&url, "select to_regclass('one')").await, "");
 
+    // The lock is given back once its holder has been named.
+    let heard = Arc::new(Heard::default());
+    let listener = Arc::clone(&heard);
     let later = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        while !listener.text().contains("got no lock, held by process") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         blocker.batch_execute("commit").await.unwrap();
     });
-    let heard = Heard::default();
-    let facts =
-        Migrator::default().migrate(&connection(&url), &effect(&one, Direction::Up, "b2"), &heard).await.unwrap();
+    let effect = effect(&one, Direction::Up, "b2");
+    let facts = Migrator::default().migrate(&connection(&url), &effect, &*heard).await.unwrap();
     later.await.unwrap();
-    assert!(facts["lock_wait_ms"].as_i64().unwrap() >= 400, "{facts:?}");
-    assert!(heard.text().contains("try 1 got no lock, held by process"), "{}", heard.text());
+    assert!(facts["lock_wait_ms"].as_i64().unwrap() >= 300, "{facts:?}");
+    assert_eq!(
+        value(&url, "select count(*) from pg_attribute where attrelid = 'busy'::regclass and attname = 'b'").await,
+        "1"
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::clients::Clients;
+use super::failure::withhold;
 use super::shared::{Calls, Silence, Work, contains_sealed};
 use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, ssm_parameter};
 use crate::kind::Kind;
@@ -178,66 +179,9 @@ fn worded(kind: &Kind, known: &Object, mut found: Object) -> Object {
     kind.mark_secrets(found)
 }
 
-/// Takes out of an error what quotes a secret of this object.
-fn withhold(mut error: WorldError, object: &Object) -> WorldError {
-    let mut secrets = Vec::new();
-    for value in object.values().filter(|value| value.is_sensitive()) {
-        value.reveal().visit(&mut |inner| secrets.extend(inner.as_str().map(str::to_owned)));
-    }
-    // A JSON text (container definitions) is quoted in parts.
-    let inner: Vec<String> = secrets.iter().flat_map(|secret| json_strings(secret)).collect();
-    secrets.extend(inner);
-    secrets.retain(|secret| !secret.is_empty());
-    let quotes = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
-    if quotes(&error.cause) {
-        let code = error.cause.split(':').next().filter(|code| !quotes(code)).unwrap_or("an error");
-        error.cause = format!("{code}: (the message is withheld, for it quotes a secret)");
-    }
-    if error.help.as_deref().is_some_and(quotes) {
-        error.help = None;
-    }
-    error
-}
-
-fn json_strings(text: &str) -> Vec<String> {
-    fn collect(json: &serde_json::Value, strings: &mut Vec<String>) {
-        match json {
-            // Shorter ones (`CMD`, `80`) are words of any message.
-            serde_json::Value::String(text) if text.len() >= 6 => strings.push(text.clone()),
-            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, strings)),
-            serde_json::Value::Object(members) => members.values().for_each(|item| collect(item, strings)),
-            _ => {}
-        }
-    }
-    let mut strings = Vec::new();
-    if let Ok(json @ (serde_json::Value::Array(_) | serde_json::Value::Object(_))) = serde_json::from_str(text) {
-        collect(&json, &mut strings);
-    }
-    strings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_do_not_quote_secrets() {
-        let definitions = r#"[{"environment":[{"name":"P","value":"hunter2!"}]}]"#;
-        let object = Object::from([
-            ("container_definitions".to_owned(), Value::from(definitions).sensitive()),
-            ("value".to_owned(), Value::from("s3cret").sensitive()),
-        ]);
-        for quoted in ["hunter2!", "s3cret"] {
-            let error = WorldError {
-                tried: "ssm:PutParameter /a at x".into(),
-                cause: format!("ValidationException: value '{quoted}' failed"),
-                help: Some(format!("look at {quoted}")),
-                class: ErrorClass::Refused,
-            };
-            let shown = format!("{:?}", withhold(error, &object));
-            assert!(!shown.contains(quoted) && shown.contains("ValidationException"), "{shown}");
-        }
-    }
 
     #[test]
     fn answers_are_worded_as_the_record_is_and_secrets_are_marked() {

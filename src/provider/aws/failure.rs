@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::value::Object;
 use crate::world::{EffectError, ErrorClass, Trace, WorldError};
 
 /// A call that failed.
@@ -36,6 +37,13 @@ impl Failure {
         self
     }
 
+    /// The same failure without what quotes a secret of this object.
+    #[must_use]
+    pub(super) fn without_secrets_of(mut self, object: &Object) -> Self {
+        self.error = withhold(self.error, object);
+        self
+    }
+
     /// Whether the service answered with one of these codes.
     pub(super) fn is(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))
@@ -52,6 +60,44 @@ impl From<Failure> for EffectError {
     fn from(failure: Failure) -> Self {
         Self { error: failure.error, trace: failure.trace }
     }
+}
+
+/// Takes out of an error what quotes a secret of this object.
+pub(super) fn withhold(mut error: WorldError, object: &Object) -> WorldError {
+    let mut secrets = Vec::new();
+    for value in object.values().filter(|value| value.is_sensitive()) {
+        value.reveal().visit(&mut |inner| secrets.extend(inner.as_str().map(str::to_owned)));
+    }
+    // A JSON text (container definitions) is quoted in parts.
+    let inner: Vec<String> = secrets.iter().flat_map(|secret| json_strings(secret)).collect();
+    secrets.extend(inner);
+    secrets.retain(|secret| !secret.is_empty());
+    let quotes = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
+    if quotes(&error.cause) {
+        let code = error.cause.split(':').next().filter(|code| !quotes(code)).unwrap_or("an error");
+        error.cause = format!("{code}: (the message is withheld, for it quotes a secret)");
+    }
+    if error.help.as_deref().is_some_and(quotes) {
+        error.help = None;
+    }
+    error
+}
+
+fn json_strings(text: &str) -> Vec<String> {
+    fn collect(json: &serde_json::Value, strings: &mut Vec<String>) {
+        match json {
+            // Shorter ones (`CMD`, `80`) are words of any message.
+            serde_json::Value::String(text) if text.len() >= 6 => strings.push(text.clone()),
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, strings)),
+            serde_json::Value::Object(members) => members.values().for_each(|item| collect(item, strings)),
+            _ => {}
+        }
+    }
+    let mut strings = Vec::new();
+    if let Ok(json @ (serde_json::Value::Array(_) | serde_json::Value::Object(_))) = serde_json::from_str(text) {
+        collect(&json, &mut strings);
+    }
+    strings
 }
 
 /// Reads an error of the SDK.
@@ -183,6 +229,7 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     #[test]
     fn codes_have_their_class() {
@@ -195,6 +242,25 @@ mod tests {
             ("ParameterAlreadyExists", 400, ErrorClass::Refused),
         ] {
             assert_eq!(classify(code, status), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn errors_do_not_quote_secrets() {
+        let definitions = r#"[{"environment":[{"name":"P","value":"hunter2!"}]}]"#;
+        let object = Object::from([
+            ("container_definitions".to_owned(), Value::from(definitions).sensitive()),
+            ("value".to_owned(), Value::from("s3cret").sensitive()),
+        ]);
+        for quoted in ["hunter2!", "s3cret"] {
+            let error = WorldError {
+                tried: "ssm:PutParameter /a at x".into(),
+                cause: format!("ValidationException: value '{quoted}' failed"),
+                help: Some(format!("look at {quoted}")),
+                class: ErrorClass::Refused,
+            };
+            let shown = format!("{:?}", withhold(error, &object));
+            assert!(!shown.contains(quoted) && shown.contains("ValidationException"), "{shown}");
         }
     }
 }

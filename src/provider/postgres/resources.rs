@@ -27,7 +27,7 @@ impl Provider for Postgres {
         let row = row.map_err(|error| world_error(format!("look at {target}"), &error))?;
         Ok(Object::from([
             ("server_version".to_owned(), Value::from(row.get::<_, String>(0))),
-            ("user".to_owned(), Value::from(row.get::<_, String>(1))),
+            ("current_user".to_owned(), Value::from(row.get::<_, String>(1))),
             ("read_only".to_owned(), Value::from(row.get::<_, bool>(2))),
         ]))
     }

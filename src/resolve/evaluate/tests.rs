@@ -1,3 +1,7 @@
+//! Tests of the evaluator: mistakes, unknowns, secrets, closing, hostile input. Pure.
+//!
+//! Invariant: the world they ask is a few lines of this file.
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -137,18 +137,16 @@ fn lookup(arguments: &Arguments<'_>) -> Outcome {
         return Err(FunctionError::at(3, "it takes a map, a key and one default"));
     }
     let (entries, key) = (arguments.entries(0)?, arguments.text(1));
-    let default = arguments.given(2);
-    if let Some(found) = entries.get(key) {
-        return Ok(found.clone());
-    }
-    let Some(default) = default else {
-        let key = if arguments.secret { "this key" } else { key };
-        return Err(FunctionError::at(1, format!("`{key}` is not in the map, and there is no default")));
+    let default = match (arguments.given(2), arguments.value(0).data()) {
+        (Some(default), Data::Map(element, _)) => {
+            Some(default.convert(element).map_err(|error| FunctionError::at(2, error.to_string()))?)
+        }
+        (default, _) => default.cloned(),
     };
-    match arguments.value(0).data() {
-        Data::Map(element, _) => default.convert(element).map_err(|error| FunctionError::at(2, error.to_string())),
-        _ => Ok(default.clone()),
-    }
+    entries.get(key).cloned().or(default).ok_or_else(|| {
+        let key = if arguments.secret { "this key" } else { key };
+        FunctionError::at(1, format!("`{key}` is not in the map, and there is no default"))
+    })
 }
 
 fn one(arguments: &Arguments<'_>) -> Outcome {

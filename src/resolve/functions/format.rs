@@ -189,7 +189,7 @@ fn one(verb: &Verb, value: &Value) -> Result<String, String> {
         'v' if verb.sharp => Ok(super::json::encode(value)),
         'v' => match value.data() {
             Data::String(text) => Ok(cut(verb, text)),
-            Data::Number(number) => Ok(signed(verb, number, number.to_string())),
+            Data::Number(number) => Ok(signed(verb, number, general(number.to_f64(), verb.precision))),
             Data::Bool(truth) => Ok(truth.to_string()),
             _ => Ok(super::json::encode(value)),
         },
@@ -239,6 +239,7 @@ fn signed(verb: &Verb, number: &Number, text: String) -> String {
     match (number.is_negative(), verb.plus, verb.space) {
         (false, true, _) => format!("+{text}"),
         (false, false, true) => format!(" {text}"),
+        (true, ..) if !text.starts_with('-') => format!("-{text}"),
         _ => text,
     }
 }
@@ -252,16 +253,19 @@ fn scientific(text: &str) -> String {
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
-/// The shorter of both forms: with an exponent below 10^-4, and from 10^21 or the precision on.
+/// The shorter of both forms: with an exponent below 10^-4, and from 10^6 or the precision on.
 fn general(number: f64, precision: Option<usize>) -> String {
     let shortest = match precision {
         None => format!("{number:e}"),
         Some(precision) => format!("{:.*e}", precision.max(1) - 1, number),
     };
     let exponent: i64 = shortest.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
-    let limit = precision.map_or(21, |precision| i64::try_from(precision.max(1)).unwrap_or(21));
+    let limit = precision.map_or(6, |precision| i64::try_from(precision.max(1)).unwrap_or(6));
     if exponent < -4 || exponent >= limit {
-        return scientific(&shortest);
+        let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+        let mantissa =
+            if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+        return scientific(&format!("{mantissa}e{exponent}"));
     }
     match precision {
         None => format!("{number}"),

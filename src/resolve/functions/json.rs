@@ -111,6 +111,12 @@ impl<'t> Reader<'t> {
     fn number(&mut self) -> Outcome {
         let end = self.rest.find(|letter: char| !letter.is_ascii_digit() && !"+-.eE".contains(letter));
         let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        let unsigned = digits.trim_start_matches('-');
+        if digits.starts_with('+')
+            || (unsigned.starts_with('0') && unsigned[1..].starts_with(|next: char| next.is_ascii_digit()))
+        {
+            return Err(self.refuse("this is not a number"));
+        }
         let number = digits.parse::<crate::number::Number>().map_err(|_| self.refuse("this is not a number"))?;
         self.rest = rest;
         Ok(number.into())

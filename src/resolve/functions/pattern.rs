@@ -20,11 +20,65 @@ pub(super) static ROWS: &[Function] = &[
 ];
 
 fn compile(pattern: &str, argument: usize) -> Result<Regex, FunctionError> {
-    RegexBuilder::new(pattern).size_limit(1 << 22).build().map_err(|error| {
+    RegexBuilder::new(&translate(pattern)).size_limit(1 << 22).build().map_err(|error| {
         let text = error.to_string();
         let cause = text.lines().last().unwrap_or("it does not parse").trim_start_matches("error: ").to_owned();
         FunctionError::at(argument, format!("this is not a regular expression: {cause}"))
     })
+}
+
+/// A pattern of RE2 as one of our engine: `\w`, `\d`, `\s` and `\b` mean ASCII there, and a bracket or an
+/// ampersand inside of brackets is no operator.
+fn translate(pattern: &str) -> String {
+    let mut translated = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars().peekable();
+    let mut in_class = false;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some('w') => translated.push_str("[0-9A-Za-z_]"),
+                Some('W') => translated.push_str("[^0-9A-Za-z_]"),
+                Some('d') => translated.push_str("[0-9]"),
+                Some('D') => translated.push_str("[^0-9]"),
+                Some('s') => translated.push_str("[\\t\\n\\f\\r ]"),
+                Some('S') => translated.push_str("[^\\t\\n\\f\\r ]"),
+                Some('b') if !in_class => translated.push_str("(?-u:\\b)"),
+                other => {
+                    translated.push('\\');
+                    translated.extend(other);
+                }
+            },
+            '[' if in_class && letters.peek() == Some(&':') => {
+                // A named class, `[:alpha:]`, as it stands.
+                translated.push('[');
+                for inner in letters.by_ref() {
+                    translated.push(inner);
+                    if inner == ']' {
+                        break;
+                    }
+                }
+            }
+            '[' | '&' | '~' if in_class => {
+                translated.push('\\');
+                translated.push(letter);
+            }
+            '[' => {
+                in_class = true;
+                translated.push('[');
+                translated.extend(letters.next_if_eq(&'^'));
+                // The first bracket inside is a letter.
+                if letters.next_if_eq(&']').is_some() {
+                    translated.push_str("\\]");
+                }
+            }
+            ']' if in_class => {
+                in_class = false;
+                translated.push(']');
+            }
+            other => translated.push(other),
+        }
+    }
+    translated
 }
 
 fn result_type(regex: &Regex) -> Result<Type, FunctionError> {

@@ -47,12 +47,13 @@ fn chunk_list(arguments: &Arguments<'_>) -> Outcome {
 }
 
 fn coalesce_list(arguments: &Arguments<'_>) -> Outcome {
+    let mut first = None;
     for index in 0..arguments.all().len() {
-        if !arguments.ordered(index)?.is_empty() {
-            return Ok(arguments.value(index).clone());
+        if !arguments.ordered(index)?.is_empty() && first.is_none() {
+            first = Some(arguments.value(index).clone());
         }
     }
-    Err(FunctionError::whole("all lists are empty"))
+    first.ok_or_else(|| FunctionError::whole("all lists are empty"))
 }
 
 fn compact(arguments: &Arguments<'_>) -> Outcome {
@@ -192,7 +193,8 @@ fn sort(arguments: &Arguments<'_>) -> Outcome {
 fn transpose(arguments: &Arguments<'_>) -> Outcome {
     let mut turned: BTreeMap<Arc<str>, Vec<Value>> = BTreeMap::new();
     for (key, list) in arguments.entries(0)? {
-        for item in list.items().unwrap_or_default() {
+        let items = list.items().ok_or_else(|| FunctionError::at(0, "a list in it is null"))?;
+        for item in items {
             turned.entry(text_of(item, 0)?.into()).or_default().push(Value::string(key.clone()));
         }
     }

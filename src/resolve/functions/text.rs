@@ -19,8 +19,8 @@ pub(super) static ROWS: &[Function] = &[
     row("startswith", &[TEXT, parameter("prefix", Kind::Text)], Kind::Bool, starts_with).raw(),
     row("indent", &[parameter("spaces", Kind::Number), TEXT], Kind::Text, indent),
     row("join", &[parameter("separator", Kind::Text)], Kind::Text, join).variadic(parameter("lists", Kind::Texts)),
-    row("lower", &[TEXT], Kind::Text, |a| Ok(normalised(a.text(0).to_lowercase()))),
-    row("upper", &[TEXT], Kind::Text, |a| Ok(normalised(a.text(0).to_uppercase()))),
+    row("lower", &[TEXT], Kind::Text, |a| Ok(normalised(a.text(0).chars().map(lower).collect()))),
+    row("upper", &[TEXT], Kind::Text, |a| Ok(normalised(a.text(0).chars().map(upper).collect()))),
     row("title", &[TEXT], Kind::Text, |a| Ok(normalised(title(a.text(0))))),
     row("split", &[parameter("separator", Kind::Text), TEXT], Kind::Texts, split),
     row("strcontains", &[TEXT, parameter("substring", Kind::Text)], Kind::Bool, |a| {
@@ -40,6 +40,18 @@ pub(super) static ROWS: &[Function] = &[
     row("trimspace", &[TEXT], Kind::Text, |a| Ok(a.text(0).trim().into())),
     row("coalesce", &[], Kind::Any, coalesce).variadic(nullable("values", Kind::Any)).raw(),
 ];
+
+/// One letter for one letter, as in Go: `ß` stays.
+fn upper(letter: char) -> char {
+    let mut letters = letter.to_uppercase();
+    letters.next().filter(|_| letters.next().is_none()).unwrap_or(letter)
+}
+
+/// One letter for one letter.
+fn lower(letter: char) -> char {
+    let mut letters = letter.to_lowercase();
+    letters.next().filter(|_| letters.next().is_none()).unwrap_or(letter)
+}
 
 /// A prefix that an unknown is known to have may decide.
 fn starts_with(arguments: &Arguments<'_>) -> Outcome {
@@ -91,7 +103,7 @@ fn title(text: &str) -> String {
     for letter in text.chars() {
         match inside_word {
             true => made.push(letter),
-            false => made.extend(letter.to_uppercase()),
+            false => made.push(upper(letter)),
         }
         inside_word = letter.is_alphanumeric() || letter == '_' || (!letter.is_ascii() && !letter.is_whitespace());
     }

@@ -68,6 +68,11 @@ fn read(text: &str) -> Option<(Timestamp, Offset)> {
     offset.to_timestamp(civil::DateTime::from_parts(date, time)).ok().map(|timestamp| (timestamp, offset))
 }
 
+/// Whether a text is a timestamp.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    read(text).is_some()
+}
+
 fn two_digits(text: &str) -> Option<u8> {
     (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
@@ -117,6 +122,9 @@ fn read_duration(text: &str) -> Option<SignedDuration> {
     while !rest.is_empty() {
         let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
         let (amount, after) = rest.split_at(end);
+        if !amount.contains(|letter: char| letter.is_ascii_digit()) {
+            return None;
+        }
         let end = after.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at(end);
         let nanoseconds: i64 = match unit {
@@ -147,6 +155,11 @@ fn format_date(arguments: &Arguments<'_>) -> Outcome {
     let mut text = String::new();
     let mut rest = arguments.text(0);
     while let Some(letter) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("''") {
+            text.push('\'');
+            rest = after;
+            continue;
+        }
         if letter == '\'' {
             let (quoted, after) = quoted(&rest[1..]).ok_or_else(|| FunctionError::at(0, "a quote has no end"))?;
             text.push_str(&quoted);

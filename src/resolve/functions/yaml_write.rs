@@ -84,21 +84,23 @@ fn scalar(value: &Value, indent: usize) -> String {
 fn block(text: &str, indent: usize) -> Option<String> {
     let printable =
         text.chars().all(|letter| letter == '\n' || (letter >= ' ' && letter != '\u{7f}' && letter != '\u{feff}'));
-    let awkward = text.starts_with([' ', '\n']) || text.ends_with(' ') || text.contains(" \n");
+    let awkward = text.ends_with(' ') || text.contains(" \n");
     if !text.contains('\n') || !printable || awkward {
         return None;
     }
     let body = text.trim_end_matches('\n');
+    // Where the first line does not show the margin, it is said.
+    let digit = if text.starts_with([' ', '\n']) { "2" } else { "" };
     let keep = match text.len() - body.len() {
-        0 => "|-",
-        1 => "|",
-        _ => "|+",
+        0 => "-",
+        1 => "",
+        _ => "+",
     };
     let margin = " ".repeat(indent);
     let lines: Vec<String> =
         body.split('\n').map(|line| if line.is_empty() { String::new() } else { format!("{margin}{line}") }).collect();
     let trailing = "\n".repeat((text.len() - body.len()).saturating_sub(1));
-    Some(format!("{keep}\n{}{trailing}", lines.join("\n")))
+    Some(format!("|{digit}{keep}\n{}{trailing}", lines.join("\n")))
 }
 
 fn quoted(text: &str) -> String {
@@ -111,6 +113,11 @@ fn quoted(text: &str) -> String {
             '\t' => made.push_str("\\t"),
             '\r' => made.push_str("\\r"),
             '\0' => made.push_str("\\0"),
+            '\u{7}' => made.push_str("\\a"),
+            '\u{8}' => made.push_str("\\b"),
+            '\u{b}' => made.push_str("\\v"),
+            '\u{c}' => made.push_str("\\f"),
+            '\u{1b}' => made.push_str("\\e"),
             '\u{85}' => made.push_str("\\N"),
             '\u{a0}' => made.push_str("\\_"),
             '\u{2028}' => made.push_str("\\L"),

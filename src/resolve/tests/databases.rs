@@ -3,6 +3,7 @@
 use super::stage::{Stage, needs, rendered};
 use crate::address::Address;
 use crate::resolve::desired::DesiredDatabase;
+use crate::resolve::inputs::Missing;
 use crate::secret::SecretReference;
 use crate::value::Value;
 
@@ -100,6 +101,17 @@ fn another_server_does_not_get_the_password_of_the_provider() {
         (setting(&inherited, "host").as_deref(), setting(&inherited, "dbname").as_deref()),
         (Some("db"), Some("x"))
     );
+}
+
+#[test]
+fn what_is_only_assumed_is_no_mistake() {
+    let spec = "provider \"postgres\" {\n  url = local_stack.postgres_url\n}\n";
+    let stage = stage("url = local_stack.postgres_url\nuser = local_stack.user\nlock_timeout = var.wait");
+    let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+    let mut stage = stage.file("environments/dev.hcl", &format!("{spec}variable \"wait\" {{}}\n{text}"));
+    assert_eq!(stage.mistakes().len(), 4);
+    stage.inputs.missing = Missing::Assume;
+    assert_eq!(app(&stage).migrations.len(), 2);
 }
 
 #[test]

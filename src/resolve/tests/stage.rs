@@ -141,6 +141,7 @@ pub fn kinds() -> Kinds {
             provider(
                 "postgres",
                 vec![
+                    Attribute::optional("url", Type::String, "Its address."),
                     Attribute::optional("host", Type::String, "The host."),
                     Attribute::optional("user", Type::String, "The user."),
                     Attribute::optional("password", Type::String, "The password.").secret(Secrecy::Secret),

@@ -27,5 +27,4 @@ pub const NOT_YET: &[Group] = &[
     ("`base64gzip` needs the very bytes of Go's compressor", &["e0709", "e0710"]),
     ("`bcrypt` needs a cipher that nothing else of ours does", &["e0789", "e0790"]),
     ("functions of Terraform's own provider", &["e0947", "e0948", "e0949"]),
-    ("`yamldecode`", &["e0741", "e0742", "e0745", "e0746", "e0747", "e0748", "e0749"]),
 ];

@@ -36,7 +36,7 @@ fn killed_at(shop: &Project, line: &str, end: End) {
     let found = said.lines().map_while(Result::ok).any(|said| {
         heard.push_str(&said);
         heard.push('\n');
-        said.contains(line)
+        said.contains(line) && said.ends_with(": started")
     });
     child.kill().unwrap();
     child.wait().unwrap();

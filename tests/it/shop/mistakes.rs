@@ -36,7 +36,7 @@ fn two_files_that_do_not_parse_and_seven_mistakes_are_nine_diagnostics() {
 
     let said = project.exits(4, &["validate", "dev", "--json"]);
     let json = said.json();
-    let diagnostics = json["diagnostics"].as_array().unwrap_or_else(|| panic!("{json}"));
+    let diagnostics = json["environments"][0]["diagnostics"].as_array().unwrap_or_else(|| panic!("{json}"));
     assert_eq!(diagnostics.len(), 9, "{json:#}");
     for diagnostic in diagnostics {
         assert_eq!(diagnostic["severity"], "error");

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -29,10 +31,12 @@ impl Proxy {
         let upstream = endpoint.strip_prefix("http://").unwrap().to_owned();
         let operation = operation.to_owned();
         let (tell, held) = channel();
+        let first = Arc::new(AtomicBool::new(true));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (upstream, operation, tell) = (upstream.clone(), operation.clone(), tell.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), &upstream, &operation, hold, &tell));
+                let (upstream, operation, tell, first) =
+                    (upstream.clone(), operation.clone(), tell.clone(), Arc::clone(&first));
+                std::thread::spawn(move || serve(stream.unwrap(), &upstream, &operation, hold, &tell, &first));
             }
         });
         Self { url, held }
@@ -66,14 +70,14 @@ fn message(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
     Some((head, body))
 }
 
-fn serve(mut client: TcpStream, upstream: &str, operation: &str, hold: Hold, tell: &Sender<()>) {
+fn serve(mut client: TcpStream, upstream: &str, operation: &str, hold: Hold, tell: &Sender<()>, first: &AtomicBool) {
     let mut requests = BufReader::new(client.try_clone().unwrap());
     let server = TcpStream::connect(upstream).unwrap();
     let mut answers = BufReader::new(server.try_clone().unwrap());
     let mut server = server;
     while let Some((head, body)) = message(&mut requests) {
         let target = format!(".{operation}\r\n");
-        let is_held = head.to_lowercase().contains(&target.to_lowercase());
+        let is_held = head.to_lowercase().contains(&target.to_lowercase()) && first.swap(false, Ordering::SeqCst);
         if is_held && hold == Hold::Before {
             tell.send(()).unwrap();
             std::thread::park();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::attributes::{MEMBERS, attributes};
 use super::rollout::{self, Started};
-use super::waiting::{Patience, describe_one, settle_rollout, wait_for_rollout, wait_until_gone};
+use super::waiting::{Patience, describe_one, settle_rollout, status, subject, wait_for_rollout, wait_until_gone};
 use crate::provider::aws::canonical::differences;
 use crate::provider::aws::clients::Clients;
 use crate::provider::aws::ecs_cluster::calls::set_tags;
@@ -161,14 +161,6 @@ fn key(object: &Object) -> Option<(&str, &str)> {
         None => Some(("default", name)),
         Some(cluster) => Some((cluster_name(cluster.as_str()?), name)),
     }
-}
-
-pub(super) fn subject(cluster: &str, name: &str) -> String {
-    format!("{cluster}/{name}")
-}
-
-pub(super) fn status(service: &Json) -> &str {
-    service.get("status").and_then(Json::as_str).unwrap_or_default()
 }
 
 fn is_named(service: &Json, name: &str) -> bool {

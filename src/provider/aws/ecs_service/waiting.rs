@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::calls::{status, subject};
 use super::rollout::{self, Rollout, Started};
 use crate::provider::aws::clients::Clients;
 use crate::provider::aws::exchange::{Answer, exchange};
@@ -42,6 +41,16 @@ impl Patience {
     fn is_over(&self) -> bool {
         Instant::now() >= self.until
     }
+}
+
+/// What a call is about.
+pub(super) fn subject(cluster: &str, name: &str) -> String {
+    format!("{cluster}/{name}")
+}
+
+/// `ACTIVE`, `DRAINING` or `INACTIVE`.
+pub(super) fn status(service: &Json) -> &str {
+    service.get("status").and_then(Json::as_str).unwrap_or_default()
 }
 
 /// Describes one service, whatever its state; one that was removed is not there.

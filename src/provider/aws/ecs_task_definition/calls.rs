@@ -55,7 +55,8 @@ impl Calls for TaskDefinitions {
         let mut body = wire::request(&attributes(), MEMBERS, after, &|_| true);
         body.insert("containerDefinitions".to_owned(), definitions);
         body.insert("tags".to_owned(), tags_json(&tags_for(work.effect, after)));
-        let answer = register(work, family, &Json::Object(body)).await?;
+        let sent = register(work, family, &Json::Object(body)).await;
+        let answer = sent.map_err(|failure| failure.without_secrets_of(after))?;
         let found = active(Some(answer), after).map(|found| found.object);
         found.ok_or_else(|| {
             let tried = work.clients.tried("ecs:RegisterTaskDefinition", family);

@@ -296,7 +296,9 @@ async fn put(work: &Work<'_>, after: &Object, overwrite: bool, tags: Option<Tags
         .overwrite(overwrite)
         .set_tags(tags)
         .send();
-    work.clients.call("ssm:PutParameter", name, call).await.map(|_| ())
+    // The value may have been recalled, so that nobody but us knows that it is a secret.
+    let sent = work.clients.call("ssm:PutParameter", name, call).await;
+    sent.map(|_| ()).map_err(|failure| failure.without_secrets_of(after))
 }
 
 /// Whether anything differs that a put changes; where a value is withheld, it may.
