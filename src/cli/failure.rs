@@ -8,6 +8,7 @@ use super::exit::Exit;
 use crate::diagnostic::{DiagnosticView, Diagnostics, Severity, Sources};
 use crate::ledger::StoreError;
 use crate::local::LocalError;
+use crate::review::words::harmless;
 use crate::world::{ErrorClass, WorldError};
 
 /// A failure. Boxed, so that results which may hold one stay small.
@@ -118,9 +119,9 @@ impl Failure {
     /// The failure as text, with a line feed at its end. No colour.
     pub fn text(&self) -> String {
         let mut text = self.rendered.clone();
-        text += &format!("error: {}\n", self.summary);
+        text += &format!("error: {}\n", harmless(&self.summary));
         for cause in &self.causes {
-            text += &format!("  {}\n", cause.replace('\n', "\n  "));
+            text += &format!("  {}\n", harmless(cause).replace('\n', "\n  "));
         }
         for help in &self.help {
             text += &format!("  help: {}\n", help.replace('\n', "\n        "));
@@ -131,7 +132,7 @@ impl Failure {
 
 /// Diagnostics as people read them, with an empty line after each.
 pub fn rendered(diagnostics: &Diagnostics, sources: &Sources) -> String {
-    diagnostics.0.iter().map(|diagnostic| format!("{}\n", diagnostic.render(sources))).collect()
+    diagnostics.0.iter().map(|diagnostic| format!("{}\n", harmless(&diagnostic.render(sources)))).collect()
 }
 
 impl From<StoreError> for Failure {

@@ -35,10 +35,7 @@ impl Reporter {
         let number = format!("{:>width$}/{}", step.id.0, self.total, width = self.total.to_string().len());
         let words = format!("{number} {what}");
         match &self.live {
-            // A line that cannot be drawn is lost to nobody: the summary repeats what counts.
-            Some(live) => {
-                let _lost = live.println(self.terminal.paint_talk().paint(role, &words));
-            }
+            Some(live) => live.suspend(|| self.terminal.say_as(role, &words)),
             None => {
                 let now = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
                 self.terminal.say(&format!("{now} {}", self.terminal.paint_talk().paint(role, &words)));

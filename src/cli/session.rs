@@ -108,7 +108,7 @@ impl Session {
     /// Says warnings.
     pub fn warn(&self, diagnostics: &Diagnostics, sources: &Sources) {
         if !diagnostics.is_empty() {
-            self.terminal.talk(&failure::rendered(diagnostics, sources));
+            self.terminal.talk(&self.terminal.with_coloured_words(&failure::rendered(diagnostics, sources)));
         }
     }
 }
@@ -182,7 +182,7 @@ fn actor() -> Actor {
     });
     let name = ci.or_else(|| environment::read(Name::User)).or_else(|| environment::read(Name::Logname));
     Actor {
-        name: name.unwrap_or_else(|| "somebody".to_owned()),
+        name: name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
         host: host(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),

@@ -142,12 +142,20 @@ impl Terminal {
             }
             self.json(&Failed { error: failure, exit_code: failure.exit.code() });
         }
-        let text = failure.text();
-        let text = match text.split_once("error:") {
-            Some((before, after)) => format!("{before}{}{after}", self.paint_talk().paint(Role::Danger, "error:")),
-            None => text,
+        self.talk(&self.with_coloured_words(&failure.text()));
+    }
+
+    /// Text whose lines begin with `error:` or `warning:` or `help:`, those words in their colours.
+    pub fn with_coloured_words(&self, text: &str) -> String {
+        let words = [("error:", Role::Danger), ("warning:", Role::Warning), ("help:", Role::Heading)];
+        let line = |line: &str| {
+            let found = words.iter().find(|(word, _)| line.trim_start().starts_with(word));
+            match found {
+                Some((word, role)) => format!("{}\n", line.replacen(word, &self.paint_talk().paint(*role, word), 1)),
+                None => format!("{line}\n"),
+            }
         };
-        self.talk(&text);
+        text.lines().map(line).collect()
     }
 
     /// Asks a person; `None` when there is none.

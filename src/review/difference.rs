@@ -185,10 +185,21 @@ fn labelled(items: &[Value]) -> Vec<(String, Value)> {
         let different: BTreeSet<&str> = names.iter().copied().collect();
         if !items.is_empty() && different.len() == items.len() {
             let quoted = names.iter().map(|name| serde_json::Value::from(*name).to_string());
-            return quoted.zip(items.iter().cloned()).collect();
+            return quoted.zip(items.iter().map(|item| without(item, field))).collect();
         }
     }
     items.iter().enumerate().map(|(index, item)| (index.to_string(), item.clone())).collect()
+}
+
+/// The element without the field that is its label already, unless that is all it has.
+fn without(item: &Value, field: &str) -> Value {
+    match item.entries() {
+        Some(entries) if entries.values().filter(|value| present(Some(value)).is_some()).count() > 1 => {
+            let rest = entries.iter().filter(|(name, _)| &***name != field);
+            Value::object(rest.map(|(name, value)| (name.clone(), value.clone())))
+        }
+        _ => item.clone(),
+    }
 }
 
 fn compare_as_sets(path: &str, before: &[Value], after: &[Value], found: &mut Vec<Difference>) {
@@ -326,9 +337,7 @@ mod tests {
             lines(&[("d", before.into())], &[("d", after.into())]),
             [
                 "d[\"side\"].image: \"s\" -> -",
-                "d[\"side\"].name: \"side\" -> -",
                 "d[\"web\"].environment[\"X\"].value: \"1\" -> \"2\"",
-                "d[\"web\"].environment[\"Y\"].name: - -> \"Y\"",
                 "d[\"web\"].environment[\"Y\"].value: - -> \"3\"",
                 "d[\"web\"].image: \"a:1\" -> \"a:2\"",
                 "0 unchanged",

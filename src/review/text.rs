@@ -5,6 +5,7 @@
 use super::difference::{Difference, Shown};
 use super::words::{self, harmless};
 use super::{MigrationView, PointOfNoReturn, Review, StepView};
+use crate::step::Operation;
 
 /// Longest migration that is shown whole, in lines.
 const SQL_LINES: usize = 80;
@@ -204,11 +205,14 @@ fn way_back(review: &Review, paint: &dyn Paint) -> String {
             count => format!("everything can be taken back; {count} of it as another thing with the same content\n"),
         };
     };
-    let mut text =
-        format!("the first {} can be taken back; lost on the way back:\n", words::counted(point.steps_before, "step"));
-    if point.steps_before == 0 {
-        text = "lost on the way back:\n".to_owned();
-    }
+    let lost = match review.operation {
+        Operation::Apply => "lost on the way back:",
+        Operation::Destroy | Operation::Rollback { .. } => "gone for good after them:",
+    };
+    let mut text = match point.steps_before {
+        0 => format!("{lost}\n"),
+        before => format!("the first {} can be taken back; {lost}\n", words::counted(before, "step")),
+    };
     for loss in &point.losses {
         let line = format!("  step {} {}: {}, {}", loss.step, harmless(&loss.title), loss.class, harmless(&loss.why));
         text += &format!("{}\n", paint.paint(Role::Danger, &line));

@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         for diagnostic in &diagnostics.0 {
             let text = failure::rendered(&diagnostic.clone().into(), &sources);
             if !said.contains(&text) {
-                session.terminal.talk(&text);
+                session.terminal.talk(&session.terminal.with_coloured_words(&text));
                 said.push(text);
             }
         }
