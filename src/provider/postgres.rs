@@ -7,10 +7,12 @@ pub mod settings;
 pub mod quoting;
 pub mod tag;
 pub mod names;
-pub mod role;
-pub mod database;
 #[cfg(feature = "postgres")]
 mod errors;
+#[cfg(feature = "postgres")]
+mod thing;
+pub mod role;
+pub mod database;
 #[cfg(feature = "postgres")]
 mod tls;
 #[cfg(feature = "postgres")]

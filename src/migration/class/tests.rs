@@ -1,3 +1,7 @@
+//! The judgements of ways back, by example. Pure.
+//!
+//! Invariant: what is called exact here was run on a real server.
+
 use super::*;
 
 fn exact(up: &str, down: &str) {

@@ -9,7 +9,6 @@ use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, world_error};
 use super::settings::Target;
 use super::{database, orphans, role};
-use crate::kind::{Kind, Mode};
 use crate::value::{Object, Value};
 use crate::world::{Connection, Effect, EffectError, Progress, Provider, Query, Settlement, WorldError};
 
@@ -100,43 +99,6 @@ async fn found(client: &Client, target: &Target, queries: &[Query], kind: &str) 
         _ => database::calls::read(client, target, &names).await?,
     };
     Ok(things.into_iter().map(|thing| thing.object).collect())
-}
-
-/// A role or database as found.
-pub struct Thing {
-    /// Its attributes.
-    pub object: Object,
-    /// Its comment.
-    pub comment: Option<String>,
-}
-
-/// Whether what was found has every attribute that is wanted; what the server never tells counts as right.
-pub fn agrees(kind: &Kind, found: &Object, wanted: &Object) -> bool {
-    kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed && !attribute.write_only).all(
-        |attribute| {
-            let normal = |object: &Object| {
-                let given = object.get(attribute.name).filter(|value| !value.is_null());
-                let value = given.or(attribute.default.as_ref());
-                value.map_or(Value::null(), |value| kind.rules.normalise(attribute.name, &value.reveal()))
-            };
-            let (found, wanted) = (normal(found), normal(wanted));
-            found == wanted || (wanted.is_null() && attribute.mode == Mode::OptionalComputed)
-        },
-    )
-}
-
-/// A text attribute that must be there.
-///
-/// # Errors
-/// When it is not.
-pub fn name_of(object: &Object) -> Result<&str, WorldError> {
-    object.get("name").and_then(Value::as_str).ok_or_else(|| {
-        refused(
-            "read the name of a PostgreSQL role or database",
-            "the name is not known",
-            "apply what it waits for first",
-        )
-    })
 }
 
 fn no_kind(kind: &str) -> WorldError {

@@ -7,8 +7,8 @@ use tokio_postgres::Client;
 
 use super::rules;
 use crate::provider::postgres::errors::{nothing, refused, world_error};
-use crate::provider::postgres::resources::{Thing, agrees, name_of};
 use crate::provider::postgres::settings::Target;
+use crate::provider::postgres::thing::{Thing, agrees, name_of};
 use crate::provider::postgres::{quoting, tag, transaction};
 use crate::value::{Data, Object, Value};
 use crate::world::{Effect, EffectChange, EffectError, Settlement, WorldError};
