@@ -30,6 +30,8 @@ mod locks;
 #[cfg(feature = "postgres")]
 mod watcher;
 #[cfg(feature = "postgres")]
+mod patience;
+#[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]
 mod concurrent;
@@ -45,9 +47,11 @@ use crate::kind::{Kind, ProviderSchema};
 #[cfg(feature = "postgres")]
 pub use fingerprint::fingerprint_text;
 #[cfg(feature = "postgres")]
+pub use patience::Patience;
+#[cfg(feature = "postgres")]
 pub use resources::Postgres;
 #[cfg(feature = "postgres")]
-pub use runner::{Migrator, Patience};
+pub use runner::Migrator;
 
 /// The kinds of this provider.
 pub fn kinds() -> Vec<Kind> {

@@ -12,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, unknown, world_error};
 use super::history::{self, Table};
+use super::patience::Patience;
 use super::session::{Mode, Session};
 use super::watcher::Watcher;
 use super::{fingerprint, locks, settle};
@@ -28,33 +29,6 @@ use crate::world::{Connection, Databases, EffectError, History, MigrationEffect,
 pub struct Migrator {
     /// How long and how often it waits.
     pub patience: Patience,
-}
-
-/// How long and how often one waits for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// How many times a migration is tried when a lock is not to be had within its `lock_timeout`.
-    pub lock_attempts: u32,
-    /// The pause after the first try; doubled after each.
-    pub first_pause: Duration,
-    /// The longest pause between tries.
-    pub longest_pause: Duration,
-    /// How many times `lock_timeout` a concurrent index build may wait: it blocks nobody meanwhile.
-    pub concurrent_factor: u128,
-    /// How long to wait for another runner.
-    pub turn: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            lock_attempts: 8,
-            first_pause: Duration::from_millis(250),
-            longest_pause: Duration::from_secs(10),
-            concurrent_factor: 20,
-            turn: Duration::from_secs(600),
-        }
-    }
 }
 
 #[async_trait]

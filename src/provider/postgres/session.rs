@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Error};
 
 use super::concurrent;
 use super::errors::{has_code, is_refusal, line_in, nothing, unknown, world_error};
-use super::runner::Patience;
+use super::patience::Patience;
 use super::transaction::{commit, roll_back};
 use super::watcher::Watcher;
 use crate::migration::concurrent::ConcurrentIndex;
