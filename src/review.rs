@@ -183,6 +183,10 @@ impl Review {
                 places.push(place);
             }
         }
+        // A place without settings (what is built in, a database that only the ledger forgets) says nothing beside others.
+        if places.iter().any(|place| place.ends_with(')')) {
+            places.retain(|place| place.ends_with(')'));
+        }
         Self {
             format: FORMAT,
             project: change_set.project.clone(),
@@ -254,10 +258,15 @@ fn is_replacement(step: &Step) -> bool {
 /// as the world has it: that it is absent from the wanted object is no removal.
 fn changes(step: &Step) -> Differences {
     let mut changes = difference::between(step.action.before(), step.action.after());
-    if let (Action::Update { before, after, .. }, Reason::Changed { attributes, drifted }) = (&step.action, &step.reason) {
+    if let (Action::Update { before, after, .. }, Reason::Changed { attributes, drifted }) =
+        (&step.action, &step.reason)
+    {
         let root = |path: &str| path.split(['.', '[']).next().unwrap_or(path).to_owned();
         let is_left = |name: &String| {
-            !attributes.contains(name) && !drifted.contains(name) && before.contains_key(name) && !after.contains_key(name)
+            !attributes.contains(name)
+                && !drifted.contains(name)
+                && before.contains_key(name)
+                && !after.contains_key(name)
         };
         let left: BTreeSet<String> = changes.attributes.iter().map(|one| root(&one.path)).filter(is_left).collect();
         changes.attributes.retain(|one| !left.contains(&root(&one.path)));

@@ -344,7 +344,8 @@ mod tests {
     #[test]
     fn null_and_an_empty_collection_are_no_difference() {
         let empty = || Value::tuple(Vec::new());
-        let before = [("gone", empty()), ("kept", Value::tuple(vec![1.into()])), ("within", Value::object([("a", empty())]))];
+        let before =
+            [("gone", empty()), ("kept", Value::tuple(vec![1.into()])), ("within", Value::object([("a", empty())]))];
         let after = [("new", empty()), ("kept", empty()), ("within", Value::object([("b", empty())]))];
         assert_eq!(lines(&before, &after), ["kept: [1] -> []", "2 unchanged"]);
     }
