@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-pub use load::{environments, load};
+pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
 
 use crate::diagnostic::{Sources, Span};

@@ -25,7 +25,7 @@ impl Session {
                     Failure::usage("there is no project here, and no ledger is named")
                         .help("name the ledger with `--ledger URL`, or the project's folder with `-C DIR`")
                 })?;
-                let url = spec::ledger(&project, environment, &self.kinds);
+                let url = spec::ledger(&project, &self.kinds);
                 (url.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()), project)
             }
         };

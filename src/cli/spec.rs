@@ -48,9 +48,8 @@ pub fn environments(project: &Path) -> Vec<String> {
 }
 
 /// The ledger as the project's file names it.
-pub fn ledger(project: &Path, environment: &str, kinds: &Kinds) -> Option<String> {
-    let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, kinds);
-    spec.project.ledger
+pub fn ledger(project: &Path, kinds: &Kinds) -> Option<String> {
+    spec::load_project(&DiskFiles, project, kinds).ledger
 }
 
 /// Reads and resolves a spec. What comes back is `None` when it has errors; warnings may be there all the same.

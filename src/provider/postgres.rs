@@ -34,6 +34,8 @@ mod patience;
 #[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]
+mod job;
+#[cfg(feature = "postgres")]
 mod concurrent;
 #[cfg(feature = "postgres")]
 mod runner;

@@ -26,14 +26,7 @@ const ENVIRONMENTS: &str = "environments";
 /// excerpt of a diagnostic. The spec is there even when it has mistakes, for the next stage to look at the
 /// rest.
 pub fn load(files: &dyn Files, folder: &Path, environment: &str, kinds: &Kinds) -> (Spec, Diagnostics) {
-    let mut loader = Loader {
-        files,
-        folder,
-        kinds,
-        sources: Sources::default(),
-        read: BTreeMap::new(),
-        diagnostics: Diagnostics::default(),
-    };
+    let mut loader = Loader::new(files, folder, kinds);
     let project = loader.project();
     let paths = loader.environment_files(environment);
     let mut spec = Spec {
@@ -53,6 +46,11 @@ pub fn load(files: &dyn Files, folder: &Path, environment: &str, kinds: &Kinds) 
     spec.sound = !diagnostics.has_errors();
     diagnostics.sort();
     (spec, diagnostics)
+}
+
+/// Reads the project's file alone, as far as it can be read.
+pub fn load_project(files: &dyn Files, folder: &Path, kinds: &Kinds) -> Project {
+    Loader::new(files, folder, kinds).project()
 }
 
 /// The names of the environments, sorted: single files, and folders of files.
@@ -85,7 +83,12 @@ enum Read {
     Missing,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(files: &'a dyn Files, folder: &'a Path, kinds: &'a Kinds) -> Self {
+        let (sources, read, diagnostics) = (Sources::default(), BTreeMap::new(), Diagnostics::default());
+        Self { files, folder, kinds, sources, read, diagnostics }
+    }
+
     fn project(&mut self) -> Project {
         let path = Path::new(PROJECT_FILE);
         if !self.files.exists(&self.folder.join(path)) {

@@ -12,14 +12,12 @@ use tokio_postgres::error::SqlState;
 use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, unknown, world_error};
 use super::history::{self, Table};
+use super::job::Job;
 use super::patience::Patience;
-use super::session::{Mode, Session};
+use super::session::Session;
 use super::watcher::Watcher;
 use super::{fingerprint, locks, settle};
 use crate::digest::Digest;
-use crate::migration::concurrent::ConcurrentIndex;
-use crate::migration::directives;
-use crate::migration::statements::{Script, Statement};
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
@@ -90,59 +88,6 @@ impl Databases for Migrator {
 
 fn is_missing_database(error: &WorldError) -> bool {
     error.cause.contains(&format!("({})", SqlState::UNDEFINED_DATABASE.code()))
-}
-
-/// An effect, read and checked before anything is dialled.
-pub struct Job {
-    /// The text to run.
-    pub text: String,
-    /// How to run it.
-    pub mode: Mode,
-    /// How many statements it has.
-    pub statements: usize,
-    /// What is being done, for messages.
-    pub tried: String,
-}
-
-impl Job {
-    /// Reads an effect.
-    ///
-    /// # Errors
-    /// When there is no text for the direction, or it may not run.
-    pub fn read(effect: &MigrationEffect, place: &str) -> Result<Self, WorldError> {
-        let label = effect.migration.label();
-        let tried = match effect.direction {
-            Direction::Up => format!("run {label} at {place}"),
-            Direction::Down => format!("take {label} back at {place}"),
-        };
-        let Some(text) = effect.migration.text(effect.direction) else {
-            return Err(refused(
-                tried,
-                format!("there is no {label}.down.sql"),
-                "write one, or leave the migration in place",
-            ));
-        };
-        let help = "correct the file; a migration that was applied already can only be followed by another one";
-        let script =
-            Script::parse(text).map_err(|error| refused(&tried, format!("not understood as SQL: {error}"), help))?;
-        let directives = directives::check(&script).map_err(|problems| {
-            let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
-            refused(&tried, texts.join("; "), help)
-        })?;
-        let mode = match directives.transaction {
-            true => Mode::Together,
-            false => Mode::Outside { index: script.statements.first().and_then(ConcurrentIndex::of) },
-        };
-        Ok(Self { text: text.to_owned(), mode, statements: script.statements.len(), tried })
-    }
-
-    /// The one statement of a text that runs outside of a transaction.
-    pub fn outside(&self) -> Option<Statement> {
-        match self.mode {
-            Mode::Together => None,
-            Mode::Outside { .. } => Script::parse(&self.text).ok()?.statements.into_iter().next(),
-        }
-    }
 }
 
 async fn run(session: &mut Session<'_>, effect: &MigrationEffect, job: &Job) -> Result<(), EffectError> {
