@@ -8,7 +8,7 @@ pub mod markdown;
 pub mod text;
 pub mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -183,6 +183,10 @@ impl Review {
                 places.push(place);
             }
         }
+        // A place without settings (what is built in, a database that only the ledger forgets) says nothing beside others.
+        if places.iter().any(|place| place.ends_with(')')) {
+            places.retain(|place| place.ends_with(')'));
+        }
         Self {
             format: FORMAT,
             project: change_set.project.clone(),
@@ -250,6 +254,27 @@ fn is_replacement(step: &Step) -> bool {
     }
 }
 
+/// What differs. An attribute that the planner found no difference in, and of which the spec says nothing, is left
+/// as the world has it: that it is absent from the wanted object is no removal.
+fn changes(step: &Step) -> Differences {
+    let mut changes = difference::between(step.action.before(), step.action.after());
+    if let (Action::Update { before, after, .. }, Reason::Changed { attributes, drifted }) =
+        (&step.action, &step.reason)
+    {
+        let root = |path: &str| path.split(['.', '[']).next().unwrap_or(path).to_owned();
+        let is_left = |name: &String| {
+            !attributes.contains(name)
+                && !drifted.contains(name)
+                && before.contains_key(name)
+                && !after.contains_key(name)
+        };
+        let left: BTreeSet<String> = changes.attributes.iter().map(|one| root(&one.path)).filter(is_left).collect();
+        changes.attributes.retain(|one| !left.contains(&root(&one.path)));
+        changes.unchanged += left.len();
+    }
+    changes
+}
+
 impl StepView {
     fn of(step: &Step) -> Self {
         Self {
@@ -261,7 +286,7 @@ impl StepView {
             place: words::place(&step.binding),
             reason: step.reason.clone(),
             because: words::because(step),
-            changes: difference::between(step.action.before(), step.action.after()),
+            changes: changes(step),
             inverse: InverseView::of(&step.inverse),
             after: step.after.iter().copied().collect(),
             migration: MigrationView::of(&step.action),

@@ -33,7 +33,7 @@ fn after_long_help() -> String {
     format!(
         "A first tour:\n  \
            switchback init                      a new project in this folder\n  \
-           switchback plan dev                  what would change, in which order, and the way back of each step\n  \
+           switchback plan dev                  what would change, and the way back of each step\n  \
            switchback apply dev                 do it, after a question\n  \
            switchback status dev                what is there, what is unfinished\n  \
            switchback rollback dev --last       take the newest apply back\n\n\

@@ -107,15 +107,17 @@ impl Report {
         let mut report = Self::empty(&run.change_set.environment, run.change_set.operation, state);
         report.run = Some(run.number);
         report.waits_for.clone_from(&run.parked);
-        let (mut first, mut last) = (i64::MAX, i64::MIN);
+        let begun = run.begun.as_millisecond();
+        let mut last = begun;
         for step in &run.change_set.steps {
             match run.steps.get(&step.id) {
                 Some(StepState::Done { since, until }) => {
-                    (first, last) = (first.min(since.as_millisecond()), last.max(until.as_millisecond()));
+                    last = last.max(until.as_millisecond());
                     let took = until.as_millisecond() - since.as_millisecond();
                     report.done.push(StepReport::of(step, Some(took), None));
                 }
-                Some(StepState::Failed { error, .. }) => {
+                Some(StepState::Failed { at, error }) => {
+                    last = last.max(at.as_millisecond());
                     report.failed.push(StepReport::of(step, None, error.as_ref()));
                 }
                 Some(StepState::Stood(_, error)) => {
@@ -127,7 +129,7 @@ impl Report {
                 None => report.skipped.push(StepReport::of(step, None, None)),
             }
         }
-        report.milliseconds = last.saturating_sub(first).max(0);
+        report.milliseconds = last - begun;
         report.end_with(exit_of(run, &report, cause));
         report
     }
@@ -265,12 +267,17 @@ fn line(word: &str, role: Role, step: &StepReport, paint: &dyn Paint) -> String 
     let mut text =
         format!("  {} {:>3} {} {title}{took}\n", paint.paint(role, &format!("{word:<8}")), step.step.0, step.action);
     if let Some(error) = &step.error {
-        text += &format!("           {}\n", harmless(error));
+        text += &indented(error);
     }
     if let Some(help) = &step.help {
-        text += &format!("           help: {}\n", harmless(help));
+        text += &indented(&format!("help: {help}"));
     }
     text
+}
+
+/// What is told of one step, below its line.
+pub fn indented(text: &str) -> String {
+    harmless(text).lines().map(|line| format!("           {}\n", line.trim_start())).collect()
 }
 
 fn took(milliseconds: i64) -> String {

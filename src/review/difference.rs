@@ -85,6 +85,10 @@ pub fn between(before: Option<&Object>, after: Option<&Object>) -> Differences {
         if present(before).is_none() && present(after).is_none() {
             continue;
         }
+        if silent(before) && silent(after) {
+            found.unchanged += usize::from(before.is_some());
+            continue;
+        }
         let count = found.attributes.len();
         compare(name, before, after, &mut found.attributes);
         if found.attributes.len() == count {
@@ -98,6 +102,15 @@ fn present(value: Option<&Value>) -> Option<&Value> {
     value.filter(|value| !value.is_null() || conceals(value))
 }
 
+/// Null and an empty collection say the same, as they do to the planner.
+fn silent(value: Option<&Value>) -> bool {
+    let Some(value) = present(value) else {
+        return true;
+    };
+    let empty = value.items().is_some_and(<[Value]>::is_empty) || value.entries().is_some_and(BTreeMap::is_empty);
+    empty && !conceals(value)
+}
+
 /// Whether the value itself, not only something inside, is a secret.
 fn conceals(value: &Value) -> bool {
     value.marks().sensitive || matches!(value.data(), Data::Sealed(_))
@@ -106,6 +119,7 @@ fn conceals(value: &Value) -> bool {
 fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
     let (before, after) = (present(before), present(after));
     match (before, after) {
+        _ if silent(before) && silent(after) => {}
         (None, None) => {}
         (Some(before), Some(after)) => compare_present(path, before, after, found),
         (Some(value), None) => {
@@ -325,6 +339,15 @@ mod tests {
         let before = [("a", 1.into()), ("b", "x".into()), ("gone", true.into()), ("null", Value::null())];
         let after = [("a", 1.into()), ("b", "y".into()), ("new", 2.into())];
         assert_eq!(lines(&before, &after), ["b: \"x\" -> \"y\"", "gone: true -> -", "new: - -> 2", "1 unchanged"]);
+    }
+
+    #[test]
+    fn null_and_an_empty_collection_are_no_difference() {
+        let empty = || Value::tuple(Vec::new());
+        let before =
+            [("gone", empty()), ("kept", Value::tuple(vec![1.into()])), ("within", Value::object([("a", empty())]))];
+        let after = [("new", empty()), ("kept", empty()), ("within", Value::object([("b", empty())]))];
+        assert_eq!(lines(&before, &after), ["kept: [1] -> []", "2 unchanged"]);
     }
 
     #[test]

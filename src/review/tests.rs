@@ -176,3 +176,23 @@ fn the_json_holds_the_same_facts() {
     assert_eq!(json["steps"][4]["inverse"]["reversible"], false);
     assert_eq!(json["point_of_no_return"]["losses"][0]["step"], 5);
 }
+
+#[test]
+fn what_the_spec_leaves_to_the_world_is_not_shown_as_removed() {
+    let shown = |attributes: &[&str]| {
+        let (before, after) = (
+            object(&[("given", "a".into()), ("left", "x".into()), ("gone", "y".into())]),
+            object(&[("given", "b".into())]),
+        );
+        let action = Action::Update { kind: "k".into(), before, after, deferred: BTreeMap::new() };
+        let attributes = attributes.iter().map(|name| (*name).to_owned()).collect();
+        let way_back = Inverse::Exact { way: Way::UpdateBack };
+        let mut change_set = sample();
+        change_set.steps =
+            vec![step(1, "k.one", action, Reason::Changed { attributes, drifted: Vec::new() }, way_back)];
+        let changes = Review::of(&change_set).steps.remove(0).changes;
+        (changes.attributes.into_iter().map(|one| one.path).collect::<Vec<_>>(), changes.unchanged)
+    };
+    assert_eq!(shown(&["given", "gone"]), (vec!["given".to_owned(), "gone".to_owned()], 1));
+    assert_eq!(shown(&["given"]), (vec!["given".to_owned()], 2));
+}

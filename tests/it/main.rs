@@ -14,6 +14,7 @@ mod aws_parameters;
 mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
+mod docs;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::report::indented;
 use crate::cli::session::Session;
 use crate::cli::terminal::View;
 use crate::digest::Digest;
@@ -275,7 +276,7 @@ impl Unfinished {
             let state = paint.paint(role, &format!("{:<8}", step.state));
             text += &format!("  {state} {:>3} {} {}\n", step.step, step.action, harmless(&step.title));
             if let Some(why) = &step.why {
-                text += &format!("           {}\n", harmless(why));
+                text += &indented(why);
             }
         }
         text

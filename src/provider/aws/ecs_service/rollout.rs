@@ -121,7 +121,9 @@ pub fn events(service: &Json, since: Option<&Json>) -> String {
     let begun = since.and_then(seconds).unwrap_or_default() - 1.0;
     let all = service.get("events").and_then(Json::as_array).into_iter().flatten();
     let recent = all.filter(|event| seconds(event).is_none_or(|time| time >= begun)).take(5);
-    recent.map(|event| format!("\n  {}", text(event, "message"))).collect()
+    let mut lines: Vec<String> = recent.map(|event| format!("\n  {}", text(event, "message"))).collect();
+    lines.dedup();
+    lines.concat()
 }
 
 /// Since when a deployment is there, in seconds since 1970 by the service's clock.
