@@ -418,7 +418,7 @@ pub fn work(environment: &str, step: &Step, ready: &Ready, before: Option<Object
         return effect(EffectChange::Update { before: stands.clone(), after: after() });
     }
     match &step.action {
-        Action::Forget { .. } => Work::Nothing,
+        Action::Forget { .. } | Action::Remember { .. } => Work::Nothing,
         Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
             Work::Migration(Box::new(MigrationEffect {
                 token: ready.token.clone(),
