@@ -5,6 +5,7 @@ mod change;
 mod empty_folder;
 mod fresh;
 mod killed;
+mod many;
 mod mistakes;
 mod project;
 mod proxy;
