@@ -120,17 +120,7 @@ impl Planner<'_> {
     /// A new object: what the spec leaves to the world is unknown.
     fn new_object(address: &Address, kind: &Kind, goal: &Goal, wanted: &Object) -> Object {
         let mut after = wanted.clone();
-        for attribute in &kind.attributes {
-            let open = match attribute.mode {
-                Mode::Computed => true,
-                Mode::OptionalComputed => !after.contains_key(attribute.name),
-                Mode::Required | Mode::Optional => false,
-            };
-            if open {
-                let value = earlier(goal, attribute).unwrap_or_else(|| unknown(address, attribute));
-                after.insert(attribute.name.to_owned(), value);
-            }
-        }
+        leave_open(address, kind, goal, None, &mut after);
         kind.rules.complete(&mut after, None);
         kind.mark_secrets(after)
     }
@@ -207,20 +197,7 @@ impl Planner<'_> {
 
     fn update(&mut self, address: &Address, kind: &Kind, goal: &Goal, wanted: &Object, found: &Object, reason: Reason) {
         let mut after = wanted.clone();
-        for attribute in &kind.attributes {
-            let open = match attribute.mode {
-                Mode::Computed => true,
-                Mode::OptionalComputed => !after.contains_key(attribute.name),
-                Mode::Required | Mode::Optional => false,
-            };
-            if open {
-                let value = match found.get(attribute.name).filter(|_| !attribute.volatile) {
-                    Some(value) => value.clone(),
-                    None => earlier(goal, attribute).unwrap_or_else(|| unknown(address, attribute)),
-                };
-                after.insert(attribute.name.to_owned(), value);
-            }
-        }
+        leave_open(address, kind, goal, Some(found), &mut after);
         kind.rules.complete(&mut after, Some(found));
         let after = kind.mark_secrets(after);
         let before = kind.mark_secrets(found.clone());
@@ -486,6 +463,22 @@ fn unknown(address: &Address, attribute: &Attribute) -> Value {
     let waits_for = vec![address.clone()];
     let not_null = attribute.mode == Mode::Computed;
     Value::unknown(Unknown { waits_for, not_null, ..Unknown::of(attribute.shape.ty()) })
+}
+
+/// What the spec leaves to the world stays as it is, where something lasting is there, and is unknown otherwise.
+fn leave_open(address: &Address, kind: &Kind, goal: &Goal, found: Option<&Object>, after: &mut Object) {
+    for attribute in &kind.attributes {
+        let is_open = match attribute.mode {
+            Mode::Computed => true,
+            Mode::OptionalComputed => !after.contains_key(attribute.name),
+            Mode::Required | Mode::Optional => false,
+        };
+        if is_open {
+            let lasting = found.and_then(|found| found.get(attribute.name)).filter(|_| !attribute.volatile);
+            let value = lasting.cloned().or_else(|| earlier(goal, attribute));
+            after.insert(attribute.name.to_owned(), value.unwrap_or_else(|| unknown(address, attribute)));
+        }
+    }
 }
 
 /// On a way back a volatile attribute says where the earlier content is kept (a parameter's version).

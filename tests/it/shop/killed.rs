@@ -46,7 +46,7 @@ fn killed_at(shop: &Project, line: &str, end: End) {
 
 fn ends(shop: &Project, end: End) {
     let status = shop.run(&["status", "dev"]);
-    for word in ["done", "not done"] {
+    for word in ["done", "not done", "in doubt"] {
         assert!(status.out.contains(word), "status does not say what is {word}:\n{}\n{}", status.out, status.err);
     }
     match end {
