@@ -78,6 +78,7 @@ pub struct Differences {
 /// What differs between two objects; absent and null mean the same.
 pub fn between(before: Option<&Object>, after: Option<&Object>) -> Differences {
     let names: BTreeSet<&String> = before.into_iter().chain(after).flat_map(BTreeMap::keys).collect();
+    let stays = before.is_some() && after.is_some();
     let mut found = Differences::default();
     for name in names {
         let before = before.and_then(|object| object.get(name));
@@ -86,7 +87,7 @@ pub fn between(before: Option<&Object>, after: Option<&Object>) -> Differences {
             continue;
         }
         if silent(before) && silent(after) {
-            found.unchanged += usize::from(before.is_some());
+            found.unchanged += usize::from(stays && before.is_some());
             continue;
         }
         let count = found.attributes.len();
@@ -348,6 +349,8 @@ mod tests {
             [("gone", empty()), ("kept", Value::tuple(vec![1.into()])), ("within", Value::object([("a", empty())]))];
         let after = [("new", empty()), ("kept", empty()), ("within", Value::object([("b", empty())]))];
         assert_eq!(lines(&before, &after), ["kept: [1] -> []", "2 unchanged"]);
+        let gone = between(Some(&object(&[("gone", empty())])), None);
+        assert_eq!(gone, Differences::default(), "of what is removed nothing stays");
     }
 
     #[test]

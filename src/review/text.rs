@@ -207,7 +207,8 @@ fn way_back(review: &Review, paint: &dyn Paint) -> String {
     };
     let lost = match review.operation {
         Operation::Apply => "lost on the way back:",
-        Operation::Destroy | Operation::Rollback { .. } => "gone for good after them:",
+        Operation::Destroy | Operation::Rollback { .. } if point.steps_before > 0 => "gone for good after them:",
+        Operation::Destroy | Operation::Rollback { .. } => "gone for good:",
     };
     let mut text = match point.steps_before {
         0 => format!("{lost}\n"),

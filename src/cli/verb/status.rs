@@ -292,7 +292,11 @@ impl WayBack {
                 counted(self.steps, "step")
             );
         }
-        let head = format!("taking run {} back ({}) would lose:", self.run, counted(self.steps, "step"));
+        let head = format!(
+            "run {} ({}) has steps without a way back; `rollback` shows all that is lost before it asks:",
+            self.run,
+            counted(self.steps, "step")
+        );
         let mut text = format!("{}\n", paint.paint(Role::Danger, &head));
         for loss in &self.losses {
             text +=
