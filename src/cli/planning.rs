@@ -34,7 +34,7 @@ pub async fn plan(
 /// The way to nothing.
 ///
 /// # Errors
-/// As [`plan`].
+/// As [`plan()`].
 pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
     let observed = look(session, None, &ledger.state().things, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
@@ -45,7 +45,7 @@ pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) 
 /// The way back to the state right after a run.
 ///
 /// # Errors
-/// As [`plan`], or when the ledger cannot be read.
+/// As [`plan()`], or when the ledger cannot be read.
 pub async fn back(session: &Session, ledger: &Ledger, to: u64, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
     let then = ledger.things_after(to).await?;
     let observed = look(session, None, &ledger.state().things, secrets).await?;

@@ -1,6 +1,6 @@
 //! Sealing: a secret becomes a keyed digest, by which only its holder can tell whether it changed. Pure.
 //!
-//! Invariant: what comes out of [`SealKey::seal`] holds no sensitive value, only sealed ones.
+//! Invariant: what comes out of [`Value::seal`] holds no sensitive value, only sealed ones.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
