@@ -69,6 +69,8 @@ pub struct Summary {
     pub delete: usize,
     /// Things that only the ledger forgets.
     pub forget: usize,
+    /// Things that only the ledger records anew.
+    pub remember: usize,
     /// Migrations run forward.
     pub migrate: usize,
     /// Migrations run back.
@@ -226,6 +228,7 @@ impl Summary {
                 Action::Return { .. } => summary.return_to += 1,
                 Action::Retire { .. } => summary.retire += 1,
                 Action::Forget { .. } => summary.forget += 1,
+                Action::Remember { .. } => summary.remember += 1,
                 Action::Migrate { direction: Direction::Up, .. } => summary.migrate += 1,
                 Action::Migrate { direction: Direction::Down, .. } => summary.migrate_back += 1,
             }
@@ -250,6 +253,7 @@ fn is_replacement(step: &Step) -> bool {
         | Reason::Destroyed
         | Reason::TakenBack
         | Reason::Pending
+        | Reason::SaidOtherwise
         | Reason::GoesWith { .. } => false,
     }
 }

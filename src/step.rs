@@ -190,6 +190,11 @@ pub enum Action {
         /// Why nothing needs to be done.
         why: String,
     },
+    /// Record anew what a thing needs and how it is reached; the world is not touched.
+    Remember {
+        /// What is recorded otherwise.
+        what: Vec<String>,
+    },
     /// Run one migration.
     Migrate {
         /// Which way.
@@ -232,6 +237,8 @@ pub enum Reason {
     TakenBack,
     /// A migration was not applied yet.
     Pending,
+    /// What it needs, or how it is reached, is said otherwise now.
+    SaidOtherwise,
     /// What it lived in goes.
     GoesWith {
         /// That.
@@ -328,7 +335,7 @@ impl Action {
             | Self::Return { kind, .. }
             | Self::Retire { kind, .. }
             | Self::Delete { kind, .. } => Some(kind),
-            Self::Forget { .. } | Self::Migrate { .. } => None,
+            Self::Forget { .. } | Self::Remember { .. } | Self::Migrate { .. } => None,
         }
     }
 
@@ -342,6 +349,7 @@ impl Action {
             Self::Retire { .. } => "retire",
             Self::Delete { .. } => "delete",
             Self::Forget { .. } => "forget",
+            Self::Remember { .. } => "remember",
             Self::Migrate { direction: Direction::Up, .. } => "migrate",
             Self::Migrate { direction: Direction::Down, .. } => "migrate back",
         }
@@ -355,7 +363,7 @@ impl Action {
             | Self::Return { before, .. }
             | Self::Retire { before, .. }
             | Self::Delete { before, .. } => Some(before),
-            Self::Create { .. } | Self::Forget { .. } | Self::Migrate { .. } => None,
+            Self::Create { .. } | Self::Forget { .. } | Self::Remember { .. } | Self::Migrate { .. } => None,
         }
     }
 
@@ -366,7 +374,11 @@ impl Action {
             | Self::Update { after, .. }
             | Self::Revise { after, .. }
             | Self::Return { after, .. } => Some(after),
-            Self::Retire { .. } | Self::Delete { .. } | Self::Forget { .. } | Self::Migrate { .. } => None,
+            Self::Retire { .. }
+            | Self::Delete { .. }
+            | Self::Forget { .. }
+            | Self::Remember { .. }
+            | Self::Migrate { .. } => None,
         }
     }
 
@@ -380,6 +392,7 @@ impl Action {
             | Self::Retire { .. }
             | Self::Delete { .. }
             | Self::Forget { .. }
+            | Self::Remember { .. }
             | Self::Migrate { .. } => None,
         }
     }

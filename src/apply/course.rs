@@ -141,7 +141,7 @@ impl<'c> Course<'c> {
             }
             Action::Return { after, .. } => self.outcomes.insert(step.address.clone(), after),
             Action::Delete { .. } | Action::Forget { .. } => self.outcomes.remove(&step.address),
-            Action::Retire { .. } | Action::Migrate { .. } => {}
+            Action::Retire { .. } | Action::Remember { .. } | Action::Migrate { .. } => {}
         }
         self.done.insert(step.id);
         if self.change_set.point_of_no_return.is_some_and(|point| step.id < point) {

@@ -167,6 +167,13 @@ impl Executor<'_> {
         let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now: self.world.clock.now() };
         let (mut first, mut looks) = (BTreeSet::new(), Vec::new());
         for step in &change_set.steps {
+            // A way back goes as far as it can; what an apply lacks is said while nothing is done.
+            if change_set.operation == Operation::Apply {
+                ground.secrets(step, &sight).map_err(|refusal| match refusal.stale {
+                    true => ApplyError::Stale(refusal.error.to_string()),
+                    false => ApplyError::Refused(format!("{}; nothing was done", refusal.error)),
+                })?;
+            }
             // Only the first step of an address finds what was planned; the others find what it left.
             let is_first = first.insert(&step.address);
             let of_step = ground.looks(step, &sight, is_first).map_err(|refusal| ApplyError::World(refusal.error))?;

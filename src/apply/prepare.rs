@@ -200,6 +200,23 @@ impl Ground<'_> {
         Ok(Ready { connection, token, after, binding, stands: None, looks })
     }
 
+    /// Before anything is begun: the secrets that a step needs are at hand, and are those that it was planned with.
+    pub fn secrets(&self, step: &Step, sight: &Sight<'_>) -> Result<(), Refusal> {
+        let Some(kind) = step.action.kind() else {
+            return Ok(());
+        };
+        let kind = self.kind(step, kind)?;
+        for (name, deferred) in step.action.deferred().into_iter().flatten() {
+            // What waits for a thing as well can only be said when that is there.
+            let waits = !deferred.references().is_empty();
+            match waits {
+                true => at_hand(step, name, deferred, sight)?,
+                false => evaluate(step, kind, name, deferred, sight).map(|_| ())?,
+            }
+        }
+        Ok(())
+    }
+
     /// What has to be looked at for a step; its own thing only if asked for.
     pub fn looks(&self, step: &Step, sight: &Sight<'_>, own: bool) -> Result<Vec<Look>, Refusal> {
         let mut looks = Vec::new();
@@ -327,11 +344,16 @@ fn no_answer(step: &Step) -> Refusal {
     refuse(step, "the provider gave no answer".to_owned(), "this is a bug: please report it")
 }
 
+const GIVE: &str = "plan again, or give what is missing";
+
+fn at_hand(step: &Step, name: &str, deferred: &Deferred, sight: &Sight<'_>) -> Result<(), Refusal> {
+    let missing = |error: SecretError| refuse(step, format!("`{name}`: {error}"), GIVE);
+    deferred.secrets().into_iter().try_for_each(|secret| sight.secret(&secret).map(|_| ()).map_err(missing))
+}
+
 fn evaluate(step: &Step, kind: &Kind, name: &str, deferred: &Deferred, sight: &Sight<'_>) -> Result<Value, Refusal> {
-    let fail = |cause: String| refuse(step, format!("`{name}`: {cause}"), "plan again, or give what is missing");
-    for secret in deferred.secrets() {
-        sight.secret(&secret).map_err(|error| fail(error.to_string()))?;
-    }
+    let fail = |cause: String| refuse(step, format!("`{name}`: {cause}"), GIVE);
+    at_hand(step, name, deferred, sight)?;
     let value = evaluate_deferred(deferred, sight).map_err(|mistakes| fail(first_words(&mistakes)))?;
     if !value.is_known() {
         let waits: Vec<_> = value.waits_for().iter().map(ToString::to_string).collect();
@@ -418,7 +440,7 @@ pub fn work(environment: &str, step: &Step, ready: &Ready, before: Option<Object
         return effect(EffectChange::Update { before: stands.clone(), after: after() });
     }
     match &step.action {
-        Action::Forget { .. } => Work::Nothing,
+        Action::Forget { .. } | Action::Remember { .. } => Work::Nothing,
         Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
             Work::Migration(Box::new(MigrationEffect {
                 token: ready.token.clone(),

@@ -147,9 +147,8 @@ impl From<StoreError> for Failure {
                 Self::failed(error.to_string()).help("restore the ledger from a backup; do not edit it by hand")
             }
             StoreError::Newer { .. } => Self::failed(error.to_string()),
-            StoreError::Storage { .. } => {
-                Self::failed(error.to_string()).help("see that the ledger's place is there and may be written")
-            }
+            StoreError::Storage { .. } => Self::failed(error.to_string())
+                .help("see that the ledger's place is there, may be written and has room"),
         }
     }
 }

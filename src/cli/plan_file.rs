@@ -105,6 +105,14 @@ impl PlanFile {
 }
 
 fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    // A pipe or a device stays what it is, and so does a link.
+    let known = std::fs::metadata(path).ok();
+    if known.as_ref().is_some_and(|known| !known.is_file() && !known.is_dir()) {
+        let mut stream = std::fs::OpenOptions::new().write(true).open(path)?;
+        return stream.write_all(text);
+    }
+    let whole = path.canonicalize();
+    let path = whole.as_deref().unwrap_or(path);
     let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?.to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = create_private(&beside).and_then(|mut file| {
@@ -153,6 +161,32 @@ mod tests {
         let (folder, path) = saved();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_stays_a_pipe_and_a_link_a_link() {
+        let (folder, path) = saved();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link.plan.json"));
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let reading = pipe.clone();
+        let reader = std::thread::spawn(move || std::fs::read(reading).unwrap());
+        let plan = PlanFile::new(crate::review::tests::sample());
+        plan.write(&pipe).unwrap();
+        assert_eq!(PlanFile::parse(&reader.join().unwrap(), "pipe").unwrap(), plan);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "old").unwrap();
+        plan.write(&link).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(PlanFile::read(&path).unwrap(), plan);
     }
 
     #[test]

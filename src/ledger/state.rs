@@ -454,6 +454,13 @@ impl Things {
                 self.resources.remove(address);
                 self.databases.remove(address);
             }
+            Action::Remember { .. } => {
+                if let Some(resource) = self.resources.get_mut(address) {
+                    (resource.needs, resource.binding, resource.run) = (step.needs.clone(), binding, run);
+                } else if let Some(database) = self.databases.get_mut(address) {
+                    (database.needs, database.binding) = (step.needs.clone(), binding);
+                }
+            }
             Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
                 let database = self.databases.entry(address.clone()).or_insert_with(|| DatabaseState {
                     binding: binding.clone(),

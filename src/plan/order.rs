@@ -38,7 +38,11 @@ pub struct Draft {
 /// Whether a step brings something or takes something away; a step can be both for what depends on it.
 fn brings(action: &Action) -> bool {
     match action {
-        Action::Create { .. } | Action::Update { .. } | Action::Revise { .. } | Action::Migrate { .. } => true,
+        Action::Create { .. }
+        | Action::Update { .. }
+        | Action::Revise { .. }
+        | Action::Remember { .. }
+        | Action::Migrate { .. } => true,
         Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } | Action::Forget { .. } => false,
     }
 }

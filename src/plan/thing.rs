@@ -3,7 +3,7 @@
 //! Invariant: the planned object of every goal is known to the goals that need it, whether or not anything
 //! is done about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparer;
 use super::order::Draft;
@@ -18,6 +18,7 @@ use crate::resolve::evaluate::evaluate_deferred;
 use crate::step::{Action, Fingerprint, Inverse, Operation, Reason, Way};
 use crate::value::seal::seal_object;
 use crate::value::{Object, Unknown, Value};
+use crate::world::Binding;
 
 /// How a change is made that cannot be made in place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -183,6 +184,11 @@ impl Planner<'_> {
             let mut now = found.clone();
             carry_write_only(kind, &wanted, &recorded.object, &mut now);
             self.planned.insert(address.clone(), as_value(&kind.mark_secrets(now)));
+            let what = said_otherwise((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            if !what.is_empty() {
+                let reason = self.reason_to_remember();
+                self.draft(address, goal, Action::Remember { what }, reason, remember(), Fingerprint::Unasked);
+            }
         } else {
             let drifted = comparer.differences(&recorded.object, found, Some(&recorded.object));
             let reason = match self.operation {
@@ -192,6 +198,14 @@ impl Planner<'_> {
                 }
             };
             self.update(address, kind, goal, &wanted, found, reason);
+        }
+    }
+
+    /// Why something is recorded anew.
+    pub(super) fn reason_to_remember(&self) -> Reason {
+        match self.operation {
+            Operation::Rollback { .. } => Reason::TakenBack,
+            Operation::Apply | Operation::Destroy => Reason::SaidOtherwise,
         }
     }
 
@@ -397,7 +411,7 @@ impl Planner<'_> {
             found,
             needs: goal.needs.clone(),
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
-            after: std::collections::BTreeSet::new(),
+            after: BTreeSet::new(),
         });
     }
 
@@ -421,7 +435,7 @@ impl Planner<'_> {
             found,
             needs: recorded.needs.clone(),
             needed: recorded.needs.clone(),
-            after: std::collections::BTreeSet::new(),
+            after: BTreeSet::new(),
         });
     }
 
@@ -500,8 +514,34 @@ fn carry_write_only(kind: &Kind, wanted: &Object, recorded: &Object, now: &mut O
     }
 }
 
+/// What of needs and binding differs from what is recorded: a way back must find the world as it is reached now.
+pub(super) fn said_otherwise(
+    (needs, binding): (&BTreeSet<Address>, &Binding),
+    (recorded_needs, recorded): (&BTreeSet<Address>, &Binding),
+) -> Vec<String> {
+    let is_known = |name: &String| recorded.settings.contains_key(name);
+    let is_same_setting = |(name, value): (&String, &Value)| recorded.settings.get(name) == Some(value);
+    // A setting that came out of an expression is recorded by its value, a secret by its expression.
+    let is_same_deferred =
+        |(name, deferred): (&String, &Deferred)| is_known(name) || recorded.deferred.get(name) == Some(deferred);
+    let is_wanted = |name: &String| binding.settings.contains_key(name) || binding.deferred.contains_key(name);
+    let is_same_binding = binding.provider == recorded.provider
+        && binding.alias == recorded.alias
+        && binding.settings.iter().all(is_same_setting)
+        && binding.deferred.iter().all(is_same_deferred)
+        && recorded.settings.keys().chain(recorded.deferred.keys()).all(is_wanted);
+    let mut what = Vec::new();
+    if needs != recorded_needs {
+        what.push("what it needs".to_owned());
+    }
+    if !is_same_binding {
+        what.push("how it is reached".to_owned());
+    }
+    what
+}
+
 /// Whether two bindings lead to different places; how one gets in (profile, keys, user) is no place.
-fn moved(wanted: &crate::world::Binding, recorded: &crate::world::Binding) -> bool {
+fn moved(wanted: &Binding, recorded: &Binding) -> bool {
     const PLACE: [&str; 5] = ["region", "endpoint", "account", "host", "port"];
     wanted.provider != recorded.provider
         || PLACE.iter().any(|setting| match (wanted.settings.get(*setting), recorded.settings.get(*setting)) {

@@ -83,7 +83,7 @@ fn sign(action: &str) -> (&'static str, Role) {
     match action {
         "create" => ("+", Role::Added),
         "delete" | "retire" => ("-", Role::Removed),
-        "forget" => (".", Role::Faint),
+        "forget" | "remember" => (".", Role::Faint),
         "migrate" => (">", Role::Changed),
         "migrate back" | "return" => ("<", Role::Changed),
         _ => ("~", Role::Changed),

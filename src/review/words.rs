@@ -43,6 +43,10 @@ pub fn because(step: &Step) -> String {
         Reason::Destroyed => format!("{done} because everything goes"),
         Reason::TakenBack => format!("{done} because an earlier state is wanted back"),
         Reason::Pending => format!("{done} because it was not applied yet"),
+        Reason::SaidOtherwise => match &step.action {
+            Action::Remember { what } => format!("{done} because {} changed in the spec", listed(what)),
+            _ => format!("{done} because the spec says it otherwise"),
+        },
         Reason::GoesWith { address } => format!("{done} because it goes with {address}"),
     }
 }
@@ -58,6 +62,7 @@ fn participle(step: &Step) -> &'static str {
         Action::Retire { .. } => "retired",
         Action::Delete { .. } => "deleted",
         Action::Forget { .. } => "forgotten",
+        Action::Remember { .. } => "recorded anew",
         Action::Migrate { direction: Direction::Up, .. } => "migrated",
         Action::Migrate { direction: Direction::Down, .. } => "migrated back",
     }
@@ -110,6 +115,7 @@ pub fn counts(summary: &Summary) -> String {
         (summary.retire, "to retire"),
         (summary.delete, "to delete"),
         (summary.forget, "to forget"),
+        (summary.remember, "to record anew"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

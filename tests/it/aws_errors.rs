@@ -29,6 +29,20 @@ async fn the_account_is_checked() {
 }
 
 #[tokio::test]
+async fn nothing_is_asked_or_done_in_an_account_that_is_not_allowed() {
+    let endpoint = Endpoint::start(|_| Reply::Forward).await;
+    let bench = Bench::at(&endpoint.url, &[("allowed_account_ids", Value::strings(["123456789012"]))]);
+    let wanted = group(&format!("/{}", unique("elsewhere")));
+    let seen = bench.observe_all(KIND, std::slice::from_ref(&wanted)).await;
+    let error = seen[0].as_ref().expect_err("it is another account");
+    assert!(error.class == ErrorClass::Denied && error.cause.contains("000000000000"), "{error}");
+    let error = bench.carry_out(&create(KIND, &wanted)).await.expect_err("it is another account");
+    assert_eq!((error.error.class, error.trace), (ErrorClass::Denied, Trace::Nothing), "{error}");
+    let counts = endpoint.counts();
+    assert!(counts.keys().all(|operation| operation.contains("GetCallerIdentity")), "{counts:?}");
+}
+
+#[tokio::test]
 async fn an_endpoint_that_is_down_is_named_and_nothing_happened() {
     // A port that was just given back answers to nobody.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");

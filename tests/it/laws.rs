@@ -300,3 +300,30 @@ async fn back(place: &Place, to: u64) {
     let again = place.plan_back(to).await;
     assert_eq!(again.steps.len(), 0, "the way back is not whole:\n{}\nit was:\n{steps}", brief(&again));
 }
+
+/// A need or a setting that changes nothing in the world is still remembered: the way back rests on it.
+#[test]
+fn what_is_only_said_otherwise_is_remembered_once() {
+    runtime().block_on(async {
+        let place = Place::new();
+        let spec = Spec::generate(&mut Random::new(5));
+        let mut desired = spec.desired();
+        place.reach(&desired).await;
+        let before = place.world.snapshot();
+        let free = |address: &&switchback::address::Address| desired.resources[*address].needs.is_empty();
+        let addresses: Vec<_> = desired.resources.keys().filter(free).take(2).cloned().collect();
+        let [first, second] = &addresses[..] else { panic!("two things without needs") };
+        let resource = desired.resources.get_mut(second).unwrap();
+        resource.needs.insert(first.clone());
+        resource.binding.settings.insert("profile".into(), "other".into());
+        let change_set = place.plan(&desired).await;
+        let titles: Vec<_> = change_set.steps.iter().map(|step| (step.action.verb(), &step.address)).collect();
+        assert_eq!(titles, [("remember", second)], "{}", brief(&change_set));
+        place.reach(&desired).await;
+        assert_eq!(place.world.snapshot(), before, "the world is not touched");
+        let ledger = place.ledger().await;
+        let recorded = &ledger.state().things.resources[second];
+        assert!(recorded.needs.contains(first) && recorded.binding.settings.contains_key("profile"));
+        assert_eq!(place.plan(&desired).await.steps.len(), 0);
+    });
+}

@@ -1,7 +1,8 @@
 //! The provider `aws`: finds the calls of a kind, keeps one set of clients per connection, words answers as the record
 //! has them.
 //!
-//! Invariant: no secret of an effect leaves in an error, and no effect is begun while a secret of it is withheld.
+//! Invariant: no secret of an effect leaves in an error, and no effect is begun while a secret of it is withheld;
+//! nothing is asked or done in an account that is not allowed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::sync::Mutex;
 use super::clients::Clients;
 use super::failure::withhold;
 use super::shared::{Calls, Silence, Work, contains_sealed};
-use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, ssm_parameter};
+use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, settings, ssm_parameter};
 use crate::kind::Kind;
 use crate::value::{Object, Value};
 use crate::world::{
@@ -47,6 +48,10 @@ impl Aws {
             return Ok(clients.clone());
         }
         let clients = Arc::new(Clients::open(connection).await?);
+        // Everything that is read or done comes through here, so nothing happens in an account that is not the right one.
+        if !settings::right_accounts(&connection.settings).is_empty() {
+            clients.check(connection).await?;
+        }
         opened.push((connection.clone(), clients.clone()));
         Ok(clients)
     }

@@ -125,6 +125,39 @@ fn a_saved_plan_is_applied_exactly_or_refused() {
     bench.expect(5, "apply a.plan.json").has("stale");
 }
 
+const SECRET: &str = r#"
+environment "dev" {}
+
+variable "key" {
+  type      = string
+  sensitive = true
+}
+
+resource "terraform_data" "open" {
+  input = "open"
+}
+
+resource "terraform_data" "secret" {
+  input = var.key
+}
+"#;
+
+#[test]
+fn a_saved_plan_without_its_secret_or_with_another_is_refused_before_anything_is_done() {
+    let bench = Bench::with_spec(SECRET);
+    bench.expect(0, "up dev --var key=first-key");
+    bench.write(
+        "environments/dev.hcl",
+        &SECRET.replace("\"open\"", "\"opened\"").replace("_data\" \"opened", "_data\" \"open"),
+    );
+    bench.expect(0, "plan dev --var key=second-key --out s.plan.json").has("2 to update");
+    let before = bench.read(".switchback/ledger/dev.jsonl");
+    bench.expect(1, "apply s.plan.json").has("var.key is not at hand").has("nothing was done");
+    bench.expect(5, "apply s.plan.json --var key=third-key").has("not the one that this was planned with");
+    assert_eq!(bench.read(".switchback/ledger/dev.jsonl"), before);
+    bench.expect(0, "apply s.plan.json --var key=second-key").has("verified");
+}
+
 #[test]
 fn the_mistakes_of_all_environments_are_told_at_once() {
     let bench = Bench::with_spec("environment \"dev\" {}\nresource \"terraform_data\" \"a\" { inptu = 1 }\n");
