@@ -132,4 +132,13 @@ fn a_database_that_was_forgotten_is_looked_at_again_on_the_way_back() {
     bench.expect(0, "rollback dev --last --auto-approve").has_not("V1__make").has("0 failed");
     bench.write("environments/dev.hcl", &format!("{spec}{database}"));
     bench.expect(0, "plan dev --detailed-exitcode").has("nothing to do");
+    // What was there before the ledger knew the database stays, and is in nobody's way.
+    bench.write("migrations/V2__more.sql", "CREATE TABLE more (id int);\n");
+    bench.write("migrations/V2__more.down.sql", "DROP TABLE more;\n");
+    bench.expect(0, "up dev").has("V2__more");
+    bench
+        .expect(0, "rollback dev --last --accept-loss all --auto-approve")
+        .has("V2__more")
+        .has_not("V1__make")
+        .has("verified");
 }
