@@ -70,6 +70,18 @@ impl Subject {
         subject
     }
 
+    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone.
+    #[must_use]
+    pub fn and_back_to(mut self, then: &Things, now: &Things) -> Self {
+        for (address, database) in &then.databases {
+            let is_gone = |need: &Address| then.resources.contains_key(need) && !now.resources.contains_key(need);
+            if !database.needs.iter().any(is_gone) {
+                self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
+            }
+        }
+        self
+    }
+
     fn add_desired(&mut self, desired: &Desired, things: &Things, kinds: &Kinds) {
         for (address, resource) in &desired.resources {
             let names_itself = kinds

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::expression::Deferred;
+use crate::expression::{Deferred, Expr, Node};
 use crate::kind::{Kind, Mode};
 use crate::ledger::Things;
 use crate::ledger::state::ResourceState;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals};
 use crate::resolve::desired::Lifecycle;
-use crate::step::{ChangeSet, Operation};
-use crate::value::{Data, Object, Value};
+use crate::step::{ChangeSet, Operation, PlannedOutput};
+use crate::value::{Data, Object, Unknown, Value};
 
 /// Plans the way back to the things as they were right after run `to` (0: before the first).
 pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
@@ -21,6 +21,9 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
     let mut goals = Goals::default();
     for (address, resource) in &then.resources {
         if let Some(kind) = inputs.kinds.get(&resource.kind) {
+            if is_left_out(address, kind, resource, &inputs, &mut notes) {
+                continue;
+            }
             goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs, &mut notes));
         }
     }
@@ -35,11 +38,8 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
         goals.databases.insert(address.clone(), goal);
     }
     let (mut change_set, mut mistakes) = to_goals(&goals, Operation::Rollback { to }, inputs);
-    change_set.outputs = then
-        .outputs
-        .iter()
-        .map(|(name, value)| (name.clone(), crate::step::PlannedOutput { value: value.clone(), deferred: None }))
-        .collect();
+    let renewed = renewed(then, &inputs);
+    change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
     mistakes.extend(notes);
     (change_set, mistakes)
 }
@@ -72,6 +72,94 @@ fn wanted(kind: &Kind, object: &Object) -> Object {
         kind.attribute(name).is_some_and(|attribute| attribute.mode != Mode::Computed && !attribute.volatile)
     };
     object.iter().filter(|(name, _)| given(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// A thing that is gone together with a secret that nobody keeps cannot be made again; the next apply can. Where
+/// another thing has taken its place, that stays only if nothing is done at all.
+fn is_left_out(
+    address: &Address,
+    kind: &Kind,
+    resource: &ResourceState,
+    inputs: &Inputs<'_>,
+    notes: &mut Diagnostics,
+) -> bool {
+    let sent = kind.attributes.iter().filter(|attribute| !attribute.write_only && attribute.mode != Mode::Computed);
+    let mut withheld = sent.filter(|attribute| resource.object.get(attribute.name).is_some_and(holds_sealed));
+    let Some(attribute) = withheld.next().filter(|_| kind.provider != "terraform") else {
+        return false;
+    };
+    let what = format!("`{}` of `{address}` was a secret", attribute.name);
+    match inputs.observed.objects.get(address).and_then(Option::as_ref) {
+        Some(now) if kind.rules.identity(now) == kind.rules.identity(&resource.object) => return false,
+        Some(_) => notes.push(
+            Diagnostic::error("an earlier secret is not kept anywhere")
+                .detail(format!("{what}, and went with the thing that was replaced"))
+                .help("apply the earlier spec instead, with the secret given again"),
+        ),
+        None => notes.push(
+            Diagnostic::warning("an earlier secret is not kept anywhere")
+                .detail(format!("{what}, and went with it; it is left out"))
+                .help("the next apply makes it again, with the secret given again"),
+        ),
+    }
+    true
+}
+
+fn holds_sealed(value: &Value) -> bool {
+    let mut found = false;
+    value.visit(&mut |inner| found |= matches!(inner.data(), Data::Sealed(_)));
+    found
+}
+
+/// Identities of then that are not those of now, and whose they were.
+fn renewed(then: &Things, inputs: &Inputs<'_>) -> BTreeMap<String, (Address, &'static str)> {
+    let mut renewed = BTreeMap::new();
+    for (address, resource) in &then.resources {
+        let Some(kind) = inputs.kinds.get(&resource.kind) else {
+            continue;
+        };
+        let current = inputs.observed.objects.get(address).and_then(Option::as_ref);
+        for attribute in kind.attributes.iter().filter(|attribute| attribute.mode == Mode::Computed) {
+            let then = resource.object.get(attribute.name);
+            let now = current.and_then(|current| current.get(attribute.name));
+            if let Some(identity) = then.filter(|then| now != Some(*then)).and_then(Value::as_str) {
+                renewed.insert(identity.to_owned(), (address.clone(), attribute.name));
+            }
+        }
+    }
+    renewed
+}
+
+/// An output as it was; an identity in it that may come out otherwise is taken from where it comes from.
+fn output(value: &Value, renewed: &BTreeMap<String, (Address, &'static str)>) -> PlannedOutput {
+    let whose = |value: &Value| value.as_str().and_then(|text| renewed.get(text));
+    let mut holds = false;
+    value.visit(&mut |inner| holds |= whose(inner).is_some());
+    if !holds {
+        return PlannedOutput { value: value.clone(), deferred: None };
+    }
+    let open = value.rebuild(&|inner| match whose(&inner) {
+        Some((address, _)) => {
+            let unknown = Unknown { waits_for: vec![address.clone()], ..Unknown::of(inner.ty()) };
+            Value::unknown(unknown).mark(inner.marks())
+        }
+        None => inner,
+    });
+    PlannedOutput { value: open, deferred: Some(Deferred::new(Vec::new(), expression(value, renewed))) }
+}
+
+fn expression(value: &Value, renewed: &BTreeMap<String, (Address, &'static str)>) -> Expr {
+    if let Some((address, name)) = value.as_str().and_then(|text| renewed.get(text)) {
+        return Deferred::attribute(address.clone(), name).root;
+    }
+    if let Some(entries) = value.entries() {
+        let pairs = entries.iter().map(|(name, part)| (Expr::literal(name.to_string()), expression(part, renewed)));
+        return Expr::nowhere(Node::Object(pairs.collect()));
+    }
+    match value.items() {
+        Some(items) => Expr::nowhere(Node::Tuple(items.iter().map(|part| expression(part, renewed)).collect())),
+        None => Expr::literal(value.clone()),
+    }
 }
 
 /// A secret that the world does not give back and that no store keeps (a role's password) stays as it is.
@@ -128,8 +216,7 @@ fn new_identities(
             let held: Vec<String> =
                 object.iter().filter(|(_, value)| *value == identity).map(|(name, _)| name.clone()).collect();
             for name in held {
-                let unknown =
-                    crate::value::Unknown { waits_for: vec![need.clone()], ..crate::value::Unknown::of(identity.ty()) };
+                let unknown = Unknown { waits_for: vec![need.clone()], ..Unknown::of(identity.ty()) };
                 object.insert(name.clone(), Value::unknown(unknown));
                 deferred.insert(name, Deferred::attribute(need.clone(), attribute.name));
             }

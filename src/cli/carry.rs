@@ -297,7 +297,12 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
         }
         Err(failure) => {
             report.verified = Some(false);
-            report.unverified = std::iter::once(&failure.summary).chain(&failure.causes).cloned().collect();
+            let mistakes = failure.diagnostics.iter().map(|one| match &one.detail {
+                Some(detail) => format!("{}: {detail}", one.summary),
+                None => one.summary.clone(),
+            });
+            report.unverified =
+                std::iter::once(&failure.summary).chain(&failure.causes).cloned().chain(mistakes).collect();
             report.next = vec![session.command(&format!("resume {environment}"))];
             report.end_with(Exit::Unfinished);
         }

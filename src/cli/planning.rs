@@ -5,10 +5,9 @@
 use super::failure::Failure;
 use super::session::{Resolved, Session};
 use crate::diagnostic::{Diagnostics, Sources};
-use crate::ledger::{Ledger, Things};
+use crate::ledger::Ledger;
 use crate::observe::{self, Observed, Subject};
 use crate::plan::{self, Inputs, Options};
-use crate::resolve::desired::Desired;
 use crate::rollback;
 use crate::secret::Secrets;
 use crate::step::ChangeSet;
@@ -25,7 +24,8 @@ pub async fn plan(
 ) -> Result<ChangeSet, Failure> {
     let things = &ledger.state().things;
     let secrets = &*resolved.secrets;
-    let observed = look(session, Some(&resolved.desired), things, secrets).await?;
+    let subject = Subject::of(Some(&resolved.desired), things, &session.kinds);
+    let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
     let (change_set, diagnostics) = plan::plan(&resolved.desired, inputs, options);
     judge(session, change_set, diagnostics, &resolved.sources)
@@ -36,7 +36,8 @@ pub async fn plan(
 /// # Errors
 /// As [`plan()`].
 pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
-    let observed = look(session, None, &ledger.state().things, secrets).await?;
+    let subject = Subject::of(None, &ledger.state().things, &session.kinds);
+    let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
     let (change_set, diagnostics) = plan::destroy(inputs);
     judge(session, change_set, diagnostics, &Sources::default())
@@ -48,20 +49,16 @@ pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) 
 /// As [`plan()`], or when the ledger cannot be read.
 pub async fn back(session: &Session, ledger: &Ledger, to: u64, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
     let then = ledger.things_after(to).await?;
-    let observed = look(session, None, &ledger.state().things, secrets).await?;
+    let now = &ledger.state().things;
+    let subject = Subject::of(None, now, &session.kinds).and_back_to(&then, now);
+    let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
     let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
     judge(session, change_set, diagnostics, &Sources::default())
 }
 
-async fn look(
-    session: &Session,
-    desired: Option<&Desired>,
-    things: &Things,
-    secrets: &dyn Secrets,
-) -> Result<Observed, Failure> {
-    let subject = Subject::of(desired, things, &session.kinds);
-    let (observed, errors) = observe::observe(&session.world, &session.kinds, secrets, &subject).await;
+async fn look(session: &Session, subject: &Subject, secrets: &dyn Secrets) -> Result<Observed, Failure> {
+    let (observed, errors) = observe::observe(&session.world, &session.kinds, secrets, subject).await;
     if errors.is_empty() {
         return Ok(observed);
     }

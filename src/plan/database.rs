@@ -87,6 +87,9 @@ impl Planner<'_> {
         for row in &history.rows {
             let migration = known.get(&row.version).or_else(|| goal.migrations.get(&row.version));
             let Some(migration) = migration else {
+                if self.was_there_before(goal, known, row.version) {
+                    continue;
+                }
                 self.refuse_unknown_row(address, goal, row.version, &row.name);
                 continue;
             };
@@ -98,6 +101,13 @@ impl Planner<'_> {
         }
         self.refuse_out_of_order(address, goal, &applied);
         (self.mistakes.0.len() == before).then_some(applied)
+    }
+
+    /// On a way back, what neither the ledger nor the goal knows was there before us, and stays, unless it stands on
+    /// what is taken back.
+    fn was_there_before(&self, goal: &DatabaseGoal, known: &BTreeMap<i64, Arc<Migration>>, version: i64) -> bool {
+        let mut down = known.keys().filter(|known| !goal.migrations.contains_key(known));
+        matches!(self.operation, Operation::Rollback { .. }) && down.next().is_none_or(|lowest| version < *lowest)
     }
 
     fn refuse_unknown_row(&mut self, address: &Address, goal: &DatabaseGoal, version: i64, name: &str) {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the environment of every call is fixed, so that no test depends on who runs it.
 
+mod back;
 mod flow;
 mod grammar;
 mod output;

@@ -144,8 +144,9 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
+/// How many worlds are generated; the long mode of the development script has more.
 fn cases() -> u64 {
-    std::env::var("SWITCHBACK_TEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(40)
+    if std::env::var_os("SWITCHBACK_TEST_LONG").is_some() { 1000 } else { 40 }
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub fn apply_spec(
         finished = Some(report);
     }
     let change_set = session.wait(planning::plan(session, &hold.ledger, resolved, &Options::default()))?;
-    if change_set.steps.is_empty() && change_set_outputs_stand(&change_set, &hold) {
+    if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
@@ -120,7 +120,7 @@ fn is_same(run: &Run, source: Digest) -> bool {
 }
 
 /// Outputs may change although no step is to be taken; then a run of no steps records them.
-fn change_set_outputs_stand(change_set: &ChangeSet, hold: &Hold) -> bool {
+pub(super) fn outputs_stand(change_set: &ChangeSet, hold: &Hold) -> bool {
     let recorded = &hold.ledger.state().things.outputs;
     hold.ledger.state().runs.is_empty()
         || (change_set.outputs.len() == recorded.len()

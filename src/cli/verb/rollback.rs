@@ -12,6 +12,7 @@ use crate::cli::plan_file::PlanFile;
 use crate::cli::report::Report;
 use crate::cli::session::Session;
 use crate::cli::showing::{show_review, talk_review};
+use crate::cli::verb::apply::outputs_stand;
 use crate::cli::{planning, spec};
 use crate::ledger::{RunResult, State};
 use crate::review::Loss;
@@ -109,7 +110,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         ));
         return Ok(Exit::Done);
     }
-    if change_set.steps.is_empty() && hold.ledger.state().unfinished().is_none() {
+    // With `--last` a run stands in force: that it is taken back is recorded even if nothing is left to do for it.
+    let is_there = !arguments.last && outputs_stand(&change_set, &hold);
+    if change_set.steps.is_empty() && is_there && hold.ledger.state().unfinished().is_none() {
         session.terminal.show(&Report::nothing(environment, change_set.operation, hold.ledger.state()));
         return Ok(Exit::Done);
     }

@@ -156,7 +156,8 @@ pub(super) fn refuse_sealed(work: &Work<'_>, after: &Object) -> Result<(), Failu
     let Some((name, _)) = sealed else { return Ok(()) };
     let tried = work.clients.tried("aws: preparing", &work.effect.address.to_string());
     let cause = format!("the earlier value of `{name}` is a secret that is kept nowhere");
-    let help = "give the secret again in the spec and apply it, or leave this step out with `--skip`";
+    let help =
+        "go back to another run with `rollback ENV --to SEQ`, then give the secret again in the spec and apply it";
     Err(Failure::refused(tried, cause, help))
 }
 

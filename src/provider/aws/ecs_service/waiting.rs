@@ -93,8 +93,9 @@ pub(super) async fn wait_for_rollout(
         let line = match rollout::judge(&answer.body, started) {
             Rollout::Completed => return Ok(answer.body),
             Rollout::Failed(why) => {
-                let help = "see why the tasks stop (their log group, `aws ecs describe-tasks`), mend it and \
-                            `switchback resume`, or take the change back with `switchback rollback`";
+                let help = "see why the tasks stop (their log group, `aws ecs describe-tasks`); if the cause lies outside of \
+                            this change, mend it and `switchback resume`, else take the change back with `switchback \
+                            rollback ENV --last`";
                 return Err(Failure::refused(tried(), why, help));
             }
             Rollout::Running(line) => line,
