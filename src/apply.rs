@@ -10,4 +10,4 @@ mod prepare;
 mod settle;
 
 pub use executor::Executor;
-pub use outcome::{ApplyError, Event, Failure, Listener, Outcome, Silent, StopSignal};
+pub use outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, Silent, StopSignal};

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod expression;
 pub mod failure;
 pub mod grammar;
+pub mod lease;
 pub mod ledgers;
 pub mod logging;
 pub mod plan_file;

@@ -3,19 +3,25 @@
 //! Invariant: a record is in memory only after the store has it; whoever was overtaken by another writer
 //! fails its next append and has changed nothing.
 
+pub mod lease;
+mod line;
+mod memory;
 pub mod record;
 pub mod state;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use record::{Actor, Body, Record, RunResult, Sequence, Settled};
+pub use lease::{LeaseTerms, Project};
+pub use memory::MemoryStore;
+pub use record::{Actor, Body, Life, Record, RunResult, Sequence, Settled};
 pub use state::{FoldError, Run, State, StepState, Things};
 
 use crate::digest::Digest;
+use line::Line;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,13 +36,21 @@ pub enum StoreError {
         /// What it is.
         found: Sequence,
     },
-    /// Another process holds the lease.
+    /// Another run holds the lease.
     #[error("another run holds the lease of {url}: {holder}")]
     Leased {
         /// The ledger.
         url: String,
-        /// Who, where, since when.
+        /// Who, where, what for, since when and until when.
         holder: String,
+    },
+    /// The lease was held, and is another's now.
+    #[error("the lease of {url} was lost: {by}")]
+    Lost {
+        /// The ledger.
+        url: String,
+        /// Who has it, or took it away.
+        by: String,
     },
     /// What is stored is not a whole chain.
     #[error("{url} is damaged: {cause}")]
@@ -76,13 +90,10 @@ pub enum StoreError {
     },
 }
 
-/// Held for as long as a run may write. Dropping it gives the lease back.
-pub trait Lease: Send + Sync {}
-
-/// Keeps one chain of records. Its whole contract is compare-and-append of a batch.
+/// Keeps one chain of records. Its whole contract is compare-and-append of a batch, and its own clock.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Its absolute URL.
+    /// Its absolute URL, without any secret.
     fn url(&self) -> String;
 
     /// All records after this sequence, in order; 0 for all. Reads whole batches only.
@@ -91,13 +102,19 @@ pub trait Store: Send + Sync {
     /// Appends a batch as one, durably, if `expected` is the last sequence; else says who was first.
     async fn append(&self, expected: Sequence, records: &[Record]) -> Result<(), StoreError>;
 
-    /// Keeps other runs out until the lease is dropped.
-    async fn lease(&self, holder: &str) -> Result<Box<dyn Lease>, StoreError>;
+    /// The last sequence, and how long ago it was appended, both points in time read on the store's own clock.
+    /// Nothing for a chain without records.
+    async fn age(&self) -> Result<Option<(Sequence, Duration)>, StoreError>;
+
+    /// All records as they were first written, past any copies that make reading quicker.
+    async fn originals(&self) -> Result<Vec<Record>, StoreError> {
+        self.read(0).await
+    }
 }
 
 /// The folded chain of one environment, and the store it lies in.
 pub struct Ledger {
-    store: Arc<dyn Store>,
+    line: Arc<Line>,
     state: State,
     last: Sequence,
     head: Digest,
@@ -109,12 +126,23 @@ impl Ledger {
     /// # Errors
     /// When the store cannot be read, or the chain is damaged, newer, or contradicts itself.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let mut ledger = Self { store, state: State::default(), last: 0, head: Digest::of_bytes(b"") };
-        let records = ledger.store.read(0).await?;
-        for record in &records {
-            ledger.take(record)?;
-        }
+        let line = Arc::new(Line::new(store));
+        let mut ledger = Self { line, state: State::default(), last: 0, head: Digest::of_bytes(b"") };
+        ledger.refresh().await?;
         Ok(ledger)
+    }
+
+    /// Takes into account what others have written since.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub async fn refresh(&mut self) -> Result<(), StoreError> {
+        let records = self.line.store.read(self.last).await?;
+        for record in &records {
+            self.take(record)?;
+        }
+        self.line.follow(self.last, self.head).await;
+        Ok(())
     }
 
     /// What the chain says now.
@@ -134,33 +162,40 @@ impl Ledger {
 
     /// The store's absolute URL.
     pub fn url(&self) -> String {
-        self.store.url()
+        self.store().url()
     }
 
     /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+        &self.line.store
     }
 
-    /// Appends these as one batch, durably, and takes them into account.
+    /// Appends these as one batch, durably, and takes them into account. What is written under a lease renews it.
     ///
     /// # Errors
-    /// When another writer was first, or the storage refuses; nothing has changed then.
+    /// When another writer was first, the lease was lost, or the storage refuses; nothing is recorded then.
     pub async fn append(&mut self, time: Timestamp, bodies: Vec<Body>) -> Result<(), StoreError> {
-        let mut previous = self.head;
-        let mut records = Vec::with_capacity(bodies.len());
-        for (sequence, body) in (self.last + 1..).zip(bodies) {
-            let record = Record { format: record::FORMAT, sequence, previous, time, body };
-            previous = record.digest();
-            records.push(record);
-        }
-        self.store.append(self.last, &records).await?;
+        self.refuse_without_lease(&bodies).await?;
+        let records = self.line.append(time, bodies).await?;
+        // Renewals may have been written in between; they say nothing that the state holds.
         for record in &records {
             self.fold(record)?;
-            self.last = record.sequence;
+            (self.last, self.head) = (record.sequence, record.digest());
         }
-        self.head = previous;
         Ok(())
+    }
+
+    /// A record that the chain would contradict must never get into it.
+    async fn refuse_without_lease(&self, bodies: &[Body]) -> Result<(), StoreError> {
+        let Some(lease) = &self.state.lease else {
+            return Ok(());
+        };
+        let holds = self.line.fence().await.is_some_and(|fence| fence.number() == lease.number);
+        let needs = |body: &Body| !matches!(body, Body::Leased { .. } | Body::Unlocked { .. });
+        match !holds && bodies.iter().any(needs) {
+            true => Err(StoreError::Leased { url: self.url(), holder: lease::describe(lease, None) }),
+            false => Ok(()),
+        }
     }
 
     fn take(&mut self, record: &Record) -> Result<(), StoreError> {
@@ -178,7 +213,7 @@ impl Ledger {
     }
 
     fn fold(&mut self, record: &Record) -> Result<(), StoreError> {
-        self.state.fold(record).map_err(|error| StoreError::Contradiction { url: self.store.url(), error })
+        self.state.fold(record).map_err(|error| StoreError::Contradiction { url: self.line.store.url(), error })
     }
 
     /// The things as they were right after a run; before the first run for 0.
@@ -187,60 +222,12 @@ impl Ledger {
     /// When there is no such run, or the store cannot be read.
     pub async fn things_after(&self, run: u64) -> Result<Things, StoreError> {
         let mut state = State::default();
-        for record in self.store.read(0).await? {
+        for record in self.line.store.read(0).await? {
             if matches!(&record.body, Body::Begun { run: next, .. } if *next > run) {
                 break;
             }
             state.fold(&record).map_err(|error| StoreError::Contradiction { url: self.url(), error })?;
         }
         Ok(state.things)
-    }
-}
-
-/// A store in memory, at least as strict as the real ones. For tests, and for trying a change set out.
-#[derive(Default)]
-pub struct MemoryStore {
-    records: std::sync::Mutex<Vec<Record>>,
-    leases: Arc<std::sync::Mutex<BTreeMap<String, String>>>,
-}
-
-struct MemoryLease(Arc<std::sync::Mutex<BTreeMap<String, String>>>);
-
-impl Lease for MemoryLease {}
-
-impl Drop for MemoryLease {
-    fn drop(&mut self) {
-        self.0.lock().expect("no holder panics").clear();
-    }
-}
-
-#[async_trait]
-impl Store for MemoryStore {
-    fn url(&self) -> String {
-        "memory:".to_owned()
-    }
-
-    async fn read(&self, after: Sequence) -> Result<Vec<Record>, StoreError> {
-        let records = self.records.lock().expect("no writer panics");
-        Ok(records.iter().filter(|record| record.sequence > after).cloned().collect())
-    }
-
-    async fn append(&self, expected: Sequence, records: &[Record]) -> Result<(), StoreError> {
-        let mut stored = self.records.lock().expect("no writer panics");
-        let found = stored.len() as Sequence;
-        if found != expected {
-            return Err(StoreError::Overtaken { url: self.url(), expected, found });
-        }
-        stored.extend_from_slice(records);
-        Ok(())
-    }
-
-    async fn lease(&self, holder: &str) -> Result<Box<dyn Lease>, StoreError> {
-        let mut leases = self.leases.lock().expect("no holder panics");
-        if let Some(holder) = leases.get("lease") {
-            return Err(StoreError::Leased { url: self.url(), holder: holder.clone() });
-        }
-        leases.insert("lease".to_owned(), holder.to_owned());
-        Ok(Box::new(MemoryLease(Arc::clone(&self.leases))))
     }
 }

@@ -21,7 +21,7 @@ use crate::migration::Migration;
 use crate::observe::Observed;
 use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle};
 use crate::secret::Secrets;
-use crate::step::{ChangeSet, FORMAT, Operation, PlannedOutput};
+use crate::step::{ChangeSet, FORMAT, Operation, PlannedOutput, Standing};
 use crate::value::Object;
 use crate::world::Binding;
 use lookup::Planned;
@@ -138,7 +138,9 @@ pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (Change
     planner.plan(&goals);
     planner.mistakes.extend(mistakes);
     let outputs = planner.outputs(&desired.outputs);
-    planner.finish(desired.project.clone(), desired.environment.name.clone(), Some(desired.spec_digest), outputs)
+    let settings = &desired.environment;
+    let standing = Standing { protected: settings.protected, holds: !settings.allow_up };
+    planner.finish(desired.project.clone(), settings.name.clone(), Some(desired.spec_digest), outputs, standing)
 }
 
 /// Plans the way to nothing.
@@ -153,7 +155,7 @@ pub fn to_goals(goals: &Goals, operation: Operation, inputs: Inputs<'_>) -> (Cha
         chain.map(|chain| (chain.project.clone(), chain.environment.clone())).unwrap_or_default();
     let mut planner = Planner::new(inputs, operation, &[], None);
     planner.plan(goals);
-    planner.finish(project, environment, None, BTreeMap::new())
+    planner.finish(project, environment, None, BTreeMap::new(), inputs.state.standing())
 }
 
 /// The targets and all they need; a target without its key means all its instances.
@@ -277,6 +279,7 @@ impl<'a> Planner<'a> {
         environment: String,
         spec_digest: Option<crate::digest::Digest>,
         outputs: BTreeMap<String, PlannedOutput>,
+        standing: Standing,
     ) -> (ChangeSet, Diagnostics) {
         let (steps, point_of_no_return) = order::order(self.drafts).unwrap_or_else(|order::Circle(stuck)| {
             let names: Vec<_> = stuck.iter().map(ToString::to_string).collect();
@@ -298,6 +301,8 @@ impl<'a> Planner<'a> {
             steps,
             point_of_no_return,
             outputs,
+            standing,
+            owed: BTreeSet::new(),
         };
         (change_set, self.mistakes)
     }

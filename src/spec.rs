@@ -62,6 +62,8 @@ pub struct Project {
     pub name: Arc<str>,
     /// `ledger`, as written.
     pub ledger: Option<String>,
+    /// `lease`, as written: how long a run's lease holds without a sign of life.
+    pub lease: Option<String>,
     /// `required_version`, as written and already checked against this program.
     pub required_version: Option<String>,
 }

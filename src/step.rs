@@ -16,7 +16,7 @@ use crate::value::{Object, Value};
 use crate::world::Binding;
 
 /// The version of the form of change sets that this build writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The number of a step within its change set, from one, in the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +54,28 @@ pub struct ChangeSet {
     /// The environment's outputs afterwards.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, PlannedOutput>,
+    /// What the environment asks of those who change it, as last applied.
+    #[serde(default, skip_serializing_if = "Standing::is_plain")]
+    pub standing: Standing,
+    /// What a way back leaves as it is because it cannot be reached: it is owed, and the run is not whole.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub owed: BTreeSet<Address>,
+}
+
+/// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without
+/// any source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Losses are accepted one by one, never all at once.
+    pub protected: bool,
+    /// What a rollback takes back is not applied again by automation.
+    pub holds: bool,
+}
+
+impl Standing {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a change set is for.

@@ -14,6 +14,10 @@ use crate::expression::Deferred;
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
+mod fence;
+
+pub use fence::Fence;
+
 /// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
@@ -58,6 +62,8 @@ pub struct Effect {
     /// Idempotency token: the same for every try of the same step of the same run; at most 32 characters of
     /// `[a-z0-9]`.
     pub token: String,
+    /// The lease that it is carried out under: asked right before anything is sent.
+    pub fence: Fence,
     /// The environment, for tags.
     pub environment: String,
     /// The address, for tags.
@@ -119,6 +125,10 @@ pub enum ErrorClass {
     Transient,
     /// The world refuses what is asked.
     Refused,
+    /// It was begun and goes on in the world for longer than anybody should wait: the run parks.
+    Pending,
+    /// The lease is over, so nothing was sent.
+    Fenced,
 }
 
 /// An error of the world: what was tried, what it said, what to do.
@@ -160,6 +170,9 @@ pub struct EffectError {
 pub trait Progress: Send + Sync {
     /// Says what is being waited for.
     fn say(&self, message: &str);
+
+    /// Notes an operation that was sent to the world, as its API calls it (`ecs:CreateService`), for the ledger.
+    fn called(&self, _operation: &str) {}
 }
 
 /// Carries out effects of some kinds, and reads them.
@@ -189,6 +202,9 @@ pub trait Provider: Send + Sync {
 pub struct MigrationEffect {
     /// Idempotency token.
     pub token: String,
+    /// The lease that it is carried out under: asked right before anything is sent, and in the database before
+    /// its commit.
+    pub fence: Fence,
     /// Which way.
     pub direction: Direction,
     /// The migration.
@@ -231,6 +247,9 @@ pub trait Databases: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> jiff::Timestamp;
+
+    /// Time since the machine started, its sleep included: never set, never going backwards.
+    fn uptime(&self) -> Duration;
 }
 
 /// Everything that is not us.

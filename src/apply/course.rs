@@ -10,13 +10,14 @@ use crate::address::Address;
 use crate::ledger::{Body, Ledger, Run, StepState};
 use crate::step::{Action, ChangeSet, Step, StepId};
 use crate::value::{Object, SealKey};
-use crate::world::{Connection, ErrorClass, WorldError};
+use crate::world::{Connection, ErrorClass, Fence, WorldError};
 
 /// The state of one run, in memory.
 pub(super) struct Course<'c> {
     pub(super) number: u64,
     pub(super) change_set: &'c ChangeSet,
     pub(super) environment: &'c str,
+    pub(super) fence: Fence,
     pub(super) chain: String,
     pub(super) seal_key: Option<SealKey>,
     pub(super) outcomes: Outcomes,
@@ -28,7 +29,8 @@ pub(super) struct Course<'c> {
     pub(super) doubts: BTreeMap<StepId, Failure>,
     /// Steps whose effect stands although they failed.
     pub(super) stood: BTreeSet<StepId>,
-    pub(super) expired: Option<String>,
+    /// Why the run waits, if it does.
+    pub(super) parked: Option<String>,
     /// Steps on this side of the point of no return that are not done.
     pub(super) open_before_point: usize,
     pub(super) in_flight: usize,
@@ -41,13 +43,14 @@ pub(super) struct Course<'c> {
 }
 
 impl<'c> Course<'c> {
-    pub(super) fn of(run: &Run, change_set: &'c ChangeSet, ledger: &Ledger) -> Self {
+    pub(super) fn of(run: &Run, change_set: &'c ChangeSet, ledger: &Ledger, fence: Fence) -> Self {
         let done: BTreeSet<StepId> =
             change_set.steps.iter().map(|step| step.id).filter(|id| run.is_done(*id)).collect();
         let mut course = Self {
             number: run.number,
             change_set,
             environment: &change_set.environment,
+            fence,
             chain: ledger.state().chain.as_ref().map(|chain| chain.id.clone()).unwrap_or_default(),
             seal_key: ledger.state().seal_key().cloned(),
             outcomes: Outcomes::of(&ledger.state().things),
@@ -58,7 +61,7 @@ impl<'c> Course<'c> {
             failures: BTreeMap::new(),
             doubts: BTreeMap::new(),
             stood: run.stood().map(|(step, _)| step.id).collect(),
-            expired: None,
+            parked: None,
             open_before_point: 0,
             in_flight: 0,
             flying: BTreeSet::new(),
@@ -184,7 +187,7 @@ impl<'c> Course<'c> {
             failed: self.failures.values().cloned().collect(),
             doubted: self.doubts.values().cloned().chain(self.flying.iter().map(|id| self.left(*id))).collect(),
             skipped: steps.filter(|id| !begun(id)).collect(),
-            parked: self.expired.clone(),
+            parked: self.parked.clone(),
             stopped,
         }
     }

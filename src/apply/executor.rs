@@ -4,26 +4,28 @@
 //! its intent is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 
 use super::course::Course;
-use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, StopSignal};
+use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, StopSignal};
 use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, Work, intent, token, work};
 use super::settle;
 use crate::digest::Digest;
 use crate::kind::Kinds;
+use crate::ledger::lease::{Project, founding};
 use crate::ledger::state::Intent;
 use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
 use crate::observe::mark_like;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation, Step, StepId};
+use crate::value::Object;
 use crate::value::seal::seal_object;
-use crate::value::{Object, SealKey};
-use crate::world::{Connection, EffectError, ErrorClass, Progress, Settlement, Trace, World, WorldError};
+use crate::world::{Connection, EffectError, ErrorClass, Fence, Progress, Settlement, Trace, World, WorldError};
 
 /// Carries out change sets.
 pub struct Executor<'a> {
@@ -39,14 +41,16 @@ pub struct Executor<'a> {
     pub concurrency: usize,
     /// By which it is asked to stop.
     pub stop: StopSignal,
+    /// How often a step is tried again that failed for the moment.
+    pub retries: Retries,
 }
 
 /// What a future of the loop brings back.
 enum Arrival {
     Looked(StepId, Box<Ready>, Result<Option<Object>, Refusal>),
-    Acted(StepId, Timestamp, Result<Object, EffectError>),
+    Acted(StepId, Timestamp, Result<Object, WorldError>, Vec<String>),
     /// Nobody heard what became of it, so the world was asked at once.
-    Asked(StepId, WorldError, Result<Settlement, WorldError>),
+    Asked(StepId, WorldError, Result<Settlement, WorldError>, Vec<String>),
 }
 
 type Flights<'f> = FuturesUnordered<BoxFuture<'f, Arrival>>;
@@ -67,7 +71,8 @@ impl Executor<'_> {
         self.refuse_stale(ledger, &change_set).await?;
         let mut bodies = Vec::new();
         if ledger.state().chain.is_none() {
-            bodies.push(found(&change_set));
+            let (project, environment) = (change_set.project.clone(), change_set.environment.clone());
+            bodies.push(founding(&Project { project, environment }));
         }
         if let Some(run) = ledger.state().unfinished() {
             bodies.push(give_up(run, &change_set)?);
@@ -107,22 +112,30 @@ impl Executor<'_> {
         let mut doubts = Vec::new();
         for (step, intent) in open {
             let outcomes = Outcomes::of(&ledger.state().things);
-            let answer = settle::ask(self, seal_key.as_ref(), &change_set.environment, &outcomes, &step, &intent).await;
+            let fence = ledger.fence().await;
+            let place = (change_set.environment.as_str(), &fence);
+            let answer = settle::ask(self, seal_key.as_ref(), place, &outcomes, &step, &intent).await;
             let (run, id) = (number, step.id);
             let body = match answer {
                 Ok(Settlement::Done(object)) => {
                     self.listener.event(Event::Settled(&step, true));
                     let outcome = seal_object(&object, seal_key.as_ref());
-                    Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) }
+                    Body::Done { run, step: id, outcome, settled: Some(Settled::Asked), calls: Vec::new() }
                 }
                 Ok(Settlement::Stands(object, why)) => {
                     let error = not_good(&step, why);
                     self.listener.event(Event::Failed(&step, &error));
-                    Body::Stood { run, step: id, outcome: seal_object(&object, seal_key.as_ref()), error }
+                    let outcome = seal_object(&object, seal_key.as_ref());
+                    Body::Stood { run, step: id, outcome, error, calls: Vec::new() }
                 }
                 Ok(Settlement::NotDone) => {
                     self.listener.event(Event::Settled(&step, false));
-                    Body::Failed { run, step: id, error: None, settled: Some(Settled::Asked) }
+                    Body::Failed { run, step: id, error: None, settled: Some(Settled::Asked), calls: Vec::new() }
+                }
+                // It goes on in the world: whoever waits for it parks, and asks again.
+                Err(error) if error.class == ErrorClass::Pending => {
+                    doubts.push(Failure { step: id, error, stale: false });
+                    continue;
                 }
                 Ok(Settlement::Doubt(now)) => self.doubt(run, &step, doubtful(&step, &now), &mut doubts),
                 Err(error) => self.doubt(run, &step, error, &mut doubts),
@@ -143,6 +156,8 @@ impl Executor<'_> {
         match (&change_set.chain, chain) {
             (Some(planned), Some(chain)) if *planned == chain.id => {}
             (None, None) => {}
+            // A lease begins a chain, too; nothing was done in it.
+            (None, Some(_)) if ledger.state().runs.is_empty() => {}
             (None, Some(_)) => {
                 return Err(ApplyError::Stale("it was planned before the ledger was begun; plan again".to_owned()));
             }
@@ -190,7 +205,7 @@ impl Executor<'_> {
     async fn go(&self, ledger: &mut Ledger) -> Result<Outcome, ApplyError> {
         let run = ledger.state().unfinished().expect("a run was begun or is being resumed");
         let change_set = Arc::clone(&run.change_set);
-        let mut course = Course::of(run, &change_set, ledger);
+        let mut course = Course::of(run, &change_set, ledger, ledger.fence().await);
         let result = self.fly(ledger, &mut course).await;
         let outcome = course.outcome(self.stop.is_raised());
         result?;
@@ -234,7 +249,7 @@ impl Executor<'_> {
 
     /// Begins the last looks of as many ready steps as may run at once.
     fn start<'f>(&'f self, course: &mut Course<'_>, flights: &mut Flights<'f>) {
-        while course.in_flight < self.concurrency.max(1) && !self.stop.is_raised() && course.expired.is_none() {
+        while course.in_flight < self.concurrency.max(1) && !self.stop.is_raised() && course.parked.is_none() {
             let Some(id) = course.next() else {
                 return;
             };
@@ -266,13 +281,14 @@ impl Executor<'_> {
     fn refused(&self, course: &mut Course<'_>, id: StepId, refusal: Refusal) {
         self.listener.event(Event::Failed(course.step(id), &refusal.error));
         if refusal.error.class == ErrorClass::Expired {
-            course.expired = Some(refusal.error.cause.clone());
+            course.parked = Some(refusal.error.cause.clone());
         }
         course.records.push(Body::Failed {
             run: course.number,
             step: id,
             error: Some(refusal.error.clone()),
             settled: None,
+            calls: Vec::new(),
         });
         course.failures.insert(id, Failure { step: id, error: refusal.error, stale: refusal.stale });
     }
@@ -285,27 +301,34 @@ impl Executor<'_> {
                 let Intent { token, before: seen, after, binding, .. } =
                     intent(&step, &ready, before.as_ref(), now, key);
                 course.records.push(Body::Intent { run: course.number, step: id, token, before: seen, after, binding });
-                let work = work(course.environment, &step, &ready, before);
+                let work = work((course.environment, &course.fence), &step, &ready, before);
                 course.launches.push_back((id, ready.connection, work));
             }
             Arrival::Looked(id, _, Err(refusal)) => {
                 course.leave(id);
                 self.refused(course, id, refusal);
             }
-            Arrival::Acted(id, since, result) => {
+            Arrival::Acted(id, since, result, calls) => {
                 course.flying.remove(&id);
                 course.leave(id);
-                self.acted(course, id, since, result);
+                self.acted(course, id, since, result, calls);
             }
-            Arrival::Asked(id, error, answer) => {
+            Arrival::Asked(id, error, answer, calls) => {
                 course.flying.remove(&id);
                 course.leave(id);
-                self.asked(course, id, error, answer);
+                self.asked(course, id, error, answer, calls);
             }
         }
     }
 
-    fn acted(&self, course: &mut Course<'_>, id: StepId, since: Timestamp, result: Result<Object, EffectError>) {
+    fn acted(
+        &self,
+        course: &mut Course<'_>,
+        id: StepId,
+        since: Timestamp,
+        result: Result<Object, WorldError>,
+        calls: Vec<String>,
+    ) {
         let run = course.number;
         let step = course.step(id).clone();
         match result {
@@ -317,44 +340,64 @@ impl Executor<'_> {
                     _ => object,
                 };
                 let outcome = seal_object(&object, course.seal_key.as_ref());
-                course.records.push(Body::Done { run, step: id, outcome, settled: None });
+                course.records.push(Body::Done { run, step: id, outcome, settled: None, calls });
                 course.finish(&step, &object);
             }
-            Err(EffectError { error, .. }) => self.failed(course, id, error, None),
+            Err(error) => self.failed(course, id, error, None, calls),
         }
     }
 
     /// An effect that failed without a trace, or of which the world says that it did not happen.
-    fn failed(&self, course: &mut Course<'_>, id: StepId, error: WorldError, settled: Option<Settled>) {
+    fn failed(
+        &self,
+        course: &mut Course<'_>,
+        id: StepId,
+        error: WorldError,
+        settled: Option<Settled>,
+        calls: Vec<String>,
+    ) {
         if error.class == ErrorClass::Expired {
-            course.expired = Some(error.cause.clone());
+            course.parked = Some(error.cause.clone());
         }
         self.listener.event(Event::Failed(course.step(id), &error));
-        course.records.push(Body::Failed { run: course.number, step: id, error: Some(error.clone()), settled });
+        course.records.push(Body::Failed { run: course.number, step: id, error: Some(error.clone()), settled, calls });
         course.failures.insert(id, Failure { step: id, error, stale: false });
     }
 
     /// What the world says of an effect of which nobody heard what became of it.
-    fn asked(&self, course: &mut Course<'_>, id: StepId, error: WorldError, answer: Result<Settlement, WorldError>) {
+    fn asked(
+        &self,
+        course: &mut Course<'_>,
+        id: StepId,
+        error: WorldError,
+        answer: Result<Settlement, WorldError>,
+        calls: Vec<String>,
+    ) {
         let (run, step) = (course.number, course.step(id));
         match answer {
             Ok(Settlement::Done(object)) => {
                 self.listener.event(Event::Settled(step, true));
                 let outcome = seal_object(&object, course.seal_key.as_ref());
-                course.records.push(Body::Done { run, step: id, outcome, settled: Some(Settled::Asked) });
+                course.records.push(Body::Done { run, step: id, outcome, settled: Some(Settled::Asked), calls });
                 course.finish(step, &object);
             }
             Ok(Settlement::Stands(object, _)) => {
                 self.listener.event(Event::Failed(step, &error));
                 let outcome = seal_object(&object, course.seal_key.as_ref());
-                course.records.push(Body::Stood { run, step: id, outcome, error: error.clone() });
+                course.records.push(Body::Stood { run, step: id, outcome, error: error.clone(), calls });
                 course.stood.insert(id);
                 course.failures.insert(id, Failure { step: id, error, stale: false });
             }
-            Ok(Settlement::NotDone) => self.failed(course, id, error, Some(Settled::Asked)),
+            Ok(Settlement::NotDone) => self.failed(course, id, error, Some(Settled::Asked), calls),
+            // It stays intended: whoever resumes asks again.
+            Err(asked) if asked.class == ErrorClass::Pending => {
+                self.listener.event(Event::Progress(step, &asked.cause));
+                course.parked = Some(format!("{}: {}", step.title(), asked.cause));
+                course.doubts.insert(id, Failure { step: id, error: asked, stale: false });
+            }
             Ok(Settlement::Doubt(_)) | Err(_) => {
                 if error.class == ErrorClass::Expired {
-                    course.expired = Some(error.cause.clone());
+                    course.parked = Some(error.cause.clone());
                 }
                 self.listener.event(Event::Doubted(step, &error));
                 course.records.push(Body::Doubted { run, step: id, error: error.clone() });
@@ -382,29 +425,66 @@ impl Executor<'_> {
             course.flying.insert(id);
             let since = self.world.clock.now();
             let acting = async move {
-                match self.act(&step, &connection, &work).await {
-                    Err(EffectError { error, trace: Trace::Unknown }) => {
-                        let answer = settle::ask_about(self, &connection, &work).await;
-                        Arrival::Asked(id, error, answer)
-                    }
-                    result => Arrival::Acted(id, since, result),
+                let telling = Telling { listener: self.listener, step: &step, calls: Mutex::default() };
+                let end = self.try_patiently(&telling, &connection, &work).await;
+                let calls = telling.calls.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+                match end {
+                    Tried::Over(result) => Arrival::Acted(id, since, result, calls),
+                    Tried::Unheard(error, answer) => Arrival::Asked(id, error, answer, calls),
                 }
             };
             flights.push(acting.boxed());
         }
     }
 
-    async fn act(&self, step: &Step, connection: &Connection, work: &Work) -> Result<Object, EffectError> {
-        let progress = Telling { listener: self.listener, step };
+    /// The one place where a step that failed for the moment is tried again, with the same token.
+    async fn try_patiently(&self, telling: &Telling<'_>, connection: &Connection, work: &Work) -> Tried {
+        let mut tries = 1;
+        loop {
+            let (error, answer) = match self.act(telling, connection, work).await {
+                Ok(object) => return Tried::Over(Ok(object)),
+                Err(EffectError { error, trace: Trace::Nothing }) => (error, None),
+                Err(EffectError { error, trace: Trace::Unknown }) => {
+                    match settle::ask_about(self, connection, work).await {
+                        Ok(Settlement::NotDone) => (error, Some(Settlement::NotDone)),
+                        answer => return Tried::Unheard(error, answer),
+                    }
+                }
+            };
+            let pause = self.retries.pause(tries).filter(|_| error.class == ErrorClass::Transient);
+            let Some(pause) = pause.filter(|_| !self.stop.is_raised()) else {
+                return match answer {
+                    Some(answer) => Tried::Unheard(error, Ok(answer)),
+                    None => Tried::Over(Err(error)),
+                };
+            };
+            tries += 1;
+            telling.say(&format!("{error}; try {tries} follows in {:.1} s", pause.as_secs_f64()));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn act(&self, telling: &Telling<'_>, connection: &Connection, work: &Work) -> Result<Object, EffectError> {
         let missing = |name: &str| EffectError { error: crate::observe::no_provider(name), trace: Trace::Nothing };
+        let tried = || format!("{} {}", telling.step.action.verb(), telling.step.title());
+        let held = |fence: &Fence| {
+            let refuse = |error| EffectError { error, trace: Trace::Nothing };
+            fence.check(&tried(), Duration::ZERO).map_err(refuse)
+        };
         match work {
             Work::Nothing => Ok(Object::new()),
             Work::Migration(effect) => match &self.world.databases {
-                Some(databases) => databases.migrate(connection, effect, &progress).await,
+                Some(databases) => {
+                    held(&effect.fence)?;
+                    databases.migrate(connection, effect, telling).await
+                }
                 None => Err(missing("postgres")),
             },
             Work::Thing(effect) => match self.world.providers.get(&connection.provider) {
-                Some(provider) => provider.carry_out(connection, effect, &progress).await,
+                Some(provider) => {
+                    held(&effect.fence)?;
+                    provider.carry_out(connection, effect, telling).await
+                }
                 None => Err(missing(&connection.provider)),
             },
         }
@@ -419,7 +499,7 @@ impl Executor<'_> {
                 Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
             let outputs = super::outcome::outputs(course.change_set, &sight, course.seal_key.as_ref());
             Body::Ended { run, result: RunResult::Complete, outputs }
-        } else if let Some(reason) = &course.expired {
+        } else if let Some(reason) = &course.parked {
             Body::Parked { run, reason: reason.clone() }
         } else if course.is_without_effect() {
             Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }
@@ -428,17 +508,6 @@ impl Executor<'_> {
         };
         ledger.append(now, vec![body]).await?;
         Ok(())
-    }
-}
-
-fn found(change_set: &ChangeSet) -> Body {
-    let mut random = [0_u8; 32];
-    getrandom::fill(&mut random).expect("the machine gives random bytes");
-    Body::Founded {
-        chain: uuid::Uuid::new_v4().to_string(),
-        project: change_set.project.clone(),
-        environment: change_set.environment.clone(),
-        seal_key: SealKey::from_random(random),
     }
 }
 
@@ -471,13 +540,29 @@ fn doubtful(step: &Step, now: &str) -> WorldError {
     }
 }
 
+/// How the tries of one effect ended.
+enum Tried {
+    /// It is known what became of it.
+    Over(Result<Object, WorldError>),
+    /// Nobody heard, and this is what the world said when it was asked.
+    Unheard(WorldError, Result<Settlement, WorldError>),
+}
+
 struct Telling<'a> {
     listener: &'a dyn Listener,
     step: &'a Step,
+    calls: Mutex<Vec<String>>,
 }
 
 impl Progress for Telling<'_> {
     fn say(&self, message: &str) {
         self.listener.event(Event::Progress(self.step, message));
+    }
+
+    fn called(&self, operation: &str) {
+        let mut calls = self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if calls.last().is_none_or(|last| last != operation) {
+            calls.push(operation.to_owned());
+        }
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use super::prepare::Sight;
 use crate::ledger::StoreError;
@@ -69,6 +70,37 @@ impl StopSignal {
     /// Waits for the next request.
     pub async fn changed(&self) {
         self.0.1.notified().await;
+    }
+}
+
+/// How often a step is tried again that failed for the moment: throttling, a lost connection, a serialization
+/// failure, a lock that was not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// How many times it is tried in all, at least once.
+    pub tries: u32,
+    /// The pause after the first try; doubled after each.
+    pub first_pause: Duration,
+    /// The longest pause.
+    pub longest_pause: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { tries: 5, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(8) }
+    }
+}
+
+impl Retries {
+    /// Nothing is tried again.
+    pub fn none() -> Self {
+        Self { tries: 1, first_pause: Duration::ZERO, longest_pause: Duration::ZERO }
+    }
+
+    /// The pause after so many tries; nothing when there were enough.
+    pub(super) fn pause(&self, tries: u32) -> Option<Duration> {
+        let doubled = self.first_pause.saturating_mul(1 << tries.saturating_sub(1).min(16));
+        (tries < self.tries).then(|| doubled.min(self.longest_pause))
     }
 }
 

@@ -19,7 +19,9 @@ use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::step::{Action, Fingerprint, Step};
 use crate::value::seal::seal_object;
 use crate::value::{Data, Object, SealKey, Value};
-use crate::world::{Binding, Connection, Effect, EffectChange, ErrorClass, MigrationEffect, Query, World, WorldError};
+use crate::world::{
+    Binding, Connection, Effect, EffectChange, ErrorClass, Fence, MigrationEffect, Query, World, WorldError,
+};
 
 /// What is about to be done.
 #[derive(Clone, Debug)]
@@ -421,11 +423,13 @@ fn known_binding(binding: &Binding, connection: &Connection) -> Binding {
     }
 }
 
-/// The work of a step whose values are known; `before` is what the last look found.
-pub fn work(environment: &str, step: &Step, ready: &Ready, before: Option<Object>) -> Work {
+/// The work of a step whose values are known, in an environment and under a lease; `before` is what the last look
+/// found.
+pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, before: Option<Object>) -> Work {
     let effect = |change| {
         Work::Thing(Box::new(Effect {
             token: ready.token.clone(),
+            fence: fence.clone(),
             environment: environment.to_owned(),
             address: step.address.clone(),
             kind: step.action.kind().unwrap_or_default().to_owned(),
@@ -444,6 +448,7 @@ pub fn work(environment: &str, step: &Step, ready: &Ready, before: Option<Object
         Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
             Work::Migration(Box::new(MigrationEffect {
                 token: ready.token.clone(),
+                fence: fence.clone(),
                 direction: *direction,
                 migration: migration.clone(),
                 lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),

@@ -8,13 +8,13 @@ use crate::ledger::state::Intent;
 use crate::observe::{connect, mark_like, no_provider};
 use crate::step::Step;
 use crate::value::{Object, SealKey};
-use crate::world::{Connection, EffectChange, ErrorClass, Settlement, WorldError};
+use crate::world::{Connection, EffectChange, ErrorClass, Fence, Settlement, WorldError};
 
 /// Asks what became of one intent.
 pub(super) async fn ask(
     executor: &Executor<'_>,
     seal_key: Option<&SealKey>,
-    environment: &str,
+    place: (&str, &Fence),
     outcomes: &Outcomes,
     step: &Step,
     intent: &Intent,
@@ -36,7 +36,7 @@ pub(super) async fn ask(
     let before = intent.before.clone().or_else(|| step.action.before().cloned());
     let stands = before.clone().filter(|_| intent.repairs);
     let ready = Ready { connection, token: intent.token.clone(), after, binding: None, stands, looks: Vec::new() };
-    ask_about(executor, &ready.connection, &work(environment, step, &ready, before)).await
+    ask_about(executor, &ready.connection, &work(place, step, &ready, before)).await
 }
 
 /// Asks what became of one piece of work.

@@ -2,7 +2,6 @@
 //!
 //! Invariant: what was planned before the lease was held is carried out only if nobody wrote in between.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::confirm::Consent;
@@ -13,9 +12,9 @@ use super::progress::Reporter;
 use super::report::{Cause, Report};
 use super::session::{Resolved, Session};
 use super::stop;
-use crate::apply::{ApplyError, Executor, Outcome, StopSignal};
+use crate::apply::{ApplyError, Executor, Outcome, Retries, StopSignal};
 use crate::digest::Digest;
-use crate::ledger::{Lease, Ledger, Store, StoreError};
+use crate::ledger::{LeaseTerms, Ledger, Project, StoreError};
 use crate::secret::Secrets;
 use crate::step::ChangeSet;
 use crate::verify::{self, Verdict};
@@ -27,12 +26,25 @@ const CONCURRENCY: usize = 10;
 /// How often a lease is asked for while another run holds it, in milliseconds.
 const LEASE_PAUSE_MILLISECONDS: u64 = 200;
 
-/// A ledger that will be written, and its lease as soon as it is needed.
-pub struct Hold {
+/// What a ledger is held for.
+#[derive(Clone, Copy, Debug)]
+pub struct Intention<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// The project, where the chain is begun if it is not there yet.
+    pub project: Option<&'a str>,
+    /// The verb, for those who have to wait meanwhile.
+    pub verb: &'a str,
+}
+
+/// A ledger that will be written, and its lease as soon as it is needed. The lease is given back at the end.
+pub struct Hold<'a> {
     /// The ledger.
     pub ledger: Ledger,
-    store: Arc<dyn Store>,
-    lease: Option<Box<dyn Lease>>,
+    session: &'a Session,
+    project: Option<Project>,
+    terms: LeaseTerms,
+    leased: bool,
 }
 
 /// What is to be carried out.
@@ -61,53 +73,87 @@ impl Aim<'_> {
     }
 }
 
-impl Hold {
+impl<'a> Hold<'a> {
     /// Opens the ledger. Where nobody will be asked, the lease is taken first, so that waiting for another run
     /// comes before planning; else only when the answer is there.
     ///
     /// # Errors
     /// When the ledger cannot be read, or another run holds it.
-    pub fn open(session: &Session, environment: &str, consent: Consent) -> Result<Self, Failure> {
+    pub fn open(session: &'a Session, intention: Intention<'_>, consent: Consent) -> Result<Self, Failure> {
+        let Intention { environment, project, verb } = intention;
         let store = session.store(environment)?;
-        session.wait(async {
-            let lease = match consent {
-                Consent::Given => Some(lease(session, &*store).await?),
-                Consent::Asked => None,
-            };
-            let ledger = Ledger::open(Arc::clone(&store)).await?;
-            Ok(Self { ledger, store, lease })
-        })
+        let terms = session.lease_terms(&format!("{verb} {environment}"))?;
+        let ledger = session.wait(Ledger::open(store))?;
+        let named = |project: &str| Project { project: project.to_owned(), environment: environment.to_owned() };
+        let chain = ledger.state().chain.as_ref().map(|chain| chain.project.clone());
+        let project = chain.as_deref().or(project).map(named);
+        let mut hold = Self { ledger, session, project, terms, leased: false };
+        if consent == Consent::Given && hold.project.is_some() {
+            hold.take()?;
+        }
+        Ok(hold)
     }
 
     /// Takes the lease, if it is not held yet.
     ///
     /// # Errors
     /// When another run holds it, or has written since the ledger was read.
-    pub fn secure(&mut self, session: &Session) -> Result<(), Failure> {
-        if self.lease.is_some() {
+    pub fn secure(&mut self) -> Result<(), Failure> {
+        if self.leased {
             return Ok(());
         }
-        session.wait(async {
-            self.lease = Some(lease(session, &*self.store).await?);
-            let now = Ledger::open(Arc::clone(&self.store)).await?;
-            if now.last() != self.ledger.last() {
-                return Err(Failure::new(Exit::Stale, "another run has changed the environment since it was planned")
-                    .help("nothing was done; type the same again"));
-            }
-            Ok(())
-        })
+        let known = self.ledger.state().changes;
+        self.take()?;
+        match self.ledger.state().changes == known {
+            true => Ok(()),
+            false => Err(Failure::new(Exit::Stale, "another run has changed the environment since it was planned")
+                .help("nothing was done; type the same again")),
+        }
+    }
+
+    fn take(&mut self) -> Result<(), Failure> {
+        let Some(project) = self.project.clone() else {
+            return Err(Failure::failed("nothing was ever applied here, so there is nothing to hold"));
+        };
+        let session = self.session;
+        session.wait(lease(session, &mut self.ledger, &self.terms, &project))?;
+        self.leased = true;
+        Ok(())
+    }
+
+    /// Waits for a stage, and renews the lease meanwhile.
+    pub fn wait<T>(&self, stage: impl Future<Output = T>) -> T {
+        let keeper = self.ledger.keeper();
+        self.session.wait(beside(keeper, stage))
     }
 }
 
-async fn lease(session: &Session, store: &dyn Store) -> Result<Box<dyn Lease>, Failure> {
-    let actor = &session.actor;
-    let now = session.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    let holder = format!("{} on {} (process {}) since {now}", actor.name, actor.host, actor.process);
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if self.leased {
+            let now = self.session.world.clock.now();
+            if let Err(error) = self.session.wait(self.ledger.release(now)) {
+                tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
+            }
+        }
+    }
+}
+
+/// Does the work, and renews the lease meanwhile.
+async fn beside<T>(keeper: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = keeper => unreachable!("a keeper never ends by itself"),
+    }
+}
+
+async fn lease(session: &Session, ledger: &mut Ledger, terms: &LeaseTerms, project: &Project) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut told = false;
     loop {
-        match store.lease(&holder).await {
-            Ok(lease) => return Ok(lease),
+        match ledger.take_lease(terms, project).await {
+            Ok(()) => return Ok(()),
             Err(error @ StoreError::Leased { .. }) => {
                 if begun.elapsed() >= session.globals.lock_timeout {
                     return Err(error.into());
@@ -127,9 +173,10 @@ async fn lease(session: &Session, store: &dyn Store) -> Result<Box<dyn Lease>, F
 ///
 /// # Errors
 /// When nothing was begun. What was begun ends in a report, whatever became of it.
-pub fn carry_out(session: &Session, hold: &mut Hold, work: Work, aim: &Aim<'_>) -> Result<Report, Failure> {
-    hold.secure(session)?;
-    session.wait(async {
+pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'_>) -> Result<Report, Failure> {
+    hold.secure()?;
+    let keeper = hold.ledger.keeper();
+    session.wait(beside(keeper, async {
         let begun_before = hold.ledger.state().runs.len();
         let (stop, _listening) = stop::listen(&session.terminal);
         let resumed = matches!(work, Work::Resume);
@@ -148,7 +195,7 @@ pub fn carry_out(session: &Session, hold: &mut Hold, work: Work, aim: &Aim<'_>) 
             verify(session, &mut hold.ledger, aim, &mut report).await;
         }
         Ok(report)
-    })
+    }))
 }
 
 async fn run(
@@ -170,6 +217,7 @@ async fn run(
         listener: &reporter,
         concurrency: CONCURRENCY,
         stop,
+        retries: Retries::default(),
     };
     let actor = session.actor.clone();
     match work {
@@ -182,13 +230,14 @@ async fn run(
 ///
 /// # Errors
 /// When a step stays in doubt, or the ledger cannot be written.
-pub fn settle(session: &Session, hold: &mut Hold, secrets: &dyn Secrets) -> Result<(), Failure> {
+pub fn settle(session: &Session, hold: &mut Hold<'_>, secrets: &dyn Secrets) -> Result<(), Failure> {
     let Some(run) = hold.ledger.state().unfinished().filter(|run| run.open().next().is_some()) else {
         return Ok(());
     };
     let total = run.change_set.steps.len();
-    hold.secure(session)?;
-    session.wait(async {
+    hold.secure()?;
+    let keeper = hold.ledger.keeper();
+    session.wait(beside(keeper, async {
         let reporter = Reporter::new(&session.terminal, &session.world.clock, total);
         let executor = Executor {
             world: &session.world,
@@ -197,6 +246,7 @@ pub fn settle(session: &Session, hold: &mut Hold, secrets: &dyn Secrets) -> Resu
             listener: &reporter,
             concurrency: 1,
             stop: StopSignal::default(),
+            retries: Retries::default(),
         };
         let doubts = executor.settle(&mut hold.ledger).await.map_err(|error| refused(session, &hold.ledger, error))?;
         if doubts.is_empty() {
@@ -210,7 +260,7 @@ pub fn settle(session: &Session, hold: &mut Hold, secrets: &dyn Secrets) -> Resu
         let mut failure = Failure::world("steps stay in doubt: the world says neither done nor not done", titles);
         failure.exit = Exit::Doubt;
         Err(failure)
-    })
+    }))
 }
 
 fn cause(outcome: &Outcome) -> Cause {
@@ -313,11 +363,12 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
 ///
 /// # Errors
 /// When the lease is held by another.
-pub fn verify_again(session: &Session, hold: &mut Hold, aim: &Aim<'_>) -> Result<Report, Failure> {
-    hold.secure(session)?;
-    session.wait(async {
+pub fn verify_again(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>) -> Result<Report, Failure> {
+    hold.secure()?;
+    let keeper = hold.ledger.keeper();
+    session.wait(beside(keeper, async {
         let mut report = report(session, &hold.ledger, Cause::Other);
         verify(session, &mut hold.ledger, aim, &mut report).await;
         Ok(report)
-    })
+    }))
 }

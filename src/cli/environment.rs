@@ -14,6 +14,8 @@ pub const VARIABLE_PREFIX: &str = "SWITCHBACK_VAR_";
 pub enum Name {
     /// The ledger's URL.
     Ledger,
+    /// How long a lease holds.
+    Lease,
     /// Whose local stack a spec sees.
     LocalStack,
     /// Which logs are written.
@@ -52,8 +54,9 @@ pub enum Name {
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Ledger,
+        Self::Lease,
         Self::LocalStack,
         Self::Log,
         Self::NoColour,
@@ -77,6 +80,7 @@ impl Name {
     pub fn spelling(self) -> &'static str {
         match self {
             Self::Ledger => "SWITCHBACK_LEDGER",
+            Self::Lease => "SWITCHBACK_LEASE",
             Self::LocalStack => "SWITCHBACK_LOCAL_STACK",
             Self::Log => "SWITCHBACK_LOG",
             Self::NoColour => "NO_COLOR",
@@ -101,6 +105,9 @@ impl Name {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Ledger => "the ledger's URL, as with `--ledger` (which wins); wins over `switchback.hcl`",
+            Self::Lease => {
+                "how long a run's lease holds without a sign of life, as `90s` or `5m`; wins over `lease` of `switchback.hcl`; 2 minutes when neither says"
+            }
             Self::LocalStack => {
                 "the project folder whose local stack the spec sees as `local_stack`, when it is not this one's"
             }

@@ -140,6 +140,8 @@ impl From<StoreError> for Failure {
         match &error {
             StoreError::Leased { .. } => Self::new(Exit::Leased, error.to_string())
                 .help("wait for it to end, or give `--lock-timeout 5m` to wait here"),
+            StoreError::Lost { .. } => Self::new(Exit::Leased, error.to_string())
+                .help("nothing more was sent; `status` says how far it came, and whoever has the lease goes on"),
             StoreError::Overtaken { .. } => {
                 Self::new(Exit::Stale, error.to_string()).help("nothing was changed; plan again")
             }

@@ -186,6 +186,7 @@ fn actor() -> Actor {
         host: host(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
+        commit: None,
     }
 }
 

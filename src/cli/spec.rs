@@ -52,6 +52,11 @@ pub fn ledger(project: &Path, kinds: &Kinds) -> Option<String> {
     spec::load_project(&DiskFiles, project, kinds).ledger
 }
 
+/// How long a lease holds, as the project's file says.
+pub fn lease(project: &Path, kinds: &Kinds) -> Option<String> {
+    spec::load_project(&DiskFiles, project, kinds).lease
+}
+
 /// Reads and resolves a spec. What comes back is `None` when it has errors; warnings may be there all the same.
 ///
 /// # Errors

@@ -5,14 +5,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
 use crate::digest::Digest;
 use crate::step::{ChangeSet, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
 /// The version of the form of records that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The place of a record in its chain, from one.
 pub type Sequence = u64;
@@ -28,6 +27,10 @@ pub struct Record {
     pub previous: Digest,
     /// When it was written, by the writer's clock.
     pub time: Timestamp,
+    /// The lease that it was written under: the sequence of its `Leased` record, which says who, where and with
+    /// what. Absent in what needs no lease, which names its actor itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Sequence>,
     /// What it says.
     pub body: Body,
 }
@@ -50,6 +53,26 @@ pub struct Actor {
     pub tool: String,
     /// The process, for telling two runs of one host apart.
     pub process: u32,
+    /// The commit of the checkout, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} on {} (process {})", self.name, self.host, self.process)
+    }
+}
+
+/// What tells a process from every other one of the same machine, also of other times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// The random name of the machine's start.
+    pub boot: String,
+    /// The name of the space that process numbers count in: containers have their own.
+    pub space: String,
+    /// When the process started, in the machine's ticks.
+    pub started: u64,
 }
 
 /// What a record says.
@@ -108,6 +131,9 @@ pub enum Body {
         /// Whether the world was asked afterwards, because nobody had heard the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         settled: Option<Settled>,
+        /// The operations that were sent to the world, as its API calls them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<String>,
     },
     /// A step had no effect.
     Failed {
@@ -121,6 +147,9 @@ pub enum Body {
         /// How it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         settled: Option<Settled>,
+        /// The operations that were sent to the world, as its API calls them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<String>,
     },
     /// A step had its effect and failed all the same: what it made stands, and is not good (a rollout that the
     /// circuit breaker took back, a part of a change).
@@ -133,6 +162,9 @@ pub enum Body {
         outcome: Object,
         /// What went wrong.
         error: WorldError,
+        /// The operations that were sent to the world, as its API calls them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<String>,
     },
     /// Nobody knows whether a step had an effect; it has to be settled.
     Doubted {
@@ -175,28 +207,61 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spec_digest: Option<Digest>,
     },
-    /// An existing thing is taken up.
-    Imported {
-        /// As what.
-        address: Address,
-        /// Its kind.
-        kind: String,
-        /// Where it is.
-        binding: Binding,
-        /// The thing, sealed.
-        object: Object,
+    /// Somebody takes the lease; its number is the sequence of this record.
+    Leased {
         /// Who.
         actor: Actor,
+        /// What for: `apply of run 4`.
+        purpose: String,
+        /// How long it holds without a sign of life, in milliseconds of the store's clock.
+        milliseconds: u64,
+        /// A random name, so that two records are never equal.
+        nonce: String,
+        /// What tells whether the holder is alive, for others on the same machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        life: Option<Life>,
+        /// The lease that was over, if one was taken over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<Sequence>,
     },
-    /// A thing is called something else from now on.
-    Moved {
-        /// Its old name.
-        from: Address,
-        /// Its new name.
-        to: Address,
+    /// A sign of life while nothing else is written.
+    Renewed,
+    /// The lease is given back.
+    Released,
+    /// A person took the lease away from whoever held it.
+    Unlocked {
         /// Who.
         actor: Actor,
+        /// Why.
+        reason: String,
     },
+    /// What was taken back must not be redone by automation.
+    Held {
+        /// The spec that is not to be applied again.
+        spec_digest: Digest,
+        /// The run that was taken back, if it was by a rollback.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<u64>,
+        /// Why.
+        reason: String,
+    },
+    /// A hold is lifted.
+    Lifted {
+        /// The spec that may be applied again.
+        spec_digest: Digest,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Body {
+    /// Whether it only says who may write.
+    pub fn is_about_the_lease(&self) -> bool {
+        matches!(
+            self,
+            Self::Founded { .. } | Self::Leased { .. } | Self::Renewed | Self::Released | Self::Unlocked { .. }
+        )
+    }
 }
 
 /// How the outcome of a step is known that nobody had heard of.

@@ -4,14 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::record::{Actor, Body, Record, RunResult, Sequence};
+use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::{Direction, Migration};
-use crate::step::{Action, ChangeSet, Operation, Step, StepId};
+use crate::step::{Action, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -26,6 +27,42 @@ pub struct State {
     pub runs: Vec<Run>,
     /// The newest verification.
     pub verified: Option<Verification>,
+    /// The lease, if somebody holds it or did not give it back.
+    pub lease: Option<Lease>,
+    /// Specs that automation must not apply again.
+    pub holds: BTreeMap<Digest, Hold>,
+    /// How many records said more than who holds the lease.
+    pub changes: u64,
+}
+
+/// A lease as recorded. Whether it is over is told by the store's clock alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The sequence of its `Leased` record.
+    pub number: Sequence,
+    /// Who holds it.
+    pub actor: Actor,
+    /// What for.
+    pub purpose: String,
+    /// Since when, by the holder's clock.
+    pub since: Timestamp,
+    /// The newest record that the holder wrote.
+    pub renewed: Sequence,
+    /// How long it holds after that.
+    pub length: Duration,
+    /// What tells whether the holder is alive.
+    pub life: Option<Life>,
+}
+
+/// What must not be redone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The run that was taken back, if it was by a rollback.
+    pub run: Option<u64>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: String,
 }
 
 /// The things of an environment: everything that a later run can change.
@@ -220,6 +257,16 @@ impl Run {
 /// Why a chain cannot be folded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
+    /// A record was written by somebody who does not hold the lease.
+    #[error("record {sequence} was written {}, while {}", under_words(.under), held_words(.held))]
+    NotTheHolder {
+        /// The record.
+        sequence: Sequence,
+        /// The lease it was written under.
+        under: Option<Sequence>,
+        /// The lease that was held.
+        held: Option<Sequence>,
+    },
     /// A record speaks of a run that has not begun.
     #[error("record {sequence} speaks of run {run}, which has not begun")]
     NoSuchRun {
@@ -240,6 +287,14 @@ pub enum FoldError {
     },
 }
 
+fn under_words(under: &Option<Sequence>) -> String {
+    under.map_or("without a lease".to_owned(), |number| format!("under lease {number}"))
+}
+
+fn held_words(held: &Option<Sequence>) -> String {
+    held.map_or("nobody held the lease".to_owned(), |number| format!("lease {number} was held"))
+}
+
 impl State {
     /// The run that has not ended, if there is one; it is the newest.
     pub fn unfinished(&self) -> Option<&Run> {
@@ -256,6 +311,11 @@ impl State {
         })
     }
 
+    /// What the environment asks of those who change it, as last applied.
+    pub fn standing(&self) -> Standing {
+        self.runs.last().map(|run| run.change_set.standing).unwrap_or_default()
+    }
+
     /// The key that seals secrets, once there is a chain.
     pub fn seal_key(&self) -> Option<&SealKey> {
         self.chain.as_ref().map(|chain| &chain.seal_key)
@@ -266,6 +326,8 @@ impl State {
     /// # Errors
     /// When the record does not fit what came before.
     pub fn fold(&mut self, record: &Record) -> Result<(), FoldError> {
+        self.check_lease(record)?;
+        self.changes += u64::from(!record.body.is_about_the_lease());
         match &record.body {
             Body::Founded { chain, project, environment, seal_key } => {
                 self.chain = Some(Chain {
@@ -288,7 +350,7 @@ impl State {
                 self.run(record.sequence, *run)?.intend(*step, intent);
             }
             Body::Done { run, step, outcome, .. } => self.done(record, *run, *step, outcome, None)?,
-            Body::Stood { run, step, outcome, error } => self.done(record, *run, *step, outcome, Some(error))?,
+            Body::Stood { run, step, outcome, error, .. } => self.done(record, *run, *step, outcome, Some(error))?,
             Body::Failed { run, step, error, .. } => {
                 self.run(record.sequence, *run)?.fail(*step, record.time, error.clone());
             }
@@ -309,22 +371,44 @@ impl State {
                 self.run(record.sequence, *run)?.verified = true;
                 self.verified = Some(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
             }
-            Body::Imported { address, kind, binding, object, .. } => {
-                let imported = ResourceState {
-                    kind: kind.clone(),
-                    binding: binding.clone(),
-                    object: object.clone(),
-                    earlier: Vec::new(),
-                    needs: BTreeSet::new(),
-                    run: self.runs.len() as u64,
-                };
-                self.things.resources.insert(address.clone(), imported);
+            Body::Leased { actor, purpose, milliseconds, life, .. } => {
+                self.lease = Some(Lease {
+                    number: record.sequence,
+                    actor: actor.clone(),
+                    purpose: purpose.clone(),
+                    since: record.time,
+                    renewed: record.sequence,
+                    length: Duration::from_millis(*milliseconds),
+                    life: life.clone(),
+                });
             }
-            Body::Moved { from, to, .. } => {
-                if let Some(resource) = self.things.resources.remove(from) {
-                    self.things.resources.insert(to.clone(), resource);
-                }
+            Body::Renewed => {}
+            Body::Released | Body::Unlocked { .. } => self.lease = None,
+            Body::Held { spec_digest, run, reason } => {
+                let hold = Hold { run: *run, since: record.time, reason: reason.clone() };
+                self.holds.insert(*spec_digest, hold);
             }
+            Body::Lifted { spec_digest, .. } => {
+                self.holds.remove(spec_digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Only the holder of the lease writes, while somebody holds it.
+    fn check_lease(&mut self, record: &Record) -> Result<(), FoldError> {
+        let held = self.lease.as_ref().map(|lease| lease.number);
+        let fits = match &record.body {
+            Body::Leased { over, .. } => *over == held,
+            Body::Unlocked { .. } => true,
+            Body::Renewed | Body::Released => held.is_some() && record.lease == held,
+            _ => record.lease == held,
+        };
+        if !fits {
+            return Err(FoldError::NotTheHolder { sequence: record.sequence, under: record.lease, held });
+        }
+        if let Some(lease) = self.lease.as_mut().filter(|lease| record.lease == Some(lease.number)) {
+            lease.renewed = record.sequence;
         }
         Ok(())
     }

@@ -73,6 +73,8 @@ pub(crate) fn sample() -> ChangeSet {
         steps,
         point_of_no_return: Some(StepId(5)),
         outputs: BTreeMap::from([("url".to_owned(), output)]),
+        standing: crate::step::Standing::default(),
+        owed: std::collections::BTreeSet::new(),
     }
 }
 

@@ -46,13 +46,18 @@ pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) ->
                 .help("write `project \"NAME\" { … }`"),
         );
     }
-    let shape =
-        Shape { what: "a `project` block", attributes: &["required_version", "ledger"], blocks: &[], required: &[] };
+    let shape = Shape {
+        what: "a `project` block",
+        attributes: &["required_version", "ledger", "lease"],
+        blocks: &[],
+        required: &[],
+    };
     shape.check(block, diagnostics);
     let mut plain = Plain { body: &block.body, diagnostics };
     let project = Project {
         name: block.label(0).into(),
         ledger: plain.text("ledger"),
+        lease: plain.text("lease"),
         required_version: plain.text("required_version"),
     };
     if let (Some(range), Some(expr)) = (&project.required_version, block.body.expr("required_version")) {

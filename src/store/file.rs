@@ -4,22 +4,23 @@
 //! without its end is a torn tail, which readers pass over and the next writer cuts under the lock.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde::Deserialize;
 
 use crate::ledger::record::{self, Record, Sequence};
-use crate::ledger::{Lease, Store, StoreError};
+use crate::ledger::{Store, StoreError};
 
 /// The store behind `file:` URLs.
 pub struct FileStore {
     folder: PathBuf,
     chain: PathBuf,
-    lock: PathBuf,
+    probe: PathBuf,
     known: Mutex<Known>,
     syncs: AtomicU64,
 }
@@ -37,7 +38,7 @@ impl FileStore {
         Self {
             folder: folder.to_owned(),
             chain: folder.join(format!("{environment}.jsonl")),
-            lock: folder.join(format!("{environment}.lock")),
+            probe: folder.join(format!("{environment}.clock")),
             known: Mutex::default(),
             syncs: AtomicU64::new(0),
         }
@@ -55,6 +56,13 @@ impl FileStore {
     fn sync(&self, file: &File) -> std::io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         file.sync_data()
+    }
+
+    /// Now, as the file system tells it: on a share this is the server's clock, not ours.
+    fn file_time(&self) -> std::io::Result<SystemTime> {
+        let mut probe = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&self.probe)?;
+        probe.write_all(b"the age of the ledger's newest record is told against this file's time\n")?;
+        probe.metadata()?.modified()
     }
 
     fn make_folder(&self) -> Result<(), StoreError> {
@@ -168,20 +176,6 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.mode(0o600)
 }
 
-struct FileLease {
-    file: File,
-}
-
-impl Lease for FileLease {}
-
-impl Drop for FileLease {
-    fn drop(&mut self) {
-        // The name of the last holder is of no use to anybody; the lock itself goes with the file.
-        let _ = self.file.set_len(0);
-        let _ = self.file.unlock();
-    }
-}
-
 #[async_trait]
 impl Store for FileStore {
     fn url(&self) -> String {
@@ -222,25 +216,13 @@ impl Store for FileStore {
         result
     }
 
-    async fn lease(&self, holder: &str) -> Result<Box<dyn Lease>, StoreError> {
-        self.make_folder()?;
-        let refuse = |cause: std::io::Error| self.storage("take the lease", &self.lock, &cause);
-        let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
-            .open(&self.lock)
-            .map_err(refuse)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut found = String::new();
-                let _ = file.read_to_string(&mut found);
-                let holder =
-                    if found.trim().is_empty() { "another process".to_owned() } else { found.trim().to_owned() };
-                return Err(StoreError::Leased { url: self.url(), holder });
-            }
-            Err(std::fs::TryLockError::Error(cause)) => return Err(refuse(cause)),
-        }
-        // The name only helps people; a full disk must not keep a rollback from starting.
-        let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
-        Ok(Box::new(FileLease { file }))
+    async fn age(&self) -> Result<Option<(Sequence, Duration)>, StoreError> {
+        let Some(last) = self.read(0).await?.last().map(|record| record.sequence) else {
+            return Ok(None);
+        };
+        let refuse = |cause| self.storage("read the age of", &self.chain, &cause);
+        let appended = std::fs::metadata(&self.chain).and_then(|facts| facts.modified()).map_err(refuse)?;
+        let now = self.file_time().map_err(refuse)?;
+        Ok(Some((last, now.duration_since(appended).unwrap_or_default())))
     }
 }

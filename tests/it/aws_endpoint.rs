@@ -225,6 +225,7 @@ pub fn unique(word: &str) -> String {
 pub fn effect(kind: &str, change: EffectChange) -> Effect {
     Effect {
         token: uuid::Uuid::new_v4().simple().to_string(),
+        fence: switchback::world::Fence::open(),
         environment: "test".to_owned(),
         address: address(kind),
         kind: kind.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fake::{FakeWorld, Kinds3, NoSecrets};
 use generate::{Random, Spec};
-use switchback::apply::{Executor, Outcome, Silent, StopSignal};
+use switchback::apply::{Executor, Outcome, Retries, Silent, StopSignal};
 use switchback::kind::Kinds;
 use switchback::ledger::{Actor, Ledger, MemoryStore, Store};
 use switchback::observe::{Subject, observe};
@@ -73,6 +73,7 @@ impl Place {
             listener: &Silent,
             concurrency,
             stop: StopSignal::default(),
+            retries: Retries::none(),
         };
         let source = change_set.digest();
         let work = executor.apply(&mut ledger, change_set, source, actor());
@@ -97,6 +98,7 @@ impl Place {
             listener: &Silent,
             concurrency: 4,
             stop: StopSignal::default(),
+            retries: Retries::none(),
         };
         if go_on {
             let outcome = executor.resume(&mut ledger, actor()).await.expect("a run can be resumed");
@@ -137,7 +139,7 @@ fn brief(change_set: &ChangeSet) -> String {
 }
 
 fn actor() -> Actor {
-    Actor { name: "test".into(), host: "here".into(), tool: "0".into(), process: 1 }
+    Actor { name: "test".into(), host: "here".into(), tool: "0".into(), process: 1, commit: None }
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -20,6 +20,10 @@ impl Clock for Now {
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::now()
     }
+
+    fn uptime(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 /// A project folder with a stack, which is gone at the end however the test ends.

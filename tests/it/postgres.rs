@@ -62,6 +62,7 @@ pub fn migration(version: i64, name: &str, up: &str, down: Option<&str>) -> Migr
 pub fn effect(migration: &Migration, direction: Direction, token: &str) -> MigrationEffect {
     MigrationEffect {
         token: token.to_owned(),
+        fence: switchback::world::Fence::open(),
         direction,
         migration: migration.clone(),
         lock_timeout: Duration::from_millis(300),

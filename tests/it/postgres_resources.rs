@@ -17,6 +17,7 @@ fn object(pairs: &[(&str, Value)]) -> Object {
 fn effect(kind: &str, token: &str, change: EffectChange) -> Effect {
     Effect {
         token: token.to_owned(),
+        fence: switchback::world::Fence::open(),
         environment: "test".to_owned(),
         address: Address::root(kind, "it"),
         kind: kind.to_owned(),

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::cli::arguments::Subject;
-use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -85,7 +85,8 @@ pub fn apply_spec(
 ) -> Result<Report, Failure> {
     let environment = &resolved.desired.environment.name;
     let source = resolved.desired.spec_digest;
-    let mut hold = Hold::open(session, environment, consent)?;
+    let project = Some(&*resolved.desired.project);
+    let mut hold = Hold::open(session, Intention { environment, project, verb: "apply" }, consent)?;
     let aim = Aim::Spec(resolved);
     let mut finished = None;
     if let Some(run) = hold.ledger.state().unfinished() {
@@ -100,7 +101,7 @@ pub fn apply_spec(
         }
         finished = Some(report);
     }
-    let change_set = session.wait(planning::plan(session, &hold.ledger, resolved, &Options::default()))?;
+    let change_set = hold.wait(planning::plan(session, &hold.ledger, resolved, &Options::default()))?;
     if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
@@ -120,7 +121,7 @@ fn is_same(run: &Run, source: Digest) -> bool {
 }
 
 /// Outputs may change although no step is to be taken; then a run of no steps records them.
-pub(super) fn outputs_stand(change_set: &ChangeSet, hold: &Hold) -> bool {
+pub(super) fn outputs_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
     let recorded = &hold.ledger.state().things.outputs;
     hold.ledger.state().runs.is_empty()
         || (change_set.outputs.len() == recorded.len()
@@ -128,7 +129,7 @@ pub(super) fn outputs_stand(change_set: &ChangeSet, hold: &Hold) -> bool {
 }
 
 /// There is nothing to do, which is a verification, too.
-fn nothing(session: &Session, hold: &mut Hold, aim: &Aim<'_>, change_set: &ChangeSet) -> Result<Report, Failure> {
+fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &ChangeSet) -> Result<Report, Failure> {
     let state = hold.ledger.state();
     let mut report = Report::nothing(&change_set.environment, change_set.operation, state);
     let verified = state.verified.as_ref();
@@ -147,7 +148,9 @@ fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Resul
     let change_set = file.change_set;
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set)?;
-    let mut hold = Hold::open(session, &environment, Consent::Given)?;
+    let project = change_set.project.clone();
+    let intention = Intention { environment: &environment, project: Some(&project), verb: "apply" };
+    let mut hold = Hold::open(session, intention, Consent::Given)?;
     let without_spec = spec::secrets(session, hold.ledger.state(), Some(&change_set))?;
     let aim = match &resolved {
         Some(resolved) => Aim::Spec(resolved),
@@ -180,7 +183,7 @@ fn checkout_of(session: &Session, change_set: &ChangeSet) -> Result<Option<Resol
 /// Takes back what was done, if that was asked for.
 fn after_failure(
     session: &Session,
-    hold: &mut Hold,
+    hold: &mut Hold<'_>,
     mut report: Report,
     aim: &Aim<'_>,
     on_failure: OnFailure,
@@ -192,7 +195,7 @@ fn after_failure(
         return Ok(report);
     };
     session.terminal.say(&format!("run {run} failed; taking back what it did"));
-    let back = session.wait(planning::back(session, &hold.ledger, run - 1, aim.secrets()))?;
+    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, aim.secrets()))?;
     if back.irreversible().next().is_some() {
         session.terminal.say("this cannot be taken back without a loss, so it is left as it is");
         return Ok(report);

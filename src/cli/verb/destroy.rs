@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let environment = &arguments.environment;
     let consent = Consent::of(arguments.auto_approve && arguments.out.is_none());
     let resolved = session.resolve(environment)?;
-    let mut hold = Hold::open(session, environment, consent)?;
+    let mut hold = Hold::open(session, Intention { environment, project: None, verb: "destroy" }, consent)?;
     let unfinished = hold.ledger.state().unfinished();
     if let Some(run) = unfinished.filter(|run| run.change_set.operation != Operation::Destroy) {
         return Err(carry::unfinished(session, environment, run.number));

@@ -1,6 +1,6 @@
 //! `switchback resume`: goes on with a run that did not end.
 
-use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let environment = &arguments.environment;
     let consent = Consent::of(arguments.auto_approve);
     session.known_ledger(environment)?;
-    let mut hold = Hold::open(session, environment, consent)?;
+    let mut hold = Hold::open(session, Intention { environment, project: None, verb: "resume" }, consent)?;
     let state = hold.ledger.state();
     let digest = state.runs.last().and_then(|run| run.change_set.spec_digest);
     let resolved = checkout(session, environment, digest);
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             )?;
             carry::carry_out(session, &mut hold, Work::Resume, &aim)?
         }
-        None => match state.runs.last() {
+        None => match hold.ledger.state().runs.last() {
             Some(run) if !run.verified && run.done_count() > 0 => carry::verify_again(session, &mut hold, &aim)?,
             _ => {
                 session.terminal.say("there is no unfinished run");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::cli::carry::{self, Aim, Hold, Work};
+use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let environment = &arguments.environment;
     let consent = Consent::of(arguments.auto_approve && arguments.out.is_none());
     session.known_ledger(environment)?;
-    let mut hold = Hold::open(session, environment, consent)?;
+    let mut hold = Hold::open(session, Intention { environment, project: None, verb: "rollback" }, consent)?;
     let secrets = spec::secrets(session, hold.ledger.state(), None)?;
     let Some(to) = goal(arguments, hold.ledger.state())? else {
         session.terminal.say("there is nothing to take back");
@@ -99,7 +99,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(report.result);
     }
     carry::settle(session, &mut hold, &*secrets)?;
-    let change_set = session.wait(planning::back(session, &hold.ledger, to, &*secrets))?;
+    let change_set = hold.wait(planning::back(session, &hold.ledger, to, &*secrets))?;
     if let Some(out) = &arguments.out {
         show_review(session, &change_set, None);
         PlanFile::new(change_set).write(&session.path(out))?;

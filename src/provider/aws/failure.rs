@@ -131,8 +131,8 @@ fn read_answer<E: ProvideErrorMetadata>(tried: String, status: u16, answer: &E) 
     let class = classify(&code, status);
     let trace = match class {
         // Attempts before the last one may have got through.
-        ErrorClass::Transient | ErrorClass::Unreachable => Trace::Unknown,
-        ErrorClass::Denied | ErrorClass::Expired | ErrorClass::Refused => Trace::Nothing,
+        ErrorClass::Transient | ErrorClass::Unreachable | ErrorClass::Pending => Trace::Unknown,
+        ErrorClass::Denied | ErrorClass::Expired | ErrorClass::Refused | ErrorClass::Fenced => Trace::Nothing,
     };
     let mut failure = fail(tried, format!("{code}: {message} (HTTP {status}{request})"), "", class, trace);
     failure.error.help = help(class, &code);
@@ -176,7 +176,7 @@ fn help(class: ErrorClass, code: &str) -> Option<String> {
         ErrorClass::Denied => "check access key, secret and region of the `provider \"aws\"` block",
         ErrorClass::Transient => "AWS was busy through all tries; try again later, or raise `max_retries`",
         ErrorClass::Unreachable => "see whether the endpoint answers",
-        ErrorClass::Refused => return None,
+        ErrorClass::Refused | ErrorClass::Pending | ErrorClass::Fenced => return None,
     };
     Some(text.to_owned())
 }

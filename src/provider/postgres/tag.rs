@@ -30,6 +30,7 @@ mod tests {
     fn a_tag_knows_its_effect() {
         let mut effect = Effect {
             token: "abc".to_owned(),
+            fence: crate::world::Fence::open(),
             environment: "dev".to_owned(),
             address: Address::root("postgres_role", "app"),
             kind: "postgres_role".to_owned(),

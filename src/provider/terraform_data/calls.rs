@@ -78,6 +78,7 @@ mod tests {
     fn effect(token: &str, change: EffectChange) -> Effect {
         Effect {
             token: token.to_owned(),
+            fence: crate::world::Fence::open(),
             environment: "dev".to_owned(),
             address: Address::root("terraform_data", "a"),
             kind: "terraform_data".to_owned(),

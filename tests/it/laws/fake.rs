@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use switchback::kind::{Attribute, Change, Judgement, Kind, Kinds, ProviderSchema, Rules};
-use switchback::ledger::{Lease, Record, Sequence, Store, StoreError};
+use switchback::ledger::{Record, Sequence, Store, StoreError};
 use switchback::secret::{SecretError, SecretReference, Secrets};
 use switchback::value::{Object, Type, Value};
 use switchback::world::{
@@ -200,6 +200,10 @@ impl Clock for FakeClock {
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
     }
+
+    fn uptime(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 fn refused(cause: String) -> EffectError {
@@ -353,7 +357,7 @@ impl Store for CutStore {
         Ok(())
     }
 
-    async fn lease(&self, holder: &str) -> Result<Box<dyn Lease>, StoreError> {
-        self.inner.lease(holder).await
+    async fn age(&self) -> Result<Option<(Sequence, std::time::Duration)>, StoreError> {
+        self.inner.age().await
     }
 }

@@ -1,0 +1,133 @@
+//! Taking, renewing, losing and inheriting a lease, on a store whose clock is ours.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::ledger::{MemoryStore, Store};
+
+struct Hand(AtomicU64);
+
+impl Clock for Hand {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn terms(name: &str, clock: &Arc<Hand>) -> LeaseTerms {
+    let actor = Actor { name: name.into(), host: "here".into(), tool: "0".into(), process: 1, commit: None };
+    let life = Some(Life { boot: name.into(), space: String::new(), started: 0 });
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
+    let is_dead = |_: &Actor, life: &Life| life.boot == "dead";
+    LeaseTerms { actor, purpose: "a test".into(), length: Duration::from_secs(10), life, is_dead, clock }
+}
+
+fn project() -> Project {
+    Project { project: "shop".into(), environment: "dev".into() }
+}
+
+struct Place {
+    store: Arc<MemoryStore>,
+    clock: Arc<Hand>,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { store: Arc::default(), clock: Arc::new(Hand(AtomicU64::new(0))) }
+    }
+
+    async fn open(&self) -> Ledger {
+        let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(&self.store);
+        Ledger::open(store).await.expect("the chain is whole")
+    }
+
+    async fn take(&self, name: &str) -> Result<Ledger, StoreError> {
+        let mut ledger = self.open().await;
+        ledger.take_lease(&terms(name, &self.clock), &project()).await?;
+        Ok(ledger)
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.store.pass(Duration::from_secs(seconds));
+        self.clock.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(test);
+}
+
+fn hold() -> Vec<Body> {
+    let spec_digest = crate::digest::Digest::of_bytes(b"spec");
+    vec![Body::Held { spec_digest, run: None, reason: "a test".into() }]
+}
+
+#[test]
+fn one_holder_at_a_time_who_is_named() {
+    run(async {
+        let place = Place::new();
+        let mut first = place.take("first").await.expect("nobody holds it");
+        let refused = place.take("second").await.err().expect("it is held").to_string();
+        for part in ["first on here (process 1)", "a test", "1970-01-01", "10 s"] {
+            assert!(refused.contains(part), "{part}: {refused}");
+        }
+        first.release(jiff::Timestamp::UNIX_EPOCH).await.expect("given back");
+        place.take("second").await.expect("it was given back");
+    });
+}
+
+#[test]
+fn whatever_the_holder_writes_renews_it_and_silence_ends_it_by_the_stores_clock() {
+    run(async {
+        let place = Place::new();
+        let mut first = place.take("first").await.expect("nobody holds it");
+        place.pass(9);
+        first.append(jiff::Timestamp::UNIX_EPOCH, hold()).await.expect("it is held");
+        place.pass(9);
+        assert!(matches!(place.take("second").await, Err(StoreError::Leased { .. })));
+        assert!(!first.fence().await.left().is_zero());
+        place.pass(1);
+        assert!(first.fence().await.left().is_zero(), "the holder counts as well");
+        let fence = first.fence().await;
+        let second = place.take("second").await.expect("it is over");
+        assert!(second.fence().await.number() > fence.number());
+        let lost = first.append(jiff::Timestamp::UNIX_EPOCH, hold()).await.expect_err("it was taken over");
+        assert!(matches!(&lost, StoreError::Lost { by, .. } if by.contains("second on here")), "{lost}");
+        fence.check("send", Duration::ZERO).expect_err("nothing more is sent");
+    });
+}
+
+#[test]
+fn a_lease_that_ran_out_unclaimed_is_still_the_holders() {
+    run(async {
+        let place = Place::new();
+        let mut first = place.take("first").await.expect("nobody holds it");
+        place.pass(60);
+        first.append(jiff::Timestamp::UNIX_EPOCH, hold()).await.expect("nobody else came");
+        first.fence().await.check("send", Duration::from_secs(9)).expect("it holds again");
+    });
+}
+
+#[test]
+fn a_dead_holder_is_not_waited_for() {
+    run(async {
+        let place = Place::new();
+        drop(place.take("dead").await.expect("nobody holds it"));
+        place.take("second").await.expect("at once");
+    });
+}
+
+#[test]
+fn who_does_not_hold_the_lease_cannot_write_and_changes_nothing() {
+    run(async {
+        let place = Place::new();
+        let _held = place.take("first").await.expect("nobody holds it");
+        let mut other = place.open().await;
+        let error = other.append(jiff::Timestamp::UNIX_EPOCH, hold()).await.expect_err("it is held by the first");
+        assert!(matches!(error, StoreError::Leased { .. }), "{error}");
+        assert_eq!(place.open().await.last(), 2, "founded and leased");
+    });
+}
