@@ -38,7 +38,7 @@ fn chain(from: Sequence, count: u64, mut previous: Digest) -> Vec<Record> {
 }
 
 /// The conformance suite. `open` opens the same chain once more, as another process would.
-async fn conforms(open: &dyn Fn() -> Arc<dyn Store>) {
+pub async fn conforms(open: &dyn Fn() -> Arc<dyn Store>) {
     let store = open();
     assert_eq!(store.read(0).await, Ok(Vec::new()), "a chain begins empty");
     let first = chain(1, 3, Digest::of_bytes(b""));
