@@ -45,3 +45,5 @@ mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod store_s3;
