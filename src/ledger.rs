@@ -117,7 +117,8 @@ pub trait Store: Send + Sync {
     /// The same as the very texts that are stored, in the order in which they are stored, whatever they say: for
     /// checking a chain that perhaps cannot be read.
     async fn texts(&self) -> Result<Vec<String>, StoreError> {
-        let text = |record: &Record| serde_json::to_string(record).expect("records hold only sealed, serialisable data");
+        let text =
+            |record: &Record| serde_json::to_string(record).expect("records hold only sealed, serialisable data");
         Ok(self.originals().await?.iter().map(text).collect())
     }
 }

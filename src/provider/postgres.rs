@@ -32,6 +32,8 @@ mod watcher;
 #[cfg(feature = "postgres")]
 mod patience;
 #[cfg(feature = "postgres")]
+mod rows;
+#[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]
 mod job;

@@ -131,7 +131,8 @@ impl Store for PostgresStore {
         if records.is_empty() {
             return Ok(());
         }
-        let text = |record: &Record| serde_json::to_string(record).expect("records hold only sealed, serialisable data");
+        let text =
+            |record: &Record| serde_json::to_string(record).expect("records hold only sealed, serialisable data");
         let texts: Vec<String> = records.iter().map(text).collect();
         let (statement, behind) = (self.insert(), signed(expected));
         let parameters: reach::Parameters<'_> =

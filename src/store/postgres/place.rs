@@ -62,7 +62,9 @@ impl Part {
         match self {
             Self::Schema => format!("schema {schema}"),
             Self::Table => format!("table {schema}.records"),
-            Self::Guard => format!("trigger append_only on {schema}.records, which refuses UPDATE, DELETE and TRUNCATE"),
+            Self::Guard => {
+                format!("trigger append_only on {schema}.records, which refuses UPDATE, DELETE and TRUNCATE")
+            }
         }
     }
 
@@ -119,6 +121,9 @@ fn rights(schema: &str, database: &str) -> (String, String) {
         )
     };
     // Not the column `at`: its age is the server's to tell.
-    let applying = format!("{}GRANT INSERT (environment, sequence, record) ON {schema}.records TO applier;\n", planning("applier"));
+    let applying = format!(
+        "{}GRANT INSERT (environment, sequence, record) ON {schema}.records TO applier;\n",
+        planning("applier")
+    );
     (planning("planner"), applying)
 }

@@ -128,12 +128,7 @@ impl Reach {
     ///
     /// # Errors
     /// When the server refuses, or stays away.
-    pub async fn ask(
-        &self,
-        tried: &str,
-        statement: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, StoreError> {
+    pub async fn ask(&self, tried: &str, statement: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, StoreError> {
         let mut patience = Patience::default();
         loop {
             match self.once(statement, parameters).await {
@@ -189,12 +184,9 @@ impl Reach {
         match prepared {
             Ok(Ok(())) => Ok(client),
             Ok(Err(error)) => Err(world_error(tried, &error)),
-            Err(_) => Err(WorldError {
-                tried,
-                cause: "no answer".to_owned(),
-                help: None,
-                class: ErrorClass::Unreachable,
-            }),
+            Err(_) => {
+                Err(WorldError { tried, cause: "no answer".to_owned(), help: None, class: ErrorClass::Unreachable })
+            }
         }
     }
 
