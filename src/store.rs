@@ -19,16 +19,14 @@ pub struct Keys {
     pub postgres_password: Option<String>,
 }
 
-/// A place that is ready for ledgers.
+/// A place for ledgers, made or found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its absolute URL, without any secret.
-    pub url: String,
-    /// What was made; nothing when all of it was there.
+    /// What was made, a line each; nothing when all of it was there.
     pub made: Vec<String>,
-    /// The least rights of who only plans, as text to be copied.
+    /// The least rights for an identity that plans.
     pub planning_rights: String,
-    /// The least rights of who applies, as text to be copied.
+    /// The least rights for an identity that applies.
     pub applying_rights: String,
 }
 

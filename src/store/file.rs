@@ -155,7 +155,6 @@ pub fn make_place(folder: &Path) -> Result<Place, StoreError> {
     }
     let folder = folder.display();
     Ok(Place {
-        url: store.url(),
         made,
         planning_rights: format!("enter and list the folder {folder}, and read the files in it\n"),
         applying_rights: format!("the same, and make files in the folder {folder} and write those that are in it\n"),

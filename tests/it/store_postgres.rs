@@ -88,7 +88,8 @@ async fn the_place_is_made_once_and_shows_no_password() {
     assert_eq!(table.made.made.len(), 3, "{:?}", table.made);
     let password = table.keys.postgres_password.clone().unwrap();
     assert!(!format!("{:?} {}", table.made, table.open().url()).contains(&password));
-    assert!(table.made.url.contains("schema=switchback_ledger"), "{}", table.made.url);
+    let url = table.open().url();
+    assert!(url.contains("schema=switchback_ledger"), "{url}");
     let again = make_place(&table.url, Path::new("/"), &table.keys).await.unwrap();
     assert_eq!(again.made, Vec::<String>::new());
     let elsewhere = open_with(&format!("{}?schema=nowhere", table.url), Path::new("/"), "dev", &table.keys).unwrap();
