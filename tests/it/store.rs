@@ -25,7 +25,7 @@ fn held(name: &str) -> Body {
 }
 
 /// A chain of records that fit each other.
-fn chain(from: Sequence, count: u64, mut previous: Digest) -> Vec<Record> {
+pub fn chain(from: Sequence, count: u64, mut previous: Digest) -> Vec<Record> {
     (from..from + count)
         .map(|sequence| {
             let time = jiff::Timestamp::UNIX_EPOCH;
