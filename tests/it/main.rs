@@ -46,3 +46,5 @@ mod stack;
 mod store;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod store_postgres;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod store_s3;

@@ -12,7 +12,8 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
-fn actor() -> Actor {
+/// Who does it.
+pub fn actor() -> Actor {
     Actor { name: "test".into(), host: "here".into(), tool: "0".into(), process: 1, commit: None }
 }
 
@@ -20,7 +21,8 @@ fn body(run: u64) -> Body {
     Body::Resumed { run, actor: actor() }
 }
 
-fn held(name: &str) -> Body {
+/// A record that says something.
+pub fn held(name: &str) -> Body {
     Body::Held { spec_digest: Digest::of_bytes(name.as_bytes()), run: None, reason: format!("because of {name}") }
 }
 
