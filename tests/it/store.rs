@@ -173,3 +173,14 @@ fn a_full_disk_loses_nothing_and_is_named() {
     let text = error.to_string();
     assert!(text.contains("append to") && text.contains("dev.jsonl"), "{text}");
 }
+
+#[test]
+fn a_url_of_no_store_is_refused_with_what_to_write() {
+    let open = |url: &str| switchback::store::open(url, Path::new("/"), "dev").err().expect("refused").to_string();
+    assert!(open("ftp://x").contains("`file:`"), "{}", open("ftp://x"));
+    let wrong = open("s3:bucket");
+    #[cfg(feature = "aws")]
+    assert!(wrong.contains("s3://BUCKET/PREFIX"), "{wrong}");
+    #[cfg(not(feature = "aws"))]
+    assert!(wrong.contains("feature `aws`"), "{wrong}");
+}
