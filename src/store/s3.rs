@@ -388,4 +388,8 @@ impl Store for S3Store {
         let batches = reading::loose(&self.bucket, &self.keys, 0, &firsts).await?;
         Ok(batches.into_iter().flat_map(|batch| batch.records).collect())
     }
+
+    async fn texts(&self) -> Result<Vec<String>, StoreError> {
+        reading::texts(&self.bucket, &self.keys).await
+    }
 }

@@ -2,6 +2,7 @@
 //! what an endpoint or a person can do to it.
 
 mod faults;
+mod intruder;
 mod place;
 mod segments;
 
