@@ -15,6 +15,8 @@ mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
+#[cfg(feature = "cli")]
+mod durable;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]
