@@ -241,12 +241,15 @@ impl Planner<'_> {
         found: &Object,
         reason: &Reason,
     ) {
-        // An earlier thing that is still there will do, unless what it holds on to is another thing now.
+        // An earlier thing that is still there will do, unless what it holds on to is another thing now. It need not
+        // be the recorded one: what an earlier way back made again may have been set aside by a run that was cut.
         let fits = |earlier: &&Object| {
             self.is_still_there(address, earlier)
                 && self.comparer(kind).differences(wanted, earlier, Some(*earlier)).is_empty()
         };
-        if let Some(earlier) = goal.recorded.as_ref().filter(fits) {
+        let same = goal.recorded.as_ref().filter(fits);
+        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| goal.recorded.is_some());
+        if let Some(earlier) = same.or_else(alike) {
             return self.go_back_to(address, kind, goal, recorded, found, earlier);
         }
         let replacement = self.replacement(address, kind, goal, wanted, found);
