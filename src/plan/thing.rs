@@ -259,8 +259,11 @@ impl Planner<'_> {
         let before = kind.mark_secrets(found.clone());
         let fingerprint = self.comparer(kind).fingerprint(Some(found));
         if replacement == Replacement::DeleteFirst {
+            let first = self.drafts.len();
+            self.retire_all(address, kind, recorded, reason);
             let at = self.drafts.len();
             self.delete(address, kind, recorded, &before, reason.clone());
+            self.drafts[at].after.extend(first..at);
             self.create(address, kind, goal, wanted.clone(), reason.clone());
             self.drafts[at + 1].after.insert(at);
             return;
@@ -350,9 +353,21 @@ impl Planner<'_> {
             );
             return;
         };
+        // The ledger forgets earlier things together with the current one, so they go before it.
+        let first = self.drafts.len();
+        self.retire_all(address, kind, recorded, &reason);
+        let last = self.drafts.len();
+        self.remove_current(address, kind, recorded, reason);
+        self.drafts[last].after.extend(first..last);
+    }
+
+    fn retire_all(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, reason: &Reason) {
         for object in recorded.earlier.clone() {
             self.retire(address, kind, recorded, &object, reason.clone());
         }
+    }
+
+    fn remove_current(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, reason: Reason) {
         let found = match self.inputs.observed.objects.get(address) {
             Some(None) => {
                 let why = "it is not in the world any more".to_owned();
