@@ -1,6 +1,7 @@
 //! The laws of plan, apply and rollback, on generated worlds: a strict fake of the world, cut anywhere.
 
 mod case;
+mod executor;
 mod fake;
 mod fuzz;
 mod gate;

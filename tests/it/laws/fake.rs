@@ -190,6 +190,13 @@ fn id(object: &Object) -> &str {
     object.get("id").and_then(Value::as_str).unwrap_or_default()
 }
 
+fn name(effect: &Effect) -> &str {
+    let (EffectChange::Create { after: object } | EffectChange::Update { after: object, .. }) = &effect.change else {
+        return "";
+    };
+    object.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
 fn is_same(one: &Object, other: &Object) -> bool {
     one.get("size") == other.get("size") && one.get("link") == other.get("link")
 }
@@ -366,7 +373,7 @@ impl Provider for FakeWorld {
         _: &dyn Progress,
     ) -> Result<Object, EffectError> {
         self.gate.pass().await;
-        let fault = self.gate.fault();
+        let fault = self.gate.fault(name(effect));
         without_effect(fault)?;
         let result = {
             let mut things = self.things.lock().unwrap();
@@ -414,7 +421,7 @@ impl Databases for FakeWorld {
         _: &dyn Progress,
     ) -> Result<Object, EffectError> {
         self.gate.pass().await;
-        let fault = self.gate.fault();
+        let fault = self.gate.fault(&effect.migration.name);
         without_effect(fault)?;
         let result = self.things.lock().unwrap().migrate(effect);
         self.gate.pass().await;

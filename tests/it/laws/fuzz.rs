@@ -101,7 +101,7 @@ async fn converge(place: &Place, spec: &Spec, to: u64, random: &mut Random) -> R
 #[test]
 #[expect(clippy::print_stdout, reason = "the long mode quotes the counts")]
 fn one_step_from_any_state() {
-    let seeds = if is_long() { 1..=3_000 } else { 1..=60 };
+    let seeds = if is_long() { 1..=3_000 } else { 1..=40 };
     let (cases, begun) = (AtomicU64::new(0), std::time::Instant::now());
     workers(seeds.clone(), |seed| {
         let mut random = Random::new(seed);

@@ -20,6 +20,8 @@ struct State {
     /// Effects beyond this number are refused.
     most: Option<usize>,
     effects: usize,
+    /// What goes wrong with a thing of this name, once.
+    by_name: Option<(String, Fault)>,
 }
 
 /// What goes wrong with an effect.
@@ -48,6 +50,16 @@ impl Gate {
     pub fn arm(&self, die_at: Option<usize>, faults: u64, most: Option<usize>) {
         let faults = (faults > 0).then(|| Random::new(faults));
         *self.state.lock().unwrap() = State { die_at, faults, most, ..State::default() };
+    }
+
+    /// The next effect on a thing of this name is refused.
+    pub fn refuse(&self, name: &str) {
+        self.state.lock().unwrap().by_name = Some((name.to_owned(), Fault::Refused));
+    }
+
+    /// The next effect on a thing of this name goes on by itself.
+    pub fn go_on(&self, name: &str) {
+        self.state.lock().unwrap().by_name = Some((name.to_owned(), Fault::Pending));
     }
 
     /// How many points were passed since it was armed.
@@ -84,9 +96,12 @@ impl Gate {
         }
     }
 
-    /// What goes wrong with the next effect.
-    pub fn fault(&self) -> Option<Fault> {
+    /// What goes wrong with the next effect, on a thing of this name.
+    pub fn fault(&self, name: &str) -> Option<Fault> {
         let mut state = self.state.lock().unwrap();
+        if let Some((_, fault)) = state.by_name.take_if(|(other, _)| other == name) {
+            return Some(fault);
+        }
         state.effects += 1;
         if state.most.is_some_and(|most| state.effects > most) {
             return Some(Fault::Refused);

@@ -26,11 +26,18 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Lets a place be recovered whole in both ways, and each of these be cut.
+    /// Lets a place be recovered whole in both ways, and each of these be cut; further down in one of the two.
     async fn recover(&self, place: &Place, lives: &[Process], random: &mut Random) -> Result<(), String> {
-        for way in [Way::Resume, Way::Back] {
-            let most = if lives.len() > 1 { self.depth.third } else { self.depth.second };
-            self.cut(place, way, lives, most, random).await?;
+        let ways = [Way::Resume, Way::Back];
+        let (ways, most) = match lives.len() {
+            1 => (&ways[..], self.depth.second),
+            level => {
+                let at = random.below(2) as usize;
+                (&ways[at..=at], if level == 2 { self.depth.third } else { 0 })
+            }
+        };
+        for way in ways {
+            self.cut(place, *way, lives, most, random).await?;
         }
         Ok(())
     }
@@ -61,7 +68,7 @@ impl Sweep<'_> {
             let process = Process { cut: Some(at), faults, ..whole };
             self.cuts.fetch_add(1, Ordering::Relaxed);
             let end = self.play(&place, process, lives).await?;
-            if end != End::Whole && lives.len() < 3 {
+            if end != End::Whole {
                 let lives: Vec<Process> = lives.iter().copied().chain([process]).collect();
                 Box::pin(self.recover(&place, &lives, random)).await?;
             }
@@ -131,12 +138,12 @@ fn eprintln_once(why: &str) {
 #[expect(clippy::print_stdout, reason = "the long mode quotes the counts")]
 fn a_run_can_die_anywhere_and_is_finished_or_taken_back() {
     let (seeds, depth) = match is_long() {
-        true => (1..=240, Depth { second: 12, third: 2 }),
-        false => (1..=12, Depth { second: 1, third: 1 }),
+        true => (1..=60, Depth { second: 6, third: 1 }),
+        false => (1..=6, Depth { second: 1, third: 1 }),
     };
     let (cuts, begun) = (AtomicU64::new(0), std::time::Instant::now());
     workers(seeds.clone(), |seed| sweep(seed, depth, &cuts));
     let cuts = cuts.into_inner();
     println!("{cuts} cuts with seeds {seeds:?} in {:.0} s", begun.elapsed().as_secs_f64());
-    assert!(cuts > if is_long() { 30_000 } else { 1_000 }, "only {cuts} cuts were made");
+    assert!(cuts > if is_long() { 20_000 } else { 500 }, "only {cuts} cuts were made");
 }

@@ -218,7 +218,8 @@ impl Model {
         if process.renewals < config.renewals && self.chain.len() + 1 < config.longest {
             write("renew", Entry::Renewed { lease: held.number }, &|writing| writing.renewals += 1);
         }
-        if process.unanswered.is_none() && process.flight == Flight::No {
+        let may_grow = self.chain.len() + 1 < config.longest;
+        if process.unanswered.is_none() && process.flight == Flight::No && may_grow {
             write("give-back", Entry::Released { lease: held.number }, &|_| {});
         }
         if process.effects < config.effects && process.flight == Flight::No && may_send(held, config.broken) {
