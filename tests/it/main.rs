@@ -22,6 +22,7 @@ mod house;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;
+mod model;
 mod oracle;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
