@@ -10,7 +10,7 @@ use crate::ledger::{Run, RunResult};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
 use crate::review::{Review, Summary};
-use crate::step::Operation;
+use crate::step::{Edit, Operation};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -97,6 +97,9 @@ pub fn operation(operation: Operation) -> String {
     match operation {
         Operation::Apply => "apply".to_owned(),
         Operation::Destroy => "destroy".to_owned(),
+        Operation::Edit(Edit::Import) => "import".to_owned(),
+        Operation::Edit(Edit::Move) => "state mv".to_owned(),
+        Operation::Edit(Edit::Remove) => "state rm".to_owned(),
         Operation::Rollback { to } => format!("rollback to {to}"),
     }
 }
