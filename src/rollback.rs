@@ -57,35 +57,39 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
     (change_set, mistakes)
 }
 
-/// What was imported since was there before: it is brought to what it was then, and left there.
+/// What was imported since was there before, and what was forgotten then was left to others: it is brought to what it
+/// was then, and left there.
 fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &mut Goals, notes: &mut Diagnostics) {
     let things = &inputs.state.things;
+    let left = before::Left::at(then, to);
     let deleted = things.gone.iter().filter_map(|(address, gone)| match gone {
         Gone::Deleted(resource) => Some((address, resource)),
         Gone::Forgotten(_) | Gone::Database(_) => None,
     });
     for (address, resource) in things.resources.iter().chain(deleted) {
-        let Some(adopted) = resource.adopted.as_ref().filter(|adopted| adopted.run > to) else { continue };
+        let Some(original) = left.as_it_was(resource) else { continue };
         let Some(kind) = inputs.kinds.get(&resource.kind) else { continue };
-        let mut original = resource.clone();
-        original.object.clone_from(&adopted.object);
-        if goals.things.contains_key(address) || is_left_out(address, kind, &original, inputs, notes) {
+        let then_known = ResourceState { object: original.clone(), ..resource.clone() };
+        if goals.things.contains_key(address) || is_left_out(address, kind, &then_known, inputs, notes) {
             continue;
         }
         // Another goal is the same thing: that says what becomes of it.
         let is_same = |goal: &Goal| {
             let identity = kind.rules.identity(&goal.object);
-            goal.kind == resource.kind && identity.is_some() && identity == kind.rules.identity(&original.object)
+            goal.kind == resource.kind && identity.is_some() && identity == kind.rules.identity(original)
         };
         if goals.things.values().any(is_same) {
             goals.let_go.insert(address.clone());
             continue;
         }
-        let recorded = adopted.revised.clone().unwrap_or_else(|| adopted.object.clone());
-        let goal = Goal { recorded: Some(recorded), ..goal(address, kind, &original, then, inputs, notes) };
+        let revised = resource.adopted.as_ref().and_then(|adopted| adopted.revised.clone());
+        let recorded = revised.unwrap_or_else(|| original.clone());
+        let goal = Goal { recorded: Some(recorded), ..goal(address, kind, &then_known, then, inputs, notes) };
         goals.things.insert(address.clone(), goal);
         goals.released.insert(address.clone());
     }
+    let databases = things.databases.iter().filter(|(_, database)| left.is_left(database));
+    goals.let_go.extend(databases.map(|(address, _)| address.clone()));
 }
 
 fn goal(

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a thing is known again by its birth; what was forgotten before the earlier time stays forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
 use crate::kind::Kind;
@@ -15,13 +15,52 @@ use crate::plan::moves::{Before, TakenUp};
 use crate::step::{Birth, Fingerprint, Forgotten};
 use crate::value::Object;
 
+/// What others had at the earlier time: what was not imported yet, and what the ledger had forgotten.
+pub(super) struct Left<'a> {
+    to: u64,
+    forgotten: BTreeMap<Birth, &'a Object>,
+    databases: BTreeSet<Birth>,
+}
+
+impl<'a> Left<'a> {
+    /// At the end of this run.
+    pub fn at(then: &'a Things, to: u64) -> Self {
+        let mut left = Self { to, forgotten: BTreeMap::new(), databases: BTreeSet::new() };
+        for gone in then.gone.values() {
+            match gone {
+                Gone::Forgotten(resource) => drop(left.forgotten.insert(resource.born, &resource.object)),
+                Gone::Database(database) => left.databases.extend([database.born]),
+                Gone::Deleted(_) => {}
+            }
+        }
+        left
+    }
+
+    /// What a thing was then, if it was there and not ours.
+    pub fn as_it_was<'b>(&self, now: &'b ResourceState) -> Option<&'b Object>
+    where
+        'a: 'b,
+    {
+        let forgotten = self.forgotten.get(&now.born).copied();
+        let adopted = now.adopted.as_ref().filter(|adopted| adopted.run > self.to);
+        forgotten.or_else(|| adopted.map(|adopted| &adopted.object))
+    }
+
+    /// Whether a database was there then and not ours.
+    pub fn is_left(&self, now: &DatabaseState) -> bool {
+        self.databases.contains(&now.born)
+    }
+}
+
 /// What is taken up and renamed first.
 pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
     let now = &inputs.state.things;
     let mut before = Before::default();
+    let left = Left::at(then, to);
     for (address, gone) in now.gone.iter().filter(|(address, gone)| then.gone.get(*address) != Some(*gone)) {
         let taken = match gone {
-            Gone::Forgotten(resource) => taken_up(address, resource, to, inputs),
+            Gone::Forgotten(resource) => taken_up(address, resource, &left, inputs),
+            Gone::Database(database) if left.is_left(database) => None,
             Gone::Database(database) => database_taken_up(address, database, inputs),
             Gone::Deleted(_) => None,
         };
@@ -35,14 +74,15 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
     before
 }
 
-/// A thing that was forgotten and is still there. What was there before us and is as it was then needs nothing.
-fn taken_up(address: &Address, resource: &ResourceState, to: u64, inputs: &Inputs<'_>) -> Option<TakenUp> {
+/// A thing that was forgotten and is still there. What was left to others then and is as it was needs nothing.
+fn taken_up(address: &Address, resource: &ResourceState, left: &Left<'_>, inputs: &Inputs<'_>) -> Option<TakenUp> {
     let kind = inputs.kinds.get(&resource.kind)?;
     let found = inputs.observed.objects.get(address)?.as_ref()?;
     let comparer = comparer(kind, inputs);
-    if let Some(adopted) = resource.adopted.as_ref().filter(|adopted| adopted.run > to) {
-        let wanted = super::wanted(kind, &adopted.object);
-        if adopted.revised.is_none() && comparer.differences(&wanted, found, Some(&adopted.object)).is_empty() {
+    if let Some(original) = left.as_it_was(resource) {
+        let is_revised = resource.adopted.as_ref().is_some_and(|adopted| adopted.revised.is_some());
+        let wanted = super::wanted(kind, original);
+        if !is_revised && comparer.differences(&wanted, found, Some(original)).is_empty() {
             return None;
         }
     }

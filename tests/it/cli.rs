@@ -6,6 +6,7 @@ mod back;
 mod flow;
 mod grammar;
 mod output;
+mod state;
 mod unfinished;
 
 use std::path::{Path, PathBuf};

@@ -55,44 +55,53 @@ impl Things {
                 }
             }
             Action::Import { kind, id, object } => {
-                let object = if outcome.is_empty() { object.clone() } else { outcome.clone() };
-                let adopted = Adoption { run, id: id.clone(), object: object.clone(), revised: None };
-                self.gone.remove(address);
-                let resource = ResourceState {
-                    kind: kind.clone(),
-                    binding,
-                    object,
-                    earlier: Vec::new(),
-                    needs: step.needs.clone(),
-                    run,
-                    adopted: Some(Box::new(adopted)),
-                    born: birth(run, step),
-                };
-                self.resources.insert(address.clone(), resource);
+                let object = if outcome.is_empty() { object } else { outcome };
+                self.adopt(run, step, binding, (kind, id, object));
             }
             Action::TakeUp { known } => self.take_up(run, step, binding, known),
             Action::Move { from, needed_by } => self.rename(run, from, address, needed_by),
-            Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
-                let born = match self.gone.remove(address) {
-                    Some(Gone::Database(before)) => before.born,
-                    Some(Gone::Deleted(_) | Gone::Forgotten(_)) | None => birth(run, step),
-                };
-                let database = self.databases.entry(address.clone()).or_insert_with(|| DatabaseState {
-                    binding: binding.clone(),
-                    applied: BTreeMap::new(),
-                    needs: BTreeSet::new(),
-                    lock_timeout_milliseconds: 0,
-                    born,
-                });
-                database.binding = binding;
-                database.needs = step.needs.clone();
-                database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
-                match direction {
-                    Direction::Up => database.applied.insert(migration.version, Arc::new(migration.clone())),
-                    Direction::Down => database.applied.remove(&migration.version),
-                };
-            }
+            Action::Migrate { .. } => self.migrate(run, step, binding),
         }
+    }
+
+    fn migrate(&mut self, run: u64, step: &Step, binding: Binding) {
+        let Action::Migrate { direction, migration, lock_timeout_milliseconds } = &step.action else { return };
+        let address = &step.address;
+        let born = match self.gone.remove(address) {
+            Some(Gone::Database(before)) => before.born,
+            Some(Gone::Deleted(_) | Gone::Forgotten(_)) | None => birth(run, step),
+        };
+        let database = self.databases.entry(address.clone()).or_insert_with(|| DatabaseState {
+            binding: binding.clone(),
+            applied: BTreeMap::new(),
+            needs: BTreeSet::new(),
+            lock_timeout_milliseconds: 0,
+            born,
+        });
+        database.binding = binding;
+        database.needs = step.needs.clone();
+        database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
+        match direction {
+            Direction::Up => database.applied.insert(migration.version, Arc::new(migration.clone())),
+            Direction::Down => database.applied.remove(&migration.version),
+        };
+    }
+
+    /// A thing that was there before is known from now on.
+    fn adopt(&mut self, run: u64, step: &Step, binding: Binding, (kind, id, object): (&str, &str, &Object)) {
+        let adopted = Adoption { run, id: id.to_owned(), object: object.clone(), revised: None };
+        self.gone.remove(&step.address);
+        let resource = ResourceState {
+            kind: kind.to_owned(),
+            binding,
+            object: object.clone(),
+            earlier: Vec::new(),
+            needs: step.needs.clone(),
+            run,
+            adopted: Some(Box::new(adopted)),
+            born: birth(run, step),
+        };
+        self.resources.insert(step.address.clone(), resource);
     }
 
     /// A thing is made or changed. What is made where something was removed is known as the same.
