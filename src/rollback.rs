@@ -61,7 +61,7 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
 /// was then, and left there.
 fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &mut Goals, notes: &mut Diagnostics) {
     let things = &inputs.state.things;
-    let left = before::Left::at(then, to);
+    let left = before::Left::at(then, things, to);
     let deleted = things.gone.iter().filter_map(|(address, gone)| match gone {
         Gone::Deleted(resource) => Some((address, resource)),
         Gone::Forgotten(_) | Gone::Database(_) => None,

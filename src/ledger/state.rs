@@ -80,6 +80,8 @@ pub struct Things {
     pub outputs: BTreeMap<String, Value>,
     /// What was recorded under an address last, where nothing is recorded now: a way back takes it up again.
     pub gone: BTreeMap<Address, Gone>,
+    /// What was forgotten under an address and imported there later, by the birth that the import gave it.
+    pub known_before: BTreeMap<Birth, ResourceState>,
 }
 
 /// What the ledger no longer has.

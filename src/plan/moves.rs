@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::order::Draft;
 use crate::address::{Address, InstanceKey};
 use crate::ledger::State;
-use crate::ledger::state::{DatabaseState, ResourceState, by_version, rename_needs};
+use crate::ledger::state::{DatabaseState, Gone, ResourceState, by_version, rename_needs};
 use crate::observe::Observed;
 use crate::step::{Action, Fingerprint, Forgotten, Inverse, Operation, Reason, Way};
 use crate::world::Binding;
@@ -169,7 +169,12 @@ impl View {
         let things = &self.state.things;
         let resource = things.resources.get(address).map(|resource| &resource.binding);
         let database = || things.databases.get(address).map(|database| &database.binding);
-        resource.or_else(database).cloned().unwrap_or_default()
+        let gone = || match things.gone.get(address) {
+            Some(Gone::Deleted(resource) | Gone::Forgotten(resource)) => Some(&resource.binding),
+            Some(Gone::Database(database)) => Some(&database.binding),
+            None => None,
+        };
+        resource.or_else(database).or_else(gone).cloned().unwrap_or_default()
     }
 
     /// Who needs each thing that is renamed, under all the names that they have on the way.
@@ -212,9 +217,14 @@ impl View {
             .databases
             .values_mut()
             .for_each(|database| rename_needs(&mut database.needs, &mut database.binding, &renamed));
+        let mut gone = std::mem::take(&mut things.gone);
+        let renamed_gone: Vec<_> =
+            names.iter().filter_map(|(from, to)| Some((to.clone(), gone.remove(from)?))).collect();
         for to in names.values() {
-            things.gone.remove(to);
+            gone.remove(to);
         }
+        gone.extend(renamed_gone);
+        things.gone = gone;
         let observed = &mut self.observed;
         observed.objects = found_renamed(std::mem::take(&mut observed.objects), names);
         observed.earlier = found_renamed(std::mem::take(&mut observed.earlier), names);

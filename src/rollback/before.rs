@@ -18,14 +18,16 @@ use crate::value::Object;
 /// What others had at the earlier time: what was not imported yet, and what the ledger had forgotten.
 pub(super) struct Left<'a> {
     to: u64,
+    known_before: &'a BTreeMap<Birth, ResourceState>,
     forgotten: BTreeMap<Birth, &'a Object>,
     databases: BTreeSet<Birth>,
 }
 
 impl<'a> Left<'a> {
     /// At the end of this run.
-    pub fn at(then: &'a Things, to: u64) -> Self {
-        let mut left = Self { to, forgotten: BTreeMap::new(), databases: BTreeSet::new() };
+    pub fn at(then: &'a Things, now: &'a Things, to: u64) -> Self {
+        let known_before = &now.known_before;
+        let mut left = Self { to, known_before, forgotten: BTreeMap::new(), databases: BTreeSet::new() };
         for gone in then.gone.values() {
             match gone {
                 Gone::Forgotten(resource) => drop(left.forgotten.insert(resource.born, &resource.object)),
@@ -41,9 +43,25 @@ impl<'a> Left<'a> {
     where
         'a: 'b,
     {
+        let now = self.first_known(now);
         let forgotten = self.forgotten.get(&now.born).copied();
         let adopted = now.adopted.as_ref().filter(|adopted| adopted.run > self.to);
         forgotten.or_else(|| adopted.map(|adopted| &adopted.object))
+    }
+
+    /// What was imported after the earlier time may be what the ledger knew before, and forgot after it, too.
+    pub fn first_known<'b>(&self, now: &'b ResourceState) -> &'b ResourceState
+    where
+        'a: 'b,
+    {
+        let mut first = now;
+        while first.adopted.as_ref().is_some_and(|adopted| adopted.run > self.to)
+            && let Some(earlier) = self.known_before.get(&first.born)
+            && !self.forgotten.contains_key(&earlier.born)
+        {
+            first = earlier;
+        }
+        first
     }
 
     /// Whether a database was there then and not ours.
@@ -56,7 +74,7 @@ impl<'a> Left<'a> {
 pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
     let now = &inputs.state.things;
     let mut before = Before::default();
-    let left = Left::at(then, to);
+    let left = Left::at(then, now, to);
     for (address, gone) in now.gone.iter().filter(|(address, gone)| then.gone.get(*address) != Some(*gone)) {
         let taken = match gone {
             Gone::Forgotten(resource) => taken_up(address, resource, &left, inputs),
@@ -67,7 +85,7 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
         before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
     }
     for (address, resource) in &now.resources {
-        let taken = known_anew(address, resource, then, to, inputs);
+        let taken = known_anew(address, resource, &left, inputs);
         before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
     }
     before.renames = renames(then, now, &before.take_up);
@@ -86,7 +104,7 @@ fn taken_up(address: &Address, resource: &ResourceState, left: &Left<'_>, inputs
             return None;
         }
     }
-    Some(known(resource, comparer.fingerprint(Some(found))))
+    Some(known(left.first_known(resource), comparer.fingerprint(Some(found))))
 }
 
 fn comparer<'k>(kind: &'k Kind, inputs: &Inputs<'k>) -> Comparer<'k> {
@@ -119,15 +137,11 @@ fn database_taken_up(address: &Address, database: &DatabaseState, inputs: &Input
 }
 
 /// The same thing was forgotten and imported since: it is known again from the earlier time.
-fn known_anew(address: &Address, now: &ResourceState, then: &Things, to: u64, inputs: &Inputs<'_>) -> Option<TakenUp> {
-    let earlier = then.resources.get(address)?;
-    let is_imported = now.adopted.as_ref().is_some_and(|adopted| adopted.run > to);
-    if !is_imported || earlier.born == now.born || earlier.kind != now.kind {
-        return None;
-    }
+fn known_anew(address: &Address, now: &ResourceState, left: &Left<'_>, inputs: &Inputs<'_>) -> Option<TakenUp> {
+    let earlier = left.first_known(now);
     let kind = inputs.kinds.get(&now.kind)?;
     let found = inputs.observed.objects.get(address)?.as_ref()?;
-    let is_same = is_same_thing(kind, &now.object, &earlier.object);
+    let is_same = earlier.born != now.born && is_same_thing(kind, &now.object, &earlier.object);
     is_same.then(|| known(earlier, comparer(kind, inputs).fingerprint(Some(found))))
 }
 
@@ -149,8 +163,14 @@ fn renames(then: &Things, now: &Things, take_up: &BTreeMap<Address, TakenUp>) ->
     let recorded = now.resources.iter().map(|(address, one)| (address, one.born));
     let recorded = recorded.chain(now.databases.iter().map(|(address, one)| (address, one.born)));
     let recorded = recorded.filter(|(address, _)| !take_up.contains_key(*address));
+    // What is gone and will be made again is known again, too.
+    let gone = now.gone.iter().filter_map(|(address, gone)| match gone {
+        Gone::Deleted(resource) | Gone::Forgotten(resource) => Some((address, resource.born)),
+        Gone::Database(_) => None,
+    });
+    let gone = gone.filter(|(address, _)| !take_up.contains_key(*address) && !now.resources.contains_key(*address));
     let mut renames = BTreeMap::new();
-    for (address, born) in recorded.chain(taken_up) {
+    for (address, born) in recorded.chain(taken_up).chain(gone) {
         if let Some(name) = names.get(&born).filter(|name| **name != address) {
             renames.insert(address.clone(), (*name).clone());
         }

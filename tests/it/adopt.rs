@@ -14,7 +14,7 @@ use switchback::diagnostic::{Diagnostics, SourceId, Span};
 use switchback::digest::Digest;
 use switchback::expression::Deferred;
 use switchback::kind::Kinds;
-use switchback::ledger::state::ResourceState;
+use switchback::ledger::state::{Gone, ResourceState};
 use switchback::ledger::{Actor, Ledger, MemoryStore, Store, Things};
 use switchback::observe::{Observed, Subject, observe};
 use switchback::plan::moves::Before;
@@ -23,7 +23,7 @@ use switchback::resolve::desired::{
     Desired, DesiredResource, EnvironmentSettings, Import, Lifecycle, Moved, Refactoring, Removed,
 };
 use switchback::rollback::rollback;
-use switchback::step::{ChangeSet, Edit};
+use switchback::step::{Birth, ChangeSet, Edit};
 use switchback::value::{Object, Type, Unknown, Value};
 use switchback::world::Binding;
 
@@ -222,10 +222,22 @@ impl Place {
         self.ledger().await.state().runs.last().map_or(0, |run| run.number)
     }
 
-    /// What is recorded, without when it was recorded last.
+    /// The names of what was let go, by the addresses that it had.
+    async fn forgotten(&self) -> BTreeMap<Address, String> {
+        let things = self.ledger().await.state().things.clone();
+        let forgotten = things.gone.into_iter().filter_map(|(address, gone)| match gone {
+            Gone::Forgotten(resource) => Some((address, resource.object["name"].as_str()?.to_owned())),
+            Gone::Deleted(_) | Gone::Database(_) => None,
+        });
+        forgotten.collect()
+    }
+
+    /// What is recorded, without when it was recorded.
     async fn recorded(&self) -> BTreeMap<Address, ResourceState> {
         let things: Things = self.ledger().await.state().things.clone();
-        let timeless = |(address, resource): (Address, ResourceState)| (address, ResourceState { run: 0, ..resource });
+        let timeless = |(address, resource): (Address, ResourceState)| {
+            (address, ResourceState { run: 0, born: Birth::default(), ..resource })
+        };
         things.resources.into_iter().map(timeless).collect()
     }
 }
@@ -382,11 +394,12 @@ fn cases() -> u64 {
 async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usize) {
     spec.refactoring = Refactoring::default();
     let recorded: Vec<Address> = spec.nodes.keys().cloned().collect();
+    let forgotten = place.forgotten().await;
     let pick = |random: &mut Random| recorded.get(random.below(recorded.len().max(1))).cloned();
     let free = address(["a", "b", "c", "d", "e[0]", "e[\"k\"]"][random.below(6)]);
     match (random.below(8), pick(random)) {
         (0, Some(one)) => spec.nodes.get_mut(&one).unwrap().size += 1,
-        (1 | 2, Some(one)) if !spec.nodes.contains_key(&free) => {
+        (1 | 2, Some(one)) if !spec.nodes.contains_key(&free) && !forgotten.contains_key(&free) => {
             let node = spec.nodes.remove(&one).unwrap();
             spec.nodes.insert(free.clone(), node);
             for node in spec.nodes.values_mut().filter(|node| node.link.as_ref() == Some(&one)) {
@@ -415,11 +428,17 @@ async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usiz
             }
         }
         (5 | 6, _) if !spec.nodes.contains_key(&free) => {
-            // Whatever is there and belongs to nobody: made by others, or let go by us.
-            let own: BTreeSet<String> = spec.nodes.values().map(|node| node.name.clone()).collect();
+            // Whatever is there and belongs to nobody: made by others, or let go by us under just this address.
+            let mut own: BTreeSet<String> = spec.nodes.values().map(|node| node.name.clone()).collect();
+            own.extend(forgotten.iter().filter(|(address, _)| **address != free).map(|(_, name)| name.clone()));
+            let here = forgotten.get(&free);
             let world = place.world.snapshot();
-            let strange: Vec<_> =
-                world.iter().filter(|(name, thing)| !own.contains(*name) && !thing.contains_key("link")).collect();
+            let strange: Vec<_> = world
+                .iter()
+                .filter(|(name, thing)| {
+                    !own.contains(*name) && !thing.contains_key("link") && here.is_none_or(|here| here == *name)
+                })
+                .collect();
             if let Some((name, thing)) = strange.get(random.below(strange.len().max(1))) {
                 let size = thing["size"].as_i64().unwrap() + random.below(2) as i64;
                 spec.nodes.insert(free.clone(), Node { name: (*name).clone(), size, link: None });
@@ -427,7 +446,7 @@ async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usiz
                 spec.refactoring.imports.insert(free, Import { id: (*name).clone(), query, span: NOWHERE });
             }
         }
-        (_, other) if !spec.nodes.contains_key(&free) => {
+        (_, other) if !spec.nodes.contains_key(&free) && !forgotten.contains_key(&free) => {
             let link = other.filter(|_| random.below(2) == 0);
             spec.nodes.insert(free, Node { name: format!("n{round}"), size: 1, link });
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::Address;
 use crate::migration::{Direction, Migration};
-use crate::step::{Action, Adoption, Birth, Forgotten, Step};
+use crate::step::{Action, Adoption, Birth, Forgotten, Reason, Step};
 use crate::value::Object;
 use crate::world::Binding;
 
@@ -90,7 +90,9 @@ impl Things {
     /// A thing that was there before is known from now on.
     fn adopt(&mut self, run: u64, step: &Step, binding: Binding, (kind, id, object): (&str, &str, &Object)) {
         let adopted = Adoption { run, id: id.to_owned(), object: object.clone(), revised: None };
-        self.gone.remove(&step.address);
+        if let Some(Gone::Forgotten(before)) = self.gone.remove(&step.address) {
+            self.known_before.insert(birth(run, step), before);
+        }
         let resource = ResourceState {
             kind: kind.to_owned(),
             binding,
@@ -119,8 +121,12 @@ impl Things {
                 }
                 (earlier, adopted, before.born)
             }
-            (None, Some(Gone::Deleted(before) | Gone::Forgotten(before))) => (Vec::new(), before.adopted, before.born),
-            (None, Some(Gone::Database(_)) | None) => (Vec::new(), None, birth(run, step)),
+            (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, before.born),
+            // What was forgotten is another thing, unless a way back makes it again.
+            (None, Some(Gone::Forgotten(before))) if step.reason == Reason::TakenBack => {
+                (Vec::new(), before.adopted, before.born)
+            }
+            (None, Some(Gone::Forgotten(_) | Gone::Database(_)) | None) => (Vec::new(), None, birth(run, step)),
         };
         let now = ResourceState {
             kind: kind.to_owned(),
@@ -158,6 +164,10 @@ impl Things {
             self.resources.insert(to.clone(), resource);
         } else if let Some(database) = self.databases.remove(from) {
             self.databases.insert(to.clone(), database);
+        } else if let Some(gone) = self.gone.remove(from) {
+            // It will be made again under this name.
+            self.gone.insert(to.clone(), gone);
+            return;
         }
         self.gone.remove(to);
         let renamed = |address: &Address| (address == from).then(|| to.clone());
