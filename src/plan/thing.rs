@@ -49,7 +49,10 @@ impl Planner<'_> {
                 let found = found.cloned();
                 self.import(address, kind, goal, wanted, found);
             }
-            (None, Some(_)) if self.asked(address) => self.refuse_existing(address, kind, goal),
+            // What was looked for may have been another thing, which the ledger forgot under this address.
+            (None, Some(found)) if kind.rules.identity(found) == kind.rules.identity(&goal.object) => {
+                self.refuse_existing(address, kind, goal);
+            }
             (None, _) => {
                 let reason = match self.operation {
                     Operation::Rollback { .. } => Reason::TakenBack,

@@ -151,7 +151,7 @@ impl Place {
         change_set
     }
 
-    async fn plan_back(&self, to: u64) -> ChangeSet {
+    async fn plan_back(&self, to: u64, what: &str) -> ChangeSet {
         let ledger = self.ledger().await;
         let then = ledger.things_after(to).await.expect("the run is there");
         let now = &ledger.state().things;
@@ -160,7 +160,7 @@ impl Place {
         assert_eq!(errors, []);
         let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &self.kinds, secrets: &NoSecrets };
         let (change_set, mistakes) = rollback(&then, to, inputs);
-        assert!(!mistakes.has_errors(), "{mistakes:?}");
+        assert!(!mistakes.has_errors(), "{what}: {mistakes:?}\n{:#?}\n{:#?}", then.resources.keys(), now.gone);
         change_set
     }
 
@@ -207,13 +207,13 @@ impl Place {
 
     /// Goes back; planning that again is empty.
     async fn back(&self, to: u64, what: &str) -> Vec<String> {
-        let change_set = self.plan_back(to).await;
+        let change_set = self.plan_back(to, what).await;
         let steps = brief(&change_set);
         if !steps.is_empty() {
             let outcome = self.run(change_set).await;
             assert!(outcome.is_complete(), "{what}: {outcome:?}\n{steps:#?}");
         }
-        let again = brief(&self.plan_back(to).await);
+        let again = brief(&self.plan_back(to, what).await);
         assert!(again.is_empty(), "{what}: going back again gives {again:#?} after {steps:#?}");
         steps
     }

@@ -214,7 +214,7 @@ fn list(things: &Things, prefix: &str) -> List {
         kind: resource.kind.clone(),
         id: id(&resource.object),
     });
-    let databases = things.databases.iter().map(|(address, _)| Line {
+    let databases = things.databases.keys().map(|address| Line {
         address: address.to_string(),
         kind: "database".to_owned(),
         id: None,
