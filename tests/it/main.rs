@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod adopt;
 mod audit;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_conformance;
