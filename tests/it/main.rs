@@ -15,7 +15,11 @@ mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod fence;
 mod house;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod judged;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;

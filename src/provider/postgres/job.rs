@@ -3,12 +3,24 @@
 //! Invariant: what may not run is refused before anything is dialled.
 
 use super::errors::refused;
-use super::session::Mode;
+use super::tally;
 use crate::migration::Direction;
 use crate::migration::concurrent::ConcurrentIndex;
 use crate::migration::directives;
 use crate::migration::statements::{Script, Statement};
 use crate::world::{MigrationEffect, WorldError};
+
+/// How statements run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All of them in one transaction.
+    Together,
+    /// The first one outside of any transaction, then the others.
+    Outside {
+        /// The index that the first one makes or drops concurrently, if that is what it does.
+        index: Option<ConcurrentIndex>,
+    },
+}
 
 /// An effect, read and checked before anything is dialled.
 pub struct Job {
@@ -16,8 +28,8 @@ pub struct Job {
     pub text: String,
     /// How to run it.
     pub mode: Mode,
-    /// How many statements it has.
-    pub statements: usize,
+    /// Of each of its statements, whether rows that it shows were written.
+    pub writes: Vec<bool>,
     /// What is being done, for messages.
     pub tried: String,
 }
@@ -51,7 +63,7 @@ impl Job {
             true => Mode::Together,
             false => Mode::Outside { index: script.statements.first().and_then(ConcurrentIndex::of) },
         };
-        Ok(Self { text: text.to_owned(), mode, statements: script.statements.len(), tried })
+        Ok(Self { text: text.to_owned(), mode, writes: script.statements.iter().map(tally::writes).collect(), tried })
     }
 
     /// The one statement of a text that runs outside of a transaction.

@@ -1,0 +1,4 @@
+//! The fence row in a database: who comes later ends who was there, and whoever was there commits nothing more.
+
+mod row;
+mod stopped;
