@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::expression::Deferred;
+use crate::migration::addition::{Addition, Written};
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
@@ -238,6 +239,13 @@ pub trait Databases: Send + Sync {
 
     /// Asks what became of a migration.
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;
+
+    /// Looks into what migrations added, in the order in which it is asked: whether anything was written into it.
+    /// Whoever cannot tell says so.
+    async fn written(&self, _connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
+        let untold = || Written::Untold("this runner of migrations does not look".to_owned());
+        Ok(additions.iter().map(|_| untold()).collect())
+    }
 
     /// The digest of the whole catalog, for comparing schemas.
     async fn fingerprint(&self, connection: &Connection) -> Result<crate::digest::Digest, WorldError>;

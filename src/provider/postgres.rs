@@ -46,6 +46,8 @@ mod runner;
 #[cfg(feature = "postgres")]
 mod settle;
 #[cfg(feature = "postgres")]
+mod written;
+#[cfg(feature = "postgres")]
 mod fingerprint;
 
 use crate::kind::{Kind, ProviderSchema};

@@ -33,6 +33,8 @@ mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_project;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_resources;

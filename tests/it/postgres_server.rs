@@ -74,6 +74,19 @@ impl Server {
         format!("postgres://admin:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// The file with the superuser's password.
+    pub fn password_file(&self) -> PathBuf {
+        self.folder.path().join("password")
+    }
+
+    /// Stops it in this mode (`fast`, `immediate`), and starts it again.
+    pub fn restart(&self, mode: &str) {
+        let data = self.folder.path().join("data");
+        let mut restart = command("pg_ctl");
+        restart.arg("-D").arg(&data).args(["-m", mode, "-w", "-l"]).arg(data.join("server.log")).arg("restart");
+        finish(restart);
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

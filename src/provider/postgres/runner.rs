@@ -11,14 +11,15 @@ use tokio_postgres::error::SqlState;
 
 use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, unknown, world_error};
+use super::fence::Guard;
 use super::history::{self, Table};
 use super::job::Job;
 use super::patience::Patience;
 use super::session::Session;
 use super::watcher::Watcher;
-use super::fence::Guard;
-use super::{fingerprint, locks, settle, tally};
+use super::{fingerprint, locks, settle, tally, written};
 use crate::digest::Digest;
+use crate::migration::addition::{Addition, Written};
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
@@ -85,6 +86,10 @@ impl Databases for Migrator {
 
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
         settle::settle(connection, effect, self.patience).await
+    }
+
+    async fn written(&self, connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
+        written::look(&target(&connection.settings)?, additions).await
     }
 
     async fn fingerprint(&self, connection: &Connection) -> Result<Digest, WorldError> {

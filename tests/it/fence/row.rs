@@ -54,8 +54,9 @@ const COUNT: &str = "select count(*) from refinery_schema_history";
 /// Waits until a condition on `pg_stat_activity` holds, and gives the process.
 async fn busy(url: &str, condition: &str) -> i32 {
     let client = session(url).await;
-    let statement =
-        format!("select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and {condition}");
+    let statement = format!(
+        "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and {condition}"
+    );
     for _ in 0..250 {
         if let Some(row) = client.query_opt(&statement, &[]).await.unwrap() {
             return row.get(0);
