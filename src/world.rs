@@ -212,6 +212,17 @@ pub struct MigrationEffect {
     pub migration: Migration,
     /// Longest wait for one lock.
     pub lock_timeout: Duration,
+    /// What becomes of what was written into what the migration added, on the way down.
+    pub content: Content,
+}
+
+/// What becomes of what was written into what a migration added, when that is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// There was none when the way back was planned: if there is some by now, nothing is done.
+    MustBeNone,
+    /// It goes; that was shown and accepted.
+    Goes,
 }
 
 /// The history table as found.

@@ -3,6 +3,7 @@
 //! Invariant: nothing is called exact unless each statement of the one text is, in reverse order, the measured
 //! inverse of one statement of the other. Whatever is not recognised whole is not proved.
 
+mod columns;
 mod deed;
 mod defaults;
 mod content;

@@ -34,6 +34,8 @@ mod watcher;
 #[cfg(feature = "postgres")]
 mod patience;
 #[cfg(feature = "postgres")]
+mod written;
+#[cfg(feature = "postgres")]
 mod tally;
 #[cfg(feature = "postgres")]
 mod job;
@@ -45,8 +47,6 @@ mod concurrent;
 mod runner;
 #[cfg(feature = "postgres")]
 mod settle;
-#[cfg(feature = "postgres")]
-mod written;
 #[cfg(feature = "postgres")]
 mod fingerprint;
 

@@ -107,6 +107,22 @@ fn what_was_written_since_is_named_and_has_to_be_accepted_step_by_step() {
 }
 
 #[test]
+fn what_is_written_after_the_way_back_was_planned_is_not_lost() {
+    let files = [BASE[0], BASE[1], ADDITIVE[0], ADDITIVE[1], ADDITIVE[2], ADDITIVE[3]];
+    let bench = Bench::new("late", &files);
+    bench.expect(0, "up dev --no-progress");
+    bench.expect(0, "rollback dev --last --out back.plan.json");
+    assert_eq!(classes(&bench, "back.plan.json"), ["exact", "exact", "loses_data"], "only the base has rows");
+    bench.ask("insert into notes (text) values ('late')");
+    let said = bench.expect(6, "apply back.plan.json --no-progress");
+    assert!(said.contains("table notes has been written to since (1 to 9 rows)"), "{said}");
+    assert_eq!(bench.ask("select text from notes"), "late");
+    bench.ask("delete from notes");
+    bench.expect(0, "resume dev --auto-approve --no-progress");
+    assert_eq!(bench.ask("select to_regclass('notes') is null"), "t");
+}
+
+#[test]
 fn what_cannot_be_told_counts_as_written() {
     let up = "create table if not exists maybe (a int);\n";
     let bench =

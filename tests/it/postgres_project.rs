@@ -21,6 +21,8 @@ impl Bench {
 
     /// The same on any server.
     pub fn at(url: String, password_file: &Path, migrations: &[(&str, &str)]) -> Self {
+        // Its `psql` is asked while commands run: it must not start only then.
+        shared();
         let (head, host) = url.rsplit_once('@').expect("it has a user");
         let user = head.rsplit_once(':').map_or(head, |(user, _)| user);
         let password = password_file.display();

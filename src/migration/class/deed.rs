@@ -5,7 +5,7 @@
 
 use super::super::cursor::{Cursor, split};
 use super::super::statements::{Script, Statement, Token};
-use super::defaults::{ColumnDefault, of_columns};
+use super::columns::{ColumnDefault, of_columns};
 
 /// Sorts of things that a statement makes and another drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -186,7 +186,10 @@ impl Guard {
                 "lease {number}, which {holder} took, is in force in this database; lease {} of this run is over",
                 self.number()
             ),
-            help: Some("`status` says who holds the lease now; `resume` goes on when nobody does".to_owned()),
+            help: Some(format!(
+                "`status` says who holds the lease now; only if the ledger was restored from an older copy: delete the row of chain {} from {TABLE}",
+                self.fence.chain()
+            )),
             class: ErrorClass::Fenced,
         })
     }

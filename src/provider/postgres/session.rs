@@ -10,14 +10,15 @@ use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction}
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-use super::concurrent;
-use super::errors::{has_code, is_refusal, line_in, nothing, unknown, world_error};
+use super::errors::{has_code, is_refusal, line_in, nothing, refused, unknown, world_error};
 use super::fence::{Closed, Guard};
 use super::job::{Job, Mode};
 use super::patience::Patience;
 use super::tally::{self, Done};
 use super::transaction::{commit, roll_back};
 use super::watcher::Watcher;
+use super::written::Lock;
+use super::{concurrent, written};
 use crate::migration::concurrent::ConcurrentIndex;
 use crate::world::{EffectError, Progress};
 
@@ -135,6 +136,12 @@ impl Session<'_> {
         let milliseconds = self.lock_timeout.as_millis().max(1);
         let begin = format!("begin; set local lock_timeout = {milliseconds}");
         self.client.batch_execute(&begin).await.map_err(|error| self.certain("", &error))?;
+        if queries.contains(&self.job.text.as_str())
+            && let Err(failure) = self.spare(Lock::Taken).await
+        {
+            roll_back(&self.client).await;
+            return Err(failure);
+        }
         let mut done = Vec::new();
         for query in queries {
             match self.during(self.send(query)).await {
@@ -164,6 +171,7 @@ impl Session<'_> {
     async fn outside(&self, query: &str, index: Option<&ConcurrentIndex>) -> Result<Vec<Done>, Failure> {
         self.in_time()?;
         self.guard.still_ours(&self.client).await.map_err(|closed| self.closed(closed))?;
+        self.spare(Lock::Impossible).await?;
         // A concurrent build waits for old transactions without standing in anybody's way.
         let milliseconds = self.lock_timeout.as_millis().max(1) * self.patience.concurrent_factor;
         let prepared = async {
@@ -197,6 +205,21 @@ impl Session<'_> {
         match index {
             Some(index) => concurrent::assert_done(&self.client, index, &self.tried).await.map_err(unheard),
             None => Ok(()),
+        }
+    }
+
+    /// What nobody had written to when the way back was planned is taken away only if that is still so.
+    async fn spare(&self, lock: Lock) -> Result<(), Failure> {
+        if self.job.spared.is_empty() {
+            return Ok(());
+        }
+        let found = self.during(written::objection(&self.client, &self.job.spared, lock)).await;
+        match found.map_err(|error| self.certain("", &error))? {
+            None => Ok(()),
+            Some(why) => {
+                let help = "plan the way back again: what would be lost is shown, and has to be accepted";
+                Err(Failure { error: nothing(refused(&self.tried, why, help)), is_lock_timeout: false })
+            }
         }
     }
 

@@ -35,6 +35,46 @@ pub async fn look(target: &Target, additions: &[Addition]) -> Result<Vec<Written
     Ok(found)
 }
 
+/// Why what a migration added is not taken back, if something was written into it since that was planned. A table is
+/// locked first, so that nothing comes in between: it is about to be dropped. A column may have to be read through,
+/// which nobody is kept waiting for.
+///
+/// # Errors
+/// As the server says.
+pub async fn objection(client: &Client, additions: &[Addition], lock: Lock) -> Result<Option<String>, Error> {
+    for addition in additions {
+        let (found, what) = match addition {
+            Addition::Table { name } => {
+                if lock == Lock::Taken {
+                    let statement = format!("lock table {} in access exclusive mode", quoting::written(name));
+                    client.batch_execute(&statement).await?;
+                }
+                (of_table(client, name).await?, format!("table {name}"))
+            }
+            Addition::Column { table, column } => {
+                (of_column(client, table, column).await?, format!("column {table}.{column}"))
+            }
+            Addition::Sequence { name } => (of_sequence(client, name).await?, format!("sequence {name}")),
+        };
+        match found {
+            Written::Nothing | Written::Dressed => {}
+            Written::Rows(count) => return Ok(Some(format!("{what} has been written to since ({count})"))),
+            Written::Position => return Ok(Some(format!("{what} has been used since"))),
+            Written::Untold(why) => return Ok(Some(format!("{what}: {why}"))),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether tables are locked before they are looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Until the transaction ends.
+    Taken,
+    /// There is no transaction that could hold it.
+    Impossible,
+}
+
 /// Whether grants or comments were given to a relation.
 const IS_DRESSED: &str = "c.relacl is not null \
     or exists (select from pg_catalog.pg_description d where d.classoid = 'pg_catalog.pg_class'::regclass and d.objoid = c.oid) \

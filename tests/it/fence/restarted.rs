@@ -21,7 +21,7 @@ const VERSIONS: &str = "select string_agg(version::text, ',' order by version) f
 #[test]
 fn before_the_commit_the_same_apply_goes_on() {
     let server = Server::start(&[], |_| {});
-    let slow = "create table slow (a int);\nselect pg_sleep(2);\ninsert into slow values (1);\n";
+    let slow = "create table slow (a int);\nselect pg_sleep(3);\ninsert into slow values (1);\n";
     let files = [("V1__slow.sql", slow), ("V1__slow.down.sql", "drop table slow;\n"), AFTER[0], AFTER[1]];
     let bench = Bench::at(server.url("postgres"), &server.password_file(), &files);
     let (child, talk) = bench.begin("apply dev --auto-approve --no-progress", "V1__slow: started");
@@ -39,7 +39,7 @@ fn before_the_commit_the_same_apply_goes_on() {
 fn within_the_commit_it_is_settled() {
     let server = Server::start(&[], |_| {});
     let slow = "create table slow (a int);\n\
-        create function nap() returns trigger language plpgsql as $$ begin perform pg_sleep(2); return null; end $$;\n\
+        create function nap() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$;\n\
         create constraint trigger nap after insert on slow deferrable initially deferred for each row execute function nap();\n\
         insert into slow values (1);\n";
     let down = "drop table slow;\ndrop function nap;\n";

@@ -35,7 +35,7 @@ const AFTER: [(&str, &str); 2] =
 
 #[test]
 fn in_the_transaction_of_a_migration() {
-    let slow = "create table slow (a int);\nselect pg_sleep(2);\ninsert into slow values (1);\n";
+    let slow = "create table slow (a int);\nselect pg_sleep(3);\ninsert into slow values (1);\n";
     let files = [("V1__slow.sql", slow), ("V1__slow.down.sql", "drop table slow;\n"), AFTER[0], AFTER[1]];
     let bench = Bench::new("stopped", &files);
     let (child, talk) = bench.begin("apply dev --auto-approve --no-progress", "V1__slow: started");
@@ -57,7 +57,7 @@ fn right_before_the_commit_of_a_migration() {
     // The commit itself is held up, by a constraint that is checked then: the client is stopped while it waits for the
     // answer, and what it sent lands. Nothing is lost and nothing is done twice.
     let slow = "create table slow (a int);\n\
-        create function nap() returns trigger language plpgsql as $$ begin perform pg_sleep(2); return null; end $$;\n\
+        create function nap() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$;\n\
         create constraint trigger nap after insert on slow deferrable initially deferred for each row execute function nap();\n\
         insert into slow values (1);\n";
     let down = "drop table slow;\ndrop function nap;\n";
