@@ -28,6 +28,8 @@ pub struct Observed {
     pub earlier: BTreeMap<Address, Vec<(Object, Option<Object>)>>,
     /// Histories of databases: `None` when the database is absent.
     pub databases: BTreeMap<Address, Option<History>>,
+    /// Why the secrets of what is wanted back cannot be had again, where they cannot.
+    pub lost: BTreeMap<Address, String>,
 }
 
 /// What to look at.
@@ -35,6 +37,8 @@ pub struct Observed {
 pub struct Subject {
     things: BTreeMap<Address, Look>,
     databases: BTreeMap<Address, Binding>,
+    /// Earlier states with withheld secrets that are wanted back.
+    withheld: BTreeMap<Address, Look>,
     /// Objects by address, for the settings of bindings that refer to them.
     known: BTreeMap<Address, Object>,
 }
@@ -70,13 +74,21 @@ impl Subject {
         subject
     }
 
-    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone.
+    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone; secrets that
+    /// are not those of now.
     #[must_use]
     pub fn and_back_to(mut self, then: &Things, now: &Things) -> Self {
         for (address, database) in &then.databases {
             let is_gone = |need: &Address| then.resources.contains_key(need) && !now.resources.contains_key(need);
             if !database.needs.iter().any(is_gone) {
                 self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
+            }
+        }
+        for (address, earlier) in &then.resources {
+            let stays = now.resources.get(address).is_none_or(|now| now.object == earlier.object);
+            if !stays && earlier.object.values().any(Value::holds_sealed) {
+                let (binding, kind, object) = (earlier.binding.clone(), earlier.kind.clone(), earlier.object.clone());
+                self.withheld.insert(address.clone(), Look { binding, kind, object, earlier: Vec::new() });
             }
         }
         self
@@ -135,6 +147,7 @@ pub async fn observe(
     for (group, answers) in groups.values().zip(answers) {
         group.sort_answers(kinds, answers, &mut observed, &mut errors);
     }
+    ask_for_secrets(world, subject, &lookup, &mut observed, &mut errors).await;
     observe_databases(world, subject, &lookup, &mut observed, &mut errors).await;
     (observed, errors)
 }
@@ -190,6 +203,38 @@ impl Group<'_> {
                     Err(error) => errors.push(((*address).clone(), error)),
                 }
             }
+        }
+    }
+}
+
+/// Whether the secrets that are wanted back can be had again.
+async fn ask_for_secrets(
+    world: &World,
+    subject: &Subject,
+    lookup: &dyn Lookup,
+    observed: &mut Observed,
+    errors: &mut Vec<(Address, WorldError)>,
+) {
+    for (address, look) in &subject.withheld {
+        let connection = match connect(&look.binding, lookup) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => continue,
+            Err(error) => {
+                errors.push((address.clone(), error));
+                continue;
+            }
+        };
+        let Some(provider) = world.providers.get(&connection.provider) else {
+            errors.push((address.clone(), no_provider(&connection.provider)));
+            continue;
+        };
+        let query = Query { address: address.clone(), kind: look.kind.clone(), object: look.object.clone() };
+        match provider.recallable(&connection, std::slice::from_ref(&query)).await.pop() {
+            Some(Ok(Some(why))) => {
+                observed.lost.insert(address.clone(), why);
+            }
+            Some(Err(error)) => errors.push((address.clone(), error)),
+            Some(Ok(None)) | None => {}
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Goal {
     pub lifecycle: Lifecycle,
     /// The whole recorded object, on a way back: it may still be there as an earlier revision.
     pub recorded: Option<Object>,
+    /// What cannot be reached of it, on a way back: secrets that nobody keeps.
+    pub lost: Option<String>,
     /// Where it stands in the spec.
     pub span: Option<Span>,
 }
@@ -106,6 +108,7 @@ impl Goals {
                 needs: resource.needs.clone(),
                 lifecycle: resource.lifecycle.clone(),
                 recorded: None,
+                lost: None,
                 span: Some(resource.span),
             };
             (address.clone(), goal)

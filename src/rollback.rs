@@ -13,7 +13,7 @@ use crate::ledger::state::ResourceState;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals};
 use crate::resolve::desired::Lifecycle;
 use crate::step::{ChangeSet, Operation, PlannedOutput};
-use crate::value::{Data, Object, Unknown, Value};
+use crate::value::{Object, Unknown, Value};
 
 /// Plans the way back to the things as they were right after run `to` (0: before the first).
 pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
@@ -24,7 +24,7 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
             if is_left_out(address, kind, resource, &inputs, &mut notes) {
                 continue;
             }
-            goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs, &mut notes));
+            goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs));
         }
     }
     for (address, database) in &then.databases {
@@ -44,16 +44,9 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
     (change_set, mistakes)
 }
 
-fn goal(
-    address: &Address,
-    kind: &Kind,
-    resource: &ResourceState,
-    then: &Things,
-    inputs: &Inputs<'_>,
-    notes: &mut Diagnostics,
-) -> Goal {
-    let mut object = wanted(kind, &resource.object);
-    keep_what_nobody_kept(address, kind, &mut object, inputs, notes);
+fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things, inputs: &Inputs<'_>) -> Goal {
+    let (mut object, mut recorded) = (wanted(kind, &resource.object), resource.object.clone());
+    let lost = keep_what_nobody_kept(address, kind, &mut object, &mut recorded, inputs);
     Goal {
         kind: resource.kind.clone(),
         binding: resource.binding.clone(),
@@ -61,7 +54,8 @@ fn goal(
         object,
         needs: resource.needs.clone(),
         lifecycle: Lifecycle::default(),
-        recorded: Some(resource.object.clone()),
+        recorded: Some(recorded),
+        lost,
         span: None,
     }
 }
@@ -84,7 +78,7 @@ fn is_left_out(
     notes: &mut Diagnostics,
 ) -> bool {
     let sent = kind.attributes.iter().filter(|attribute| !attribute.write_only && attribute.mode != Mode::Computed);
-    let mut withheld = sent.filter(|attribute| resource.object.get(attribute.name).is_some_and(holds_sealed));
+    let mut withheld = sent.filter(|attribute| resource.object.get(attribute.name).is_some_and(Value::holds_sealed));
     let Some(attribute) = withheld.next().filter(|_| kind.provider != "terraform") else {
         return false;
     };
@@ -103,12 +97,6 @@ fn is_left_out(
         ),
     }
     true
-}
-
-fn holds_sealed(value: &Value) -> bool {
-    let mut found = false;
-    value.visit(&mut |inner| found |= matches!(inner.data(), Data::Sealed(_)));
-    found
 }
 
 /// Identities of then that are not those of now, and whose they were.
@@ -162,31 +150,45 @@ fn expression(value: &Value, renewed: &BTreeMap<String, (Address, &'static str)>
     }
 }
 
-/// A secret that the world does not give back and that no store keeps (a role's password) stays as it is.
+/// A secret that the world does not give back and that no store keeps (a role's password), or does not keep any more (a
+/// parameter's version), stays as it is. Says what is lost by that.
 fn keep_what_nobody_kept(
     address: &Address,
     kind: &Kind,
     object: &mut Object,
+    recorded: &mut Object,
     inputs: &Inputs<'_>,
-    notes: &mut Diagnostics,
-) {
+) -> Option<String> {
     let now = inputs.state.things.resources.get(address).map(|now| &now.object);
-    for attribute in kind.attributes.iter().filter(|attribute| attribute.write_only) {
-        let sealed = |value: Option<&Value>| value.is_some_and(|value| matches!(value.data(), Data::Sealed(_)));
-        let (earlier, current) = (object.get(attribute.name), now.and_then(|now| now.get(attribute.name)));
-        if !sealed(earlier) || earlier == current {
+    let found = inputs.observed.objects.get(address).and_then(Option::as_ref);
+    let gone = inputs.observed.lost.get(address);
+    let mut lost = Vec::new();
+    for attribute in kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed) {
+        let name = attribute.name;
+        if !object.get(name).is_some_and(Value::holds_sealed) {
             continue;
         }
-        notes.push(
-            Diagnostic::warning("an earlier secret is not kept anywhere")
-                .detail(format!("`{}` of `{address}` stays as it is now", attribute.name))
-                .help("set it again with the next apply, if it has to be the earlier one"),
-        );
+        let (current, why) = match (attribute.write_only, gone) {
+            (true, _) => (now.and_then(|now| now.get(name)), "which nobody keeps"),
+            (false, Some(why)) => (found.and_then(|found| found.get(name)), why.as_str()),
+            (false, None) => continue,
+        };
+        if attribute.write_only && object.get(name) == current {
+            continue;
+        }
+        lost.push(format!("the earlier `{name}` ({why}); it stays as it is now"));
         match current {
-            Some(current) => object.insert(attribute.name.to_owned(), current.clone()),
-            None => object.remove(attribute.name),
+            Some(current) => object.insert(name.to_owned(), current.clone()),
+            None => object.remove(name),
         };
     }
+    if let (false, Some(found)) = (lost.is_empty(), found) {
+        // Where the content is kept that stays.
+        for attribute in kind.attributes.iter().filter(|attribute| attribute.mode == Mode::Computed) {
+            recorded.extend(found.get(attribute.name).map(|value| (attribute.name.to_owned(), value.clone())));
+        }
+    }
+    (!lost.is_empty()).then(|| lost.join("; "))
 }
 
 /// An attribute that held the identity of a thing whose identity is another one now takes that which the

@@ -112,6 +112,14 @@ impl<'c> Course<'c> {
         }
     }
 
+    /// A step goes on in the world: it is not begun again, and the run waits for it.
+    pub(super) fn wait_for(&mut self, failure: Failure) {
+        self.ready.remove(&failure.step);
+        self.waiting.remove(&failure.step);
+        self.parked = Some(format!("{}: {}", self.step(failure.step).title(), failure.error.cause));
+        self.doubts.insert(failure.step, failure);
+    }
+
     pub(super) fn step(&self, id: StepId) -> &'c Step {
         self.change_set.step(id).expect("the course has the change set's own ids")
     }

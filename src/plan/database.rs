@@ -52,7 +52,8 @@ impl Planner<'_> {
         let up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
         let is_known = recorded.filter(|_| down.is_empty() && up.is_empty());
         if let Some(recorded) = is_known {
-            let what = said_otherwise((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            let what =
+                said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));

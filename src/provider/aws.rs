@@ -9,6 +9,8 @@ pub mod canonical;
 pub mod tags;
 pub mod period;
 #[cfg(feature = "aws")]
+mod watch;
+#[cfg(feature = "aws")]
 mod failure;
 #[cfg(feature = "aws")]
 mod clients;
