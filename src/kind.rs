@@ -36,6 +36,13 @@ pub struct PerChange<T> {
     pub delete: T,
 }
 
+impl<T: Copy> PerChange<T> {
+    /// The same for each.
+    pub fn alike(of: T) -> Self {
+        Self { create: of, update: of, delete: of }
+    }
+}
+
 /// What makes a call harmless that was sent in time and lands when another run has taken over already; each says it in
 /// a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

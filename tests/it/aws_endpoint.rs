@@ -36,6 +36,8 @@ pub enum Reply {
     ForwardAndHangUp,
     /// Nothing: the connection breaks.
     HangUp,
+    /// Nothing, ever.
+    Silence,
 }
 
 type Script = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
@@ -93,6 +95,7 @@ async fn serve(stream: TcpStream, script: Script, calls: Arc<Mutex<Vec<String>>>
                     Err("the answer is lost".to_owned())
                 }
                 Reply::HangUp => Err("the connection breaks".to_owned()),
+                Reply::Silence => std::future::pending().await,
             }
         }
     });
@@ -141,13 +144,17 @@ pub struct Bench {
     lines: Lines,
 }
 
-/// Remembers what was said.
+/// Remembers what was said, and what was sent.
 #[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
+struct Lines(Mutex<Vec<String>>, Mutex<Vec<String>>);
 
 impl Progress for Lines {
     fn say(&self, message: &str) {
         self.0.lock().expect("no test panics while it holds it").push(message.to_owned());
+    }
+
+    fn called(&self, operation: &str) {
+        self.1.lock().expect("no test panics while it holds it").push(operation.to_owned());
     }
 }
 
@@ -174,6 +181,18 @@ impl Bench {
     /// What was said so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.0.lock().expect("no test panics while it holds it").clone()
+    }
+
+    /// What was sent so far, as the ledger has it.
+    pub fn called(&self) -> Vec<String> {
+        self.lines.1.lock().expect("no test panics while it holds it").clone()
+    }
+
+    /// Why earlier secrets cannot be had again.
+    pub async fn recallable(&self, kind: &str, object: &Object) -> Option<String> {
+        let query = Query { address: address(kind), kind: kind.to_owned(), object: object.clone() };
+        let mut answers = self.provider.recallable(&self.connection, &[query]).await;
+        answers.pop().expect("one answer per query").expect("it can be asked")
     }
 
     /// Checks the connection.

@@ -23,16 +23,10 @@ pub fn kind() -> Kind {
             Attribute::computed("output", Type::Any, "What `input` was when it was applied."),
             Attribute::computed("id", Type::String, "A unique name, made when it is created."),
         ],
-        late: PerChange {
-            create: LateCall::Precondition("nothing is sent: the ledger refuses whoever has lost the lease"),
-            update: LateCall::Precondition("nothing is sent: the ledger refuses whoever has lost the lease"),
-            delete: LateCall::Precondition("nothing is sent: the ledger refuses whoever has lost the lease"),
-        },
-        asked: PerChange {
-            create: Asked::by(By::Ledger),
-            update: Asked::by(By::Ledger),
-            delete: Asked::by(By::Ledger),
-        },
+        late: PerChange::alike(LateCall::Precondition(
+            "nothing is sent: the ledger refuses whoever has lost the lease",
+        )),
+        asked: PerChange::alike(Asked::by(By::Ledger)),
         rules: Box::new(TerraformData),
     }
 }

@@ -106,8 +106,9 @@ resource "postgres_role" "app" {{
     bench.set("SWITCHBACK_VAR_server", crate::stack::read(stack.postgres_password_file()).trim());
     bench.expect(0, "up dev --var key=first-password");
     bench.expect(0, "up dev --var key=second-password");
+    bench.expect(9, "rollback dev --last --auto-approve").has("nobody keeps").has("loses data").has("--accept-loss 1");
     bench
-        .expect(0, "rollback dev --last --auto-approve")
+        .expect(0, "rollback dev --last --accept-loss 1 --auto-approve")
         .has("stays as it is now")
         .has("run 3, rollback of dev: complete");
     bench.expect(0, "rollback dev --last --accept-loss all --auto-approve").has("delete postgres_role.app");
