@@ -7,6 +7,7 @@ pub mod compare;
 pub mod database;
 pub mod lookup;
 pub mod order;
+mod place;
 pub mod thing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::order::Draft;
-use super::thing::{inverse, remember, said_otherwise};
+use super::place::said_otherwise;
+use super::thing::{inverse, remember};
 use super::{DatabaseGoal, Planner};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;

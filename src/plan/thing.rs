@@ -7,18 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparer;
 use super::order::Draft;
+use super::place::{moved, said_otherwise};
 use super::{Goal, Planner};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::expression::{Deferred, Expr};
-use crate::kind::{Attribute, Change, Judgement, Kind, Kinds, Mode};
+use crate::kind::{Attribute, Change, Judgement, Kind, Mode};
 use crate::ledger::state::ResourceState;
 use crate::observe::sight::as_value;
 use crate::resolve::evaluate::evaluate_deferred;
 use crate::step::{Action, Fingerprint, Inverse, Operation, Reason, Way};
 use crate::value::seal::seal_object;
 use crate::value::{Object, Unknown, Value};
-use crate::world::Binding;
 
 /// How a change is made that cannot be made in place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -539,44 +539,4 @@ fn carry_write_only(kind: &Kind, wanted: &Object, recorded: &Object, now: &mut O
             now.insert(attribute.name.to_owned(), value.clone());
         }
     }
-}
-
-/// What of needs and binding differs from what is recorded: a way back must find the world as it is reached now.
-pub(super) fn said_otherwise(
-    kinds: &Kinds,
-    (needs, binding): (&BTreeSet<Address>, &Binding),
-    (recorded_needs, recorded): (&BTreeSet<Address>, &Binding),
-) -> Vec<String> {
-    let is_known = |name: &String| recorded.settings.contains_key(name);
-    let is_same_setting = |(name, value): (&String, &Value)| recorded.settings.get(name) == Some(value);
-    // A setting that came out of an expression is recorded by its value, a secret by its expression.
-    let is_same_deferred =
-        |(name, deferred): (&String, &Deferred)| is_known(name) || recorded.deferred.get(name) == Some(deferred);
-    let is_wanted = |name: &String| {
-        let is_given = binding.settings.contains_key(name) || binding.deferred.contains_key(name);
-        is_given || kinds.is_fact(&recorded.provider, name)
-    };
-    let is_same_binding = binding.provider == recorded.provider
-        && binding.alias == recorded.alias
-        && binding.settings.iter().all(is_same_setting)
-        && binding.deferred.iter().all(is_same_deferred)
-        && recorded.settings.keys().chain(recorded.deferred.keys()).all(is_wanted);
-    let mut what = Vec::new();
-    if needs != recorded_needs {
-        what.push("what it needs".to_owned());
-    }
-    if !is_same_binding {
-        what.push("how it is reached".to_owned());
-    }
-    what
-}
-
-/// Whether two bindings lead to different places; how one gets in (profile, keys, user) is no place.
-fn moved(wanted: &Binding, recorded: &Binding) -> bool {
-    const PLACE: [&str; 5] = ["region", "endpoint", "account", "host", "port"];
-    wanted.provider != recorded.provider
-        || PLACE.iter().any(|setting| match (wanted.settings.get(*setting), recorded.settings.get(*setting)) {
-            (Some(wanted), Some(recorded)) => wanted != recorded,
-            _ => false,
-        })
 }

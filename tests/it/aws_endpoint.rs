@@ -30,6 +30,8 @@ pub struct Call {
 pub enum Reply {
     /// A status and a body.
     Json(u16, Json),
+    /// STS says that the credentials are of this account.
+    Account(String),
     /// What the stack answers.
     Forward,
     /// The stack does it, but nobody hears of it.
@@ -89,6 +91,7 @@ async fn serve(stream: TcpStream, script: Script, calls: Arc<Mutex<Vec<String>>>
             let call = Call { operation, body: serde_json::from_slice(&body).unwrap_or_default() };
             match script(&call) {
                 Reply::Json(status, json) => Ok(json_response(status, &json)),
+                Reply::Account(account) => Ok(identity_response(&account)),
                 Reply::Forward => forward(head, body).await,
                 Reply::ForwardAndHangUp => {
                     forward(head, body).await?;
@@ -110,6 +113,16 @@ fn json_response(status: u16, json: &Json) -> Response<Full<Bytes>> {
         .header("x-amzn-requestid", "request-1")
         .body(Full::from(json.to_string()))
         .expect("a plain response")
+}
+
+fn identity_response(account: &str) -> Response<Full<Bytes>> {
+    let body = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{account}:root</Arn><UserId>{account}</UserId><Account>{account}</Account>\
+         </GetCallerIdentityResult></GetCallerIdentityResponse>"
+    );
+    let response = Response::builder().status(200).header("content-type", "text/xml");
+    response.body(Full::from(body)).expect("a plain response")
 }
 
 async fn forward(head: hyper::http::request::Parts, body: Bytes) -> Result<Response<Full<Bytes>>, String> {

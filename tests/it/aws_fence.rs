@@ -57,7 +57,7 @@ async fn nothing_is_sent_when_the_lease_is_over() {
 }
 
 #[tokio::test]
-async fn a_lease_that_is_lost_between_two_calls_stops_the_second() {
+async fn each_operation_that_changes_something_is_noted_and_none_is_sent_after_the_lease() {
     let fence = lease(Duration::from_secs(60));
     let lost = fence.clone();
     let endpoint = Endpoint::start(move |call| {

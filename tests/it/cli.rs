@@ -3,9 +3,15 @@
 //! Invariant: the environment of every call is fixed, so that no test depends on who runs it.
 
 mod back;
+#[cfg(feature = "aws")]
+mod elsewhere;
+#[cfg(feature = "aws")]
+mod fenced;
 mod flow;
 mod grammar;
 mod output;
+#[cfg(feature = "aws")]
+mod parked;
 mod unfinished;
 
 use std::path::{Path, PathBuf};

@@ -32,7 +32,7 @@ pub(super) struct Clients {
     region: String,
     place: String,
     permits: Semaphore,
-    facts: OnceCell<Object>,
+    facts: OnceCell<Result<Object, WorldError>>,
 }
 
 impl Clients {
@@ -101,9 +101,10 @@ impl Clients {
         format!("{operation} {subject} at {}", self.place)
     }
 
-    /// Who we are: checks the account, and gives account and region. It is asked once.
+    /// Who we are: checks the account, and gives account and region. It is asked once, also when nobody answers: where
+    /// STS cannot be reached, not every step shall wait for it.
     pub(super) async fn check(&self, connection: &Connection) -> Result<Object, WorldError> {
-        self.facts.get_or_try_init(|| self.ask_who_we_are(connection)).await.cloned()
+        self.facts.get_or_init(|| self.ask_who_we_are(connection)).await.clone()
     }
 
     async fn ask_who_we_are(&self, connection: &Connection) -> Result<Object, WorldError> {
