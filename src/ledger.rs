@@ -176,12 +176,13 @@ impl Ledger {
     /// When another writer was first, the lease was lost, or the storage refuses; nothing is recorded then.
     pub async fn append(&mut self, time: Timestamp, bodies: Vec<Body>) -> Result<(), StoreError> {
         self.refuse_without_lease(&bodies).await?;
-        let records = self.line.append(time, bodies).await?;
+        let (records, head) = self.line.append(time, bodies).await?;
         // Renewals may have been written in between; they say nothing that the state holds.
         for record in &records {
             self.fold(record)?;
-            (self.last, self.head) = (record.sequence, record.digest());
+            self.last = record.sequence;
         }
+        self.head = head;
         Ok(())
     }
 
