@@ -26,7 +26,6 @@ impl Clock for Machine {
 }
 
 fn lease(length: Duration) -> Fence {
-    #[expect(clippy::disallowed_methods, reason = "the fence is asked in real time")]
     let clock = Arc::new(Machine(Instant::now()));
     Fence::new("chain", 1, "the test", Duration::ZERO, length, clock)
 }
@@ -161,7 +160,6 @@ async fn an_endpoint_that_hangs_fails_within_a_third_of_the_lease_and_says_so_me
     })
     .await;
     let bench = Bench::at(&endpoint.url, &[]);
-    #[expect(clippy::disallowed_methods, reason = "the time is what is tested")]
     let begun = Instant::now();
     let effect = under(&lease(Duration::from_secs(18)), create(KIND, &group(7)));
     let error = bench.carry_out(&effect).await.expect_err("nobody answers");
