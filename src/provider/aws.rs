@@ -11,7 +11,9 @@ pub mod period;
 #[cfg(feature = "aws")]
 mod watch;
 #[cfg(feature = "aws")]
-mod failure;
+pub(crate) mod failure;
+#[cfg(feature = "aws")]
+pub(crate) mod reach;
 #[cfg(feature = "aws")]
 mod clients;
 #[cfg(feature = "aws")]
