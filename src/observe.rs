@@ -34,6 +34,8 @@ pub struct Observed {
     pub databases: BTreeMap<Address, Option<History>>,
     /// What is in the things that migrations added, where these are to be taken back.
     pub written: BTreeMap<Address, BTreeMap<Addition, Written>>,
+    /// Why the secrets of what is wanted back cannot be had again, where they cannot.
+    pub lost: BTreeMap<Address, String>,
 }
 
 /// What to look at.
@@ -43,6 +45,8 @@ pub struct Subject {
     databases: BTreeMap<Address, Binding>,
     /// What the migrations of a database added that are to be taken back.
     added: BTreeMap<Address, Vec<Addition>>,
+    /// Earlier states with withheld secrets that are wanted back.
+    withheld: BTreeMap<Address, Look>,
     /// Objects by address, for the settings of bindings that refer to them.
     known: BTreeMap<Address, Object>,
 }
@@ -78,8 +82,8 @@ impl Subject {
         subject
     }
 
-    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone. And what
-    /// goes for that: the things that migrations added.
+    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone; secrets that
+    /// are not those of now. And what goes for that: the things that migrations added.
     #[must_use]
     pub fn and_back_to(mut self, then: &Things, now: &Things) -> Self {
         for (address, database) in &then.databases {
@@ -96,6 +100,13 @@ impl Subject {
             };
             let applied: Vec<_> = database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect();
             self.added.insert(address.clone(), additions(&applied).into_iter().flatten().flatten().collect());
+        }
+        for (address, earlier) in &then.resources {
+            let stays = now.resources.get(address).is_none_or(|now| now.object == earlier.object);
+            if !stays && earlier.object.values().any(Value::holds_sealed) {
+                let (binding, kind, object) = (earlier.binding.clone(), earlier.kind.clone(), earlier.object.clone());
+                self.withheld.insert(address.clone(), Look { binding, kind, object, earlier: Vec::new() });
+            }
         }
         self
     }
@@ -207,6 +218,7 @@ pub async fn observe(
     for (group, answers) in groups.values().zip(answers) {
         group.sort_answers(kinds, answers, &mut observed, &mut errors);
     }
+    ask_for_secrets(world, subject, &lookup, &mut observed, &mut errors).await;
     observe_databases(world, subject, &lookup, &mut observed, &mut errors).await;
     (observed, errors)
 }
@@ -262,6 +274,38 @@ impl Group<'_> {
                     Err(error) => errors.push(((*address).clone(), error)),
                 }
             }
+        }
+    }
+}
+
+/// Whether the secrets that are wanted back can be had again.
+async fn ask_for_secrets(
+    world: &World,
+    subject: &Subject,
+    lookup: &dyn Lookup,
+    observed: &mut Observed,
+    errors: &mut Vec<(Address, WorldError)>,
+) {
+    for (address, look) in &subject.withheld {
+        let connection = match connect(&look.binding, lookup) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => continue,
+            Err(error) => {
+                errors.push((address.clone(), error));
+                continue;
+            }
+        };
+        let Some(provider) = world.providers.get(&connection.provider) else {
+            errors.push((address.clone(), no_provider(&connection.provider)));
+            continue;
+        };
+        let query = Query { address: address.clone(), kind: look.kind.clone(), object: look.object.clone() };
+        match provider.recallable(&connection, std::slice::from_ref(&query)).await.pop() {
+            Some(Ok(Some(why))) => {
+                observed.lost.insert(address.clone(), why);
+            }
+            Some(Err(error)) => errors.push((address.clone(), error)),
+            Some(Ok(None)) | None => {}
         }
     }
 }

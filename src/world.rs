@@ -106,6 +106,9 @@ pub enum Settlement {
     /// It happened and stands, but it is not good: a rollout that failed, or only a part of a change. A failed step
     /// whose object is there; the object as it is now, and why it is not good.
     Stands(Object, String),
+    /// It happened, and goes on in the world for longer than anybody should wait: a rollout that is not steady yet, a
+    /// removal that drains. The object as it is now (for a removal: empty), and what it waits for.
+    GoesOn(Object, String),
     /// It did not happen.
     NotDone,
     /// Neither before nor after: a person has to look. Says what is there now.
@@ -185,6 +188,12 @@ pub trait Provider: Send + Sync {
 
     /// Reads many things, batched where the service can: one answer per query, in order; `None` is absent.
     async fn observe(&self, connection: &Connection, queries: &[Query]) -> Vec<Result<Option<Object>, WorldError>>;
+
+    /// For earlier things whose secrets are withheld: why those cannot be had from the world again, or nothing when they
+    /// can. One answer per query, in order. Only reads.
+    async fn recallable(&self, _connection: &Connection, queries: &[Query]) -> Vec<Result<Option<String>, WorldError>> {
+        queries.iter().map(|_| Ok(None)).collect()
+    }
 
     /// Carries out one effect and gives the object with all computed attributes (empty after a removal).
     async fn carry_out(

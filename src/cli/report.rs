@@ -195,6 +195,8 @@ impl Report {
 fn exit_of(run: &Run, report: &Report, cause: Cause) -> Exit {
     let complete = matches!(run.ended, Some((RunResult::Complete, _)));
     match cause {
+        // What goes on in the world is not in doubt: it is waited for.
+        _ if report.waits_for.is_some() && !has_doubts(run) => Exit::Parked,
         _ if !report.in_doubt.is_empty() => Exit::Doubt,
         _ if complete => Exit::Done,
         _ if report.waits_for.is_some() => Exit::Parked,
@@ -202,6 +204,10 @@ fn exit_of(run: &Run, report: &Report, cause: Cause) -> Exit {
         Cause::Stale => Exit::Stale,
         Cause::Other => Exit::Failed,
     }
+}
+
+fn has_doubts(run: &Run) -> bool {
+    run.steps.values().any(|state| matches!(state, StepState::Doubted(..)))
 }
 
 impl View for Report {

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::order::Draft;
-use super::thing::{inverse, remember, said_otherwise};
+use super::place::said_otherwise;
+use super::thing::{inverse, remember};
 use super::{DatabaseGoal, Planner};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
@@ -54,7 +55,8 @@ impl Planner<'_> {
         let up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
         let is_known = recorded.filter(|_| down.is_empty() && up.is_empty());
         if let Some(recorded) = is_known {
-            let what = said_otherwise((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            let what =
+                said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));

@@ -4,11 +4,17 @@
 
 mod audit;
 mod back;
+#[cfg(feature = "aws")]
+mod elsewhere;
+#[cfg(feature = "aws")]
+mod fenced;
 mod flow;
 mod grammar;
 #[cfg(feature = "postgres")]
 mod ledger_postgres;
 mod output;
+#[cfg(feature = "aws")]
+mod parked;
 mod state;
 mod unfinished;
 

@@ -11,6 +11,10 @@ mod aws_endpoint;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_errors;
 #[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_fence;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_lost;
+#[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_parameters;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_rollout;

@@ -157,8 +157,7 @@ impl Newest {
 
 impl Unfinished {
     fn of(run: &Run) -> Self {
-        let steps: Vec<StepStatus> =
-            run.change_set.steps.iter().map(|step| StepStatus::of(step, run.steps.get(&step.id))).collect();
+        let steps: Vec<StepStatus> = run.change_set.steps.iter().map(|step| StepStatus::of(run, step)).collect();
         let count = |state: &str| steps.iter().filter(|step| step.state == state).count();
         Self {
             run: run.number,
@@ -178,12 +177,15 @@ const IN_DOUBT: &str = "in doubt";
 const NOT_DONE: &str = "not done";
 
 impl StepStatus {
-    fn of(step: &Step, state: Option<&StepState>) -> Self {
-        let (word, why) = match state {
+    fn of(run: &Run, step: &Step) -> Self {
+        let (word, why) = match run.steps.get(&step.id) {
             Some(StepState::Done { .. }) => (DONE, None),
             Some(StepState::Failed { error, .. }) => (FAILED, error.as_ref().map(ToString::to_string)),
             Some(StepState::Stood(_, error)) => (FAILED, Some(format!("{error}; what it made stands"))),
             Some(StepState::Doubted(_, error)) => (IN_DOUBT, Some(error.to_string())),
+            Some(StepState::Intended(_)) if run.parked.is_some() => {
+                (IN_DOUBT, Some("it was begun and goes on; `resume` asks the world how far it is".to_owned()))
+            }
             Some(StepState::Intended(_)) => {
                 (IN_DOUBT, Some("it was begun and nobody heard its end; the next command asks the world".to_owned()))
             }
