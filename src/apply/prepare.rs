@@ -20,7 +20,7 @@ use crate::step::{Action, Fingerprint, Step};
 use crate::value::seal::seal_object;
 use crate::value::{Data, Object, SealKey, Value};
 use crate::world::{
-    Binding, Connection, Effect, EffectChange, ErrorClass, Fence, MigrationEffect, Query, World, WorldError,
+    Binding, Connection, Content, Effect, EffectChange, ErrorClass, Fence, MigrationEffect, Query, World, WorldError,
 };
 
 /// What is about to be done.
@@ -471,6 +471,7 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
                 direction: *direction,
                 migration: migration.clone(),
                 lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),
+                content: if step.inverse.is_reversible() { Content::MustBeNone } else { Content::Goes },
             }))
         }
         Action::Create { .. } | Action::Revise { .. } => effect(EffectChange::Create { after: after() }),

@@ -19,7 +19,11 @@ mod cli;
 mod docs;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod fence;
 mod house;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod judged;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;
@@ -33,6 +37,8 @@ mod postgres_connection;
 mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
