@@ -3,6 +3,7 @@
 //! Invariant: a record is in memory only after the store has it; whoever was overtaken by another writer
 //! fails its next append and has changed nothing.
 
+mod holding;
 pub mod lease;
 mod line;
 mod memory;

@@ -6,6 +6,7 @@
 pub mod sight;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -13,6 +14,8 @@ use crate::address::Address;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::Things;
+use crate::migration::checksum::checksum;
+use crate::migration::{HistoryRow, Migration};
 use crate::resolve::desired::Desired;
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
@@ -28,6 +31,38 @@ pub struct Observed {
     pub earlier: BTreeMap<Address, Vec<(Object, Option<Object>)>>,
     /// Histories of databases: `None` when the database is absent.
     pub databases: BTreeMap<Address, Option<History>>,
+}
+
+impl Observed {
+    /// As if everything were as the ledger records it: for a plan when the world cannot be asked.
+    pub fn as_recorded(things: &Things) -> Self {
+        let objects = things.resources.iter();
+        let found = |object: &Object| (object.clone(), Some(object.clone()));
+        let earlier = things.resources.iter().filter(|(_, resource)| !resource.earlier.is_empty());
+        let history = |applied: &BTreeMap<i64, Arc<Migration>>| {
+            let row = |migration: &Arc<Migration>| HistoryRow {
+                version: migration.version,
+                name: migration.name.clone(),
+                checksum: checksum(migration, true),
+            };
+            Some(History { rows: applied.values().map(row).collect(), wide: true })
+        };
+        let databases = things.databases.iter();
+        Self {
+            objects: objects.map(|(address, resource)| (address.clone(), Some(resource.object.clone()))).collect(),
+            earlier: earlier
+                .map(|(address, resource)| (address.clone(), resource.earlier.iter().map(found).collect()))
+                .collect(),
+            databases: databases.map(|(address, database)| (address.clone(), history(&database.applied))).collect(),
+        }
+    }
+
+    /// As if these had not been looked at.
+    pub fn forget(&mut self, addresses: &BTreeSet<Address>) {
+        self.objects.retain(|address, _| !addresses.contains(address));
+        self.earlier.retain(|address, _| !addresses.contains(address));
+        self.databases.retain(|address, _| !addresses.contains(address));
+    }
 }
 
 /// What to look at.
@@ -79,6 +114,14 @@ impl Subject {
                 self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
             }
         }
+        self
+    }
+
+    /// All but these.
+    #[must_use]
+    pub fn without(mut self, addresses: &BTreeSet<Address>) -> Self {
+        self.things.retain(|address, _| !addresses.contains(address));
+        self.databases.retain(|address, _| !addresses.contains(address));
         self
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing but the ledger says what was there: neither the new nor the old source is needed.
 
+pub mod owed;
+
 use std::collections::BTreeMap;
 
 use crate::address::Address;

@@ -31,8 +31,20 @@ pub struct State {
     pub lease: Option<Lease>,
     /// Specs that automation must not apply again.
     pub holds: BTreeMap<Digest, Hold>,
+    /// What a way back left as it was because it could not be reached, until a later step touches it or everything
+    /// is verified.
+    pub owed: BTreeMap<Address, Owed>,
     /// How many records said more than who holds the lease.
     pub changes: u64,
+}
+
+/// What a way back owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The run that left it out.
+    pub run: u64,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A lease as recorded. Whether it is over is told by the store's clock alone.
@@ -370,6 +382,7 @@ impl State {
             Body::Verified { run, spec_digest } => {
                 self.run(record.sequence, *run)?.verified = true;
                 self.verified = Some(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
+                self.owed.clear();
             }
             Body::Leased { actor, purpose, milliseconds, life, .. } => {
                 self.lease = Some(Lease {
@@ -443,8 +456,15 @@ impl State {
     ) -> Result<(), FoldError> {
         let run = self.run(record.sequence, number)?;
         run.ended = Some((result, record.time));
-        let operation = run.change_set.operation;
+        let change_set = Arc::clone(&run.change_set);
+        let operation = change_set.operation;
         if result == RunResult::Complete {
+            if operation != Operation::Apply {
+                // It was planned over everything, and what it could not reach it names itself.
+                self.owed.clear();
+            }
+            let owed = Owed { run: number, since: record.time };
+            self.owed.extend(change_set.owed.iter().map(|address| (address.clone(), owed)));
             self.things.outputs.clone_from(outputs);
             if let Operation::Rollback { to } = operation {
                 for earlier in self.runs.iter_mut().filter(|run| run.number > to && run.number < number) {
@@ -480,6 +500,7 @@ impl State {
         run.steps.insert(id, state);
         let change_set = Arc::clone(&run.change_set);
         let step = change_set.step(id).ok_or(refuse)?;
+        self.owed.remove(&step.address);
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),

@@ -5,7 +5,12 @@
 mod back;
 mod flow;
 mod grammar;
+mod hold;
+mod lease;
 mod output;
+mod settle;
+mod skip;
+mod status;
 mod unfinished;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ mod killed;
 mod many;
 mod mistakes;
 mod project;
-mod proxy;
+pub mod proxy;
 mod secrets;
 mod stale;
 mod world;
