@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::asking::asker;
@@ -81,19 +82,21 @@ pub struct Look<'a> {
 /// Everything in doubt about a run.
 pub async fn doubts(session: &Session, ledger: &Ledger, run: &Run, look: &Look<'_>) -> Vec<Doubt> {
     let asker = asker(session, look.secrets);
-    let mut doubts = Vec::new();
-    for (step, intent) in run.open() {
-        let found = match look.unasked {
-            Some(why) => Err(why.to_owned()),
-            None => {
-                let looking = tokio::time::timeout(PATIENCE, asker.look(ledger, step, intent)).await;
-                let found = looking.map_err(|_| format!("it did not answer within {} s", PATIENCE.as_secs()));
-                found.and_then(|found| found.map_err(|error| format!("it cannot be asked: {error}")))
-            }
-        };
-        doubts.push(doubt(session, ledger, step, intent, found));
-    }
-    doubts
+    join_all(run.open().map(|(step, intent)| {
+        let asker = &asker;
+        async move {
+            let found = match look.unasked {
+                Some(why) => Err(why.to_owned()),
+                None => {
+                    let looking = tokio::time::timeout(PATIENCE, asker.look(ledger, step, intent)).await;
+                    let found = looking.map_err(|_| format!("it did not answer within {} s", PATIENCE.as_secs()));
+                    found.and_then(|found| found.map_err(|error| format!("it cannot be asked: {error}")))
+                }
+            };
+            doubt(session, ledger, step, intent, found)
+        }
+    }))
+    .await
 }
 
 fn doubt(session: &Session, ledger: &Ledger, step: &Step, intent: &Intent, found: Result<Found, String>) -> Doubt {

@@ -1,6 +1,7 @@
 //! What `--last` means: the newest apply that is still in force. Pure.
 //!
-//! Invariant: what a rollback took back because it had failed does not make the good run before it the last one.
+//! Invariant: a failure that was taken back on its own does not make the good run before it the last one, so that
+//! whoever types a rollback without having heard of it harms nothing.
 
 use crate::ledger::{Run, RunResult, State};
 use crate::step::Operation;
@@ -38,20 +39,23 @@ pub fn last(state: &State) -> Last {
         return Last::Nothing;
     };
     let to = before(state, run.number);
-    match newest.filter(|newest| took_back_what_failed(state, newest)) {
+    match newest.filter(|newest| followed_a_failure(state, newest)) {
         Some(newest) => Last::Automatic { back: newest.number, further: to },
         None => Last::To { run: run.number, to },
     }
 }
 
-/// Whether a rollback took back a run that had been given up half-way.
-fn took_back_what_failed(state: &State, newest: &Run) -> bool {
+/// Whether a rollback followed the failure by itself: it was begun under the very lease of the run that was given up
+/// half-way. Whoever types a rollback takes a lease for it.
+fn followed_a_failure(state: &State, newest: &Run) -> bool {
     let Some(to) = rollback_to(newest) else {
         return false;
     };
     let is_change = |run: &&Run| rollback_to(run).is_none() && has_effect(run);
     let mut between = state.runs.iter().filter(|run| run.number > to && run.number < newest.number).filter(is_change);
-    between.next_back().is_some_and(|run| matches!(run.ended, Some((RunResult::TakenBack, _))))
+    between.next_back().is_some_and(|run| {
+        run.lease.is_some() && run.lease == newest.lease && matches!(run.ended, Some((RunResult::TakenBack, _)))
+    })
 }
 
 /// A run that ended without effect changed nothing; the state before is that of the run before it.

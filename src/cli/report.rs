@@ -408,6 +408,7 @@ mod tests {
             begun_at: 1,
             begun: Timestamp::UNIX_EPOCH,
             actor,
+            lease: None,
             change_set: Arc::new(crate::review::tests::sample()),
             source: Digest::of_bytes(b"x"),
             steps: BTreeMap::new(),

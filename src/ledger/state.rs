@@ -142,6 +142,8 @@ pub struct Run {
     pub begun: Timestamp,
     /// Who began it.
     pub actor: Actor,
+    /// The lease that it was carried out under last.
+    pub lease: Option<Sequence>,
     /// What it carries out.
     pub change_set: Arc<ChangeSet>,
     /// Digest of the plan file or of spec, modules, migrations and variables.
@@ -244,6 +246,10 @@ impl Run {
 }
 
 impl Run {
+    fn resume(&mut self, lease: Option<Sequence>) {
+        (self.parked, self.lease) = (None, lease);
+    }
+
     fn intend(&mut self, step: StepId, mut intent: Intent) {
         intent.repairs = match self.steps.get(&step) {
             Some(StepState::Stood(..)) => true,
@@ -377,12 +383,11 @@ impl State {
                 run_state.steps.insert(*step, doubted);
             }
             Body::Parked { run, reason } => self.run(record.sequence, *run)?.parked = Some(reason.clone()),
-            Body::Resumed { run, .. } => self.run(record.sequence, *run)?.parked = None,
+            Body::Resumed { run, .. } => self.run(record.sequence, *run)?.resume(record.lease),
             Body::Ended { run, result, outputs } => self.end(record, *run, *result, outputs)?,
             Body::Verified { run, spec_digest } => {
                 self.run(record.sequence, *run)?.verified = true;
-                self.verified = Some(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
-                self.owed.clear();
+                self.verify(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
             }
             Body::Leased { actor, purpose, milliseconds, life, .. } => {
                 self.lease = Some(Lease {
@@ -406,6 +411,12 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Everything is as it should be.
+    fn verify(&mut self, verification: Verification) {
+        self.verified = Some(verification);
+        self.owed.clear();
     }
 
     /// Only the holder of the lease writes, while somebody holds it.
@@ -432,6 +443,7 @@ impl State {
             begun_at: record.sequence,
             begun: record.time,
             actor: actor.clone(),
+            lease: record.lease,
             change_set: Arc::new(change_set.clone()),
             source,
             steps: BTreeMap::new(),

@@ -24,7 +24,7 @@ fn half_reachable(address: SocketAddr) -> Bench {
 }
 
 /// Lets the endpoint come back: whatever is sent there goes to the relay.
-fn come_back(address: SocketAddr) {
+pub fn come_back(address: SocketAddr) {
     let listener = TcpListener::bind(address).unwrap();
     let relay = shared().aws_endpoint().strip_prefix("http://").unwrap().to_owned();
     std::thread::spawn(move || {

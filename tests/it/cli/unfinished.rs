@@ -227,3 +227,60 @@ fn the_good_run_before_an_automatic_rollback_is_not_taken_back_by_last() {
     assert_eq!(bench.json(0, "status dev")["resources"], 1);
     bench.expect(0, "rollback dev --to 0 --auto-approve");
 }
+
+#[test]
+fn nothing_is_taken_back_on_its_own_where_that_would_lose_something() {
+    let stack = crate::stack::shared();
+    let database = stack.new_database("loss");
+    let (head, host) = database.rsplit_once('@').unwrap();
+    let user = head.rsplit_once(':').map_or(head, |(user, _)| user);
+    let text = spec(&nowhere(), "one").replace(
+        "resource \"terraform_data\" \"third\"",
+        &format!(
+            "database \"app\" {{\n  url = \"{user}@{host}\"\n  password_file = \"{}\"\n  \
+             migrations = \"../migrations\"\n}}\n\nresource \"terraform_data\" \"third\"",
+            stack.postgres_password_file().display()
+        ),
+    );
+    let bench = Bench::with_spec(&text);
+    bench.write("migrations/V1__make.sql", "CREATE TABLE made (id int);\n");
+    bench.write("migrations/V1__make.down.sql", "DROP TABLE made;\n");
+    bench.write("migrations/V2__fill.sql", "INSERT INTO made VALUES (1);\n");
+    bench.write("migrations/V2__fill.down.sql", "DELETE FROM made;\n");
+    let said = bench.expect(6, "apply dev --auto-approve --on-failure=rollback");
+    said.has("cannot be taken back without a loss").has("database.app V").has("resume dev");
+    assert_eq!(bench.json(0, "status dev")["unfinished"]["run"], 1);
+    bench.expect(0, "rollback dev --last --accept-loss all --auto-approve").has("complete");
+}
+
+/// Resume and rollback are killed in their turn while the endpoint says nothing, and typed again.
+#[test]
+fn resume_and_rollback_can_be_killed_and_typed_again() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let family = crate::stack::unique("again");
+    let text = spec(&format!("http://{address}"), "one")
+        .replace("\"second\"\n  container", &format!("\"{family}\"\n  container"));
+    assert!(text.contains(&family));
+    let bench = Bench::with_spec(&text);
+    let (mut child, _talk) = hanging(&bench);
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    for words in ["resume dev --auto-approve", "rollback dev --last --auto-approve", "resume dev --auto-approve"] {
+        let mut child = bench.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let holds = |status: &serde_json::Value| status["lease"]["process"] == child.id();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !holds(&bench.json(0, "status dev --offline")) {
+            assert!(std::time::Instant::now() < deadline, "{words} never took the lease");
+        }
+        signal(&child, Signal::KILL);
+        child.wait().unwrap();
+        bench.expect(0, "status dev --offline").has("1 done, 0 failed, 1 in doubt, 1 not done");
+    }
+    drop(silent);
+    super::skip::come_back(address);
+    bench.expect(0, "rollback dev --last --auto-approve").has("rollback of dev: complete").has("verified");
+    assert_eq!(bench.json(0, "status dev")["resources"], 0);
+    bench.expect(0, "up dev").has("verified");
+    bench.expect(0, "rollback dev --to 0 --accept-loss all --auto-approve");
+}
