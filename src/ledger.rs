@@ -3,6 +3,7 @@
 //! Invariant: a record is in memory only after the store has it; whoever was overtaken by another writer
 //! fails its next append and has changed nothing.
 
+mod contradiction;
 mod holding;
 pub mod lease;
 mod line;
@@ -177,12 +178,13 @@ impl Ledger {
     /// When another writer was first, the lease was lost, or the storage refuses; nothing is recorded then.
     pub async fn append(&mut self, time: Timestamp, bodies: Vec<Body>) -> Result<(), StoreError> {
         self.refuse_without_lease(&bodies).await?;
-        let records = self.line.append(time, bodies).await?;
+        let (records, head) = self.line.append(time, bodies).await?;
         // Renewals may have been written in between; they say nothing that the state holds.
         for record in &records {
             self.fold(record)?;
-            (self.last, self.head) = (record.sequence, record.digest());
+            self.last = record.sequence;
         }
+        self.head = head;
         Ok(())
     }
 

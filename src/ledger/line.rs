@@ -57,18 +57,23 @@ impl Line {
         self.tip.lock().await.held.as_ref().map(|held| held.fence.clone())
     }
 
-    /// Appends these as one batch, under the lease if one is held. Gives the records.
-    pub(super) async fn append(&self, time: Timestamp, bodies: Vec<Body>) -> Result<Vec<Record>, StoreError> {
+    /// Appends these as one batch, under the lease if one is held. Gives the records, and the digest of the last.
+    pub(super) async fn append(
+        &self,
+        time: Timestamp,
+        mut bodies: Vec<Body>,
+    ) -> Result<(Vec<Record>, Digest), StoreError> {
         let mut tip = self.tip.lock().await;
         let gives_back = bodies.iter().any(|body| matches!(body, Body::Released));
         let lease = tip.held.as_ref().map(|held| held.fence.number());
         loop {
             let asked = tip.held.as_ref().map(|held| held.clock.uptime());
-            let (records, head) = follow(tip.last, tip.head, time, lease, bodies.clone());
+            let (records, head) = follow(tip.last, tip.head, time, lease, bodies);
             match self.store.append(tip.last, &records).await {
                 Ok(()) => {}
                 Err(overtaken @ StoreError::Overtaken { .. }) => {
                     if !self.catch_up(&mut tip, &records, overtaken).await? {
+                        bodies = records.into_iter().map(|record| record.body).collect();
                         continue;
                     }
                 }
@@ -83,7 +88,7 @@ impl Line {
             if gives_back && let Some(held) = tip.held.take() {
                 held.fence.close();
             }
-            return Ok(records);
+            return Ok((records, head));
         }
     }
 

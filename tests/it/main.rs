@@ -15,6 +15,8 @@ mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
+#[cfg(feature = "cli")]
+mod durable;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]
@@ -43,3 +45,5 @@ mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod store_s3;

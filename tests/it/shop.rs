@@ -9,6 +9,7 @@ mod many;
 mod mistakes;
 mod project;
 pub mod proxy;
+mod s3_ledger;
 mod secrets;
 mod stale;
 mod world;
