@@ -81,3 +81,17 @@ fn where_up_is_allowed_nothing_is_held() {
     bench.expect(0, "hold dev lift --reason over").has("nothing to lift");
     bench.expect(0, "up dev").has("nothing to do");
 }
+
+#[test]
+fn the_spec_that_is_in_force_is_not_held_even_if_a_later_run_of_it_was_taken_back() {
+    let bench = Bench::with_spec(&strict("one"));
+    bench.expect(0, "apply dev --auto-approve");
+    for input in ["two", "one", "three"] {
+        bench.write("environments/dev.hcl", &strict(input));
+        bench.expect(0, "apply dev --auto-approve").has("complete");
+    }
+    bench.expect(0, "rollback dev --to 1 --auto-approve");
+    assert_eq!(held(&bench).len(), 2, "only the others");
+    bench.write("environments/dev.hcl", &strict("one"));
+    bench.expect(0, "apply dev --auto-approve").has("nothing to do");
+}
