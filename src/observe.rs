@@ -16,7 +16,9 @@ use crate::kind::Kinds;
 use crate::ledger::Things;
 use crate::ledger::state::Gone;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::checksum::checksum;
 use crate::migration::class::additions;
+use crate::migration::{HistoryRow, Migration};
 use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
@@ -36,6 +38,40 @@ pub struct Observed {
     pub written: BTreeMap<Address, BTreeMap<Addition, Written>>,
     /// Why the secrets of what is wanted back cannot be had again, where they cannot.
     pub lost: BTreeMap<Address, String>,
+}
+
+impl Observed {
+    /// As if everything were as the ledger records it: for a plan when the world cannot be asked.
+    pub fn as_recorded(things: &Things) -> Self {
+        let objects = things.resources.iter();
+        let found = |object: &Object| (object.clone(), Some(object.clone()));
+        let earlier = things.resources.iter().filter(|(_, resource)| !resource.earlier.is_empty());
+        let history = |applied: &BTreeMap<i64, Arc<Migration>>| {
+            let row = |migration: &Arc<Migration>| HistoryRow {
+                version: migration.version,
+                name: migration.name.clone(),
+                checksum: checksum(migration, true),
+            };
+            Some(History { rows: applied.values().map(row).collect(), wide: true })
+        };
+        let databases = things.databases.iter();
+        Self {
+            objects: objects.map(|(address, resource)| (address.clone(), Some(resource.object.clone()))).collect(),
+            earlier: earlier
+                .map(|(address, resource)| (address.clone(), resource.earlier.iter().map(found).collect()))
+                .collect(),
+            databases: databases.map(|(address, database)| (address.clone(), history(&database.applied))).collect(),
+            written: BTreeMap::new(),
+            lost: BTreeMap::new(),
+        }
+    }
+
+    /// As if these had not been looked at.
+    pub fn forget(&mut self, addresses: &BTreeSet<Address>) {
+        self.objects.retain(|address, _| !addresses.contains(address));
+        self.earlier.retain(|address, _| !addresses.contains(address));
+        self.databases.retain(|address, _| !addresses.contains(address));
+    }
 }
 
 /// What to look at.
@@ -162,6 +198,14 @@ impl Subject {
     pub fn only(mut self, address: &Address) -> Self {
         self.things.retain(|other, _| other == address);
         self.databases.clear();
+        self
+    }
+
+    /// All but these.
+    #[must_use]
+    pub fn without(mut self, addresses: &BTreeSet<Address>) -> Self {
+        self.things.retain(|address, _| !addresses.contains(address));
+        self.databases.retain(|address, _| !addresses.contains(address));
         self
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: nothing but the ledger says what was there: neither the new nor the old source is needed.
 
 mod before;
+pub mod owed;
 
 use std::collections::BTreeMap;
 

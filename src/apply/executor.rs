@@ -507,19 +507,20 @@ impl Executor<'_> {
     async fn end(&self, ledger: &mut Ledger, course: &Course<'_>, outcome: &Outcome) -> Result<(), ApplyError> {
         let run = course.number;
         let now = self.world.clock.now();
-        let body = if outcome.is_complete() {
+        let bodies = if outcome.is_complete() {
             let sight =
                 Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
             let outputs = super::outcome::outputs(course.change_set, &sight, course.seal_key.as_ref());
-            Body::Ended { run, result: RunResult::Complete, outputs }
+            let ended = Body::Ended { run, result: RunResult::Complete, outputs };
+            std::iter::once(ended).chain(ledger.state().holds_of_rollback(run)).collect()
         } else if let Some(reason) = &outcome.parked {
-            Body::Parked { run, reason: reason.clone() }
+            vec![Body::Parked { run, reason: reason.clone() }]
         } else if course.is_without_effect() {
-            Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }
+            vec![Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }]
         } else {
             return Ok(());
         };
-        ledger.append(now, vec![body]).await?;
+        ledger.append(now, bodies).await?;
         Ok(())
     }
 }
