@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod database;
+mod exact;
 pub mod lookup;
 pub mod moves;
 pub mod order;
@@ -343,6 +344,7 @@ impl<'a> Planner<'a> {
         outputs: BTreeMap<String, PlannedOutput>,
         standing: Standing,
     ) -> (ChangeSet, Diagnostics) {
+        exact::judge_together(&mut self.drafts, self.inputs.kinds);
         let (steps, point_of_no_return) = order::order(self.drafts).unwrap_or_else(|order::Circle(stuck)| {
             let names: Vec<_> = stuck.iter().map(ToString::to_string).collect();
             self.mistakes.push(

@@ -346,6 +346,27 @@ impl State {
         self.chain.as_ref().map(|chain| &chain.seal_key)
     }
 
+    /// Whether these would contradict the chain: they speak of the outcome of a step that is not open. Costs nothing
+    /// in proportion to the chain.
+    pub fn refuses(&self, bodies: &[Body]) -> Option<FoldError> {
+        let newest = self.runs.last();
+        bodies.iter().enumerate().find_map(|(at, body)| {
+            let (Body::Done { run, step, .. } | Body::Stood { run, step, .. } | Body::Doubted { run, step, .. }) = body
+            else {
+                return None;
+            };
+            let is_intended = |body: &Body| matches!(body, Body::Intent { run: other, step: intended, .. } if (other, intended) == (run, step));
+            let known = newest.filter(|newest| newest.number == *run).and_then(|newest| newest.steps.get(step));
+            let fits = match known {
+                Some(StepState::Intended(_) | StepState::Doubted(..)) => true,
+                Some(StepState::Stood(..)) => !matches!(body, Body::Doubted { .. }),
+                Some(StepState::Done { .. } | StepState::Failed { .. }) | None => false,
+            };
+            let refused = FoldError::NoSuchStep { sequence: 0, run: *run, step: *step };
+            (!fits && !bodies[..at].iter().any(is_intended)).then_some(refused)
+        })
+    }
+
     /// Takes one more record into account.
     ///
     /// # Errors

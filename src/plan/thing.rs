@@ -251,12 +251,15 @@ impl Planner<'_> {
         found: &Object,
         reason: &Reason,
     ) {
-        // An earlier thing that is still there will do, unless what it holds on to is another thing now.
+        // An earlier thing that is still there will do, unless what it holds on to is another thing now. It need not
+        // be the recorded one: what an earlier way back made again may have been set aside by a run that was cut.
         let fits = |earlier: &&Object| {
             self.is_still_there(address, earlier)
                 && self.comparer(kind).differences(wanted, earlier, Some(*earlier)).is_empty()
         };
-        if let Some(earlier) = goal.recorded.as_ref().filter(fits) {
+        let same = goal.recorded.as_ref().filter(fits);
+        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| goal.recorded.is_some());
+        if let Some(earlier) = same.or_else(alike) {
             return self.go_back_to(address, kind, goal, recorded, found, earlier);
         }
         let replacement = self.replacement(address, kind, goal, wanted, found);
@@ -266,8 +269,11 @@ impl Planner<'_> {
         let before = kind.mark_secrets(found.clone());
         let fingerprint = self.comparer(kind).fingerprint(Some(found));
         if replacement == Replacement::DeleteFirst {
+            let first = self.drafts.len();
+            self.retire_all(address, kind, recorded, reason);
             let at = self.drafts.len();
             self.delete(address, kind, recorded, &before, reason.clone());
+            self.drafts[at].after.extend(first..at);
             self.create(address, kind, goal, wanted.clone(), reason.clone());
             self.drafts[at + 1].after.insert(at);
             return;
@@ -366,9 +372,21 @@ impl Planner<'_> {
             }
             Some(_) | None => reason,
         };
+        // The ledger forgets earlier things together with the current one, so they go before it.
+        let first = self.drafts.len();
+        self.retire_all(address, kind, recorded, &reason);
+        let last = self.drafts.len();
+        self.remove_current(address, kind, recorded, reason);
+        self.drafts[last].after.extend(first..last);
+    }
+
+    fn retire_all(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, reason: &Reason) {
         for object in recorded.earlier.clone() {
             self.retire(address, kind, recorded, &object, reason.clone());
         }
+    }
+
+    fn remove_current(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, reason: Reason) {
         let found = match self.inputs.observed.objects.get(address) {
             Some(None) => {
                 let why = "it is not in the world any more".to_owned();
