@@ -15,11 +15,15 @@ mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod faults {}
 mod house;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;
 mod oracle;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod place;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -38,6 +42,8 @@ mod postgres_server;
 mod postgres_settling;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_shop;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod race {}
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod shop;
 #[cfg(feature = "cli")]
