@@ -43,9 +43,9 @@ mod postgres_settling;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
-mod race {}
+mod race;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
-mod shop;
+pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;

@@ -61,9 +61,9 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
         "ALTER TABLE products RENAME COLUMN label TO title;\n",
     ),
     (
-        "V93__stock_default",
-        "ALTER TABLE products ALTER COLUMN stock SET DEFAULT 10;\n",
-        "ALTER TABLE products ALTER COLUMN stock SET DEFAULT 0;\n",
+        "V93__reserve",
+        "ALTER TABLE products ADD COLUMN reserve integer;\nALTER TABLE products ALTER COLUMN reserve SET DEFAULT 1;\n",
+        "ALTER TABLE products ALTER COLUMN reserve DROP DEFAULT;\nALTER TABLE products DROP COLUMN reserve;\n",
     ),
     ("V94__empty_stock", "UPDATE products SET stock = 0;\n", "SELECT 1;\n"),
 ];
@@ -79,7 +79,7 @@ const EXACT: &[(&str, &str)] = &[
     ("V90__add_coupons", "migrate"),
     ("V91__loyalty", "migrate"),
     ("V92__rename_title", "migrate"),
-    ("V93__stock_default", "migrate"),
+    ("V93__reserve", "migrate"),
 ];
 
 fn change(shop: &Project) {
