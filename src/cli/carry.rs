@@ -185,7 +185,7 @@ pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'
         let cause = match (result, began) {
             (Err(error), false) => return Err(refused(session, &hold.ledger, error)),
             (Err(error), true) => {
-                session.terminal.say(&format!("error: {error}"));
+                session.terminal.say(refused(session, &hold.ledger, error).text().trim_end());
                 Cause::Other
             }
             (Ok(outcome), _) => cause(&outcome),

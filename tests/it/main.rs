@@ -16,7 +16,7 @@ mod aws_rollout;
 mod cli;
 mod docs;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
-mod faults {}
+mod faults;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]

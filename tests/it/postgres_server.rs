@@ -77,6 +77,14 @@ impl Server {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// Stops it and starts it again: `fast` ends every session politely, `immediate` as a crash does.
+    pub fn restart(&self, mode: &str) {
+        let mut restart = command("pg_ctl");
+        restart.arg("-D").arg(self.folder.path().join("data")).args(["-m", mode, "-w", "restart"]);
+        restart.arg("-l").arg(self.folder.path().join("data/server.log"));
+        finish(restart);
+    }
 }
 
 impl Drop for Server {

@@ -117,14 +117,13 @@ fn class_of(code: &SqlState) -> ErrorClass {
         SqlState::TOO_MANY_CONNECTIONS,
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
         SqlState::OBJECT_IN_USE,
     ];
     if denied.contains(code) || code.code().starts_with("28") {
         ErrorClass::Denied
-    } else if transient.contains(code) {
+    } else if transient.contains(code) || code.code().starts_with("08") {
         ErrorClass::Transient
-    } else if *code == SqlState::CANNOT_CONNECT_NOW || code.code().starts_with("08") {
-        ErrorClass::Unreachable
     } else {
         ErrorClass::Refused
     }
@@ -134,8 +133,10 @@ fn class_of_io(error: &Error) -> ErrorClass {
     let text = error.to_string();
     if text.contains("authentication") {
         ErrorClass::Denied
-    } else if error.is_closed() || text.contains("communicating") || text.contains("connecting") || text.contains("TLS")
-    {
+    } else if error.is_closed() || text.contains("communicating") {
+        // There was a connection, and it was lost: a server that is restarted is back in a moment.
+        ErrorClass::Transient
+    } else if text.contains("connecting") || text.contains("TLS") {
         ErrorClass::Unreachable
     } else {
         ErrorClass::Refused

@@ -4,8 +4,8 @@
 //! A sample of the prefixes usually; all of them with `SWITCHBACK_TEST_LONG`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -118,7 +118,9 @@ fn planned(shop: &Project) -> BTreeMap<String, (String, String)> {
     assert_eq!(steps.len(), shown.len());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let pairs = steps.iter().zip(shown);
-    pairs.map(|(step, shown)| (text(&shown["title"]), (text(&shown["action"]), text(&step["inverse"]["class"])))).collect()
+    pairs
+        .map(|(step, shown)| (text(&shown["title"]), (text(&shown["action"]), text(&step["inverse"]["class"]))))
+        .collect()
 }
 
 /// Applies until k steps are done, and cuts it off there: each second one by Ctrl-C, the others by SIGKILL.
@@ -211,11 +213,15 @@ fn any_part_of_a_change_is_taken_back_exactly() {
 #[test]
 fn any_part_of_a_fresh_shop_is_taken_back_to_nothing() {
     let steps = planned(&Project::shop("prefix")).len();
-    side_by_side(&prefixes(steps), || (), |(), k| {
-        let shop = Project::shop("prefix");
-        apply_a_part(&shop, k);
-        shop.ok(&["rollback", "dev", "--to", "0", "--accept-loss", "all", "--auto-approve"]);
-        assert_nothing_is_left(&shop);
-    });
+    side_by_side(
+        &prefixes(steps),
+        || (),
+        |(), k| {
+            let shop = Project::shop("prefix");
+            apply_a_part(&shop, k);
+            shop.ok(&["rollback", "dev", "--to", "0", "--accept-loss", "all", "--auto-approve"]);
+            assert_nothing_is_left(&shop);
+        },
+    );
     println!("{steps} steps, {} prefixes", prefixes(steps).len());
 }

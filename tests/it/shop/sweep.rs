@@ -114,7 +114,8 @@ fn without_names(shop: &Project, snapshot: &Snapshot) -> String {
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (family, rest) = part.split_once(':').unwrap_or((part, ""));
-        plain += &format!("task-definition/{family}:N{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+        plain +=
+            &format!("task-definition/{family}:N{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
     }
     plain
 }

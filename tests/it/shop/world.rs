@@ -66,7 +66,8 @@ pub fn everything(project: &Project) -> Vec<String> {
     ];
     for (what, body, token, name) in of_lists {
         for thing in pages(project, what, body, token, name) {
-            let thing = thing.as_str().or(thing["logGroupName"].as_str()).or(thing["Name"].as_str()).unwrap_or_default();
+            let thing =
+                thing.as_str().or(thing["logGroupName"].as_str()).or(thing["Name"].as_str()).unwrap_or_default();
             if names(thing, &project.name) {
                 found.push(format!("{}: {thing}", what.1));
             }
@@ -166,8 +167,7 @@ fn parameters(project: &Project) -> Vec<Value> {
     let path = format!("/{}", project.name);
     let body = json!({"Path": path, "Recursive": true, "WithDecryption": true});
     let pages = pages(project, ("ssm", "GetParametersByPath"), body, ("NextToken", "NextToken"), "Parameters");
-    let mut found: Vec<Value> =
-        pages.iter().map(|parameter| chosen(parameter, &["Name", "Type", "Value"])).collect();
+    let mut found: Vec<Value> = pages.iter().map(|parameter| chosen(parameter, &["Name", "Type", "Value"])).collect();
     found.sort_by_key(ToString::to_string);
     found
 }
