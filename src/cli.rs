@@ -4,8 +4,10 @@
 //! Invariant: a verb ends with an [`exit::Exit`] of the public table, whatever happens but a bug.
 
 pub mod arguments;
+pub mod audit;
 pub mod carry;
 pub mod clock;
+pub mod commit;
 pub mod confirm;
 pub mod environment;
 pub mod exit;
@@ -27,6 +29,7 @@ pub mod stop;
 pub mod subject;
 pub mod terminal;
 pub mod verb;
+pub mod whole_file;
 
 use std::process::ExitCode;
 

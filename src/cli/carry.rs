@@ -194,6 +194,7 @@ pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'
         if report.result == Exit::Done {
             verify(session, &mut hold.ledger, aim, &mut report).await;
         }
+        report.note(&hold.ledger);
         Ok(report)
     }))
 }
@@ -369,6 +370,7 @@ pub fn verify_again(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>) -> Re
     session.wait(beside(keeper, async {
         let mut report = report(session, &hold.ledger, Cause::Other);
         verify(session, &mut hold.ledger, aim, &mut report).await;
+        report.note(&hold.ledger);
         Ok(report)
     }))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::arguments::Globals;
 use super::clock::SystemClock;
+use super::commit;
 use super::environment::{self, Name};
 use super::failure::{self, Failure};
 use super::terminal::Terminal;
@@ -63,8 +64,9 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
+        let actor = actor(&folder);
         let world = World { providers: table::providers(), databases: databases(), clock: Arc::new(SystemClock) };
-        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
+        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor, runtime })
     }
 
     /// Waits for an asynchronous stage.
@@ -164,7 +166,7 @@ fn working_folder(typed: Option<&Path>) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage(format!("there is no folder {}", folder.display())).help("give `-C` a folder"))
 }
 
-fn actor() -> Actor {
+fn actor(folder: &Path) -> Actor {
     let ci = [
         (Name::GithubActor, Some(Name::GithubRunId), "GitHub Actions"),
         (Name::GitlabUser, Some(Name::GitlabJob), "GitLab CI"),
@@ -186,7 +188,7 @@ fn actor() -> Actor {
         host: host(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
-        commit: None,
+        commit: commit::of(folder),
     }
 }
 

@@ -213,7 +213,9 @@ impl Relay {
         let status = match fault.answer() {
             Answer::Error(status) => status,
             Answer::Drop => 503,
-            Answer::SuccessThenError(_) | Answer::SuccessThenDrop | Answer::Slow | Answer::Unconditional => return None,
+            Answer::SuccessThenError(_) | Answer::SuccessThenDrop | Answer::Slow | Answer::Unconditional => {
+                return None;
+            }
         };
         let refusal = fault.refusal(&call.service, status);
         self.note(Some(call.clone()), &Err(refusal.clone()), Duration::ZERO);

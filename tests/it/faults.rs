@@ -2,6 +2,7 @@
 //! type, and typing it ends well.
 
 mod disk;
+mod ledger;
 mod target;
 
 use std::time::Duration;

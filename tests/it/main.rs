@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod audit;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_conformance;
 #[cfg(all(feature = "aws", feature = "cli"))]
@@ -49,3 +50,5 @@ pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod store_postgres;

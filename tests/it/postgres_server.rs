@@ -74,12 +74,17 @@ impl Server {
         format!("postgres://admin:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Starts it again with the same settings, as after a failure of its machine, or a failover.
+    pub fn restart(&self) {
+        self.restart_by("immediate");
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Stops it and starts it again: `fast` ends every session politely, `immediate` as a crash does.
-    pub fn restart(&self, mode: &str) {
+    pub fn restart_by(&self, mode: &str) {
         let mut restart = command("pg_ctl");
         restart.arg("-D").arg(self.folder.path().join("data")).args(["-m", mode, "-w", "restart"]);
         restart.arg("-l").arg(self.folder.path().join("data/server.log"));

@@ -217,7 +217,9 @@ impl Bucket {
         }
         let failure = failure::read(self.tried("s3:PutObject", key), &error);
         match failure.error.class {
-            ErrorClass::Transient | ErrorClass::Unreachable | ErrorClass::Pending => Put::Unknown(self.explain(failure)),
+            ErrorClass::Transient | ErrorClass::Unreachable | ErrorClass::Pending => {
+                Put::Unknown(self.explain(failure))
+            }
             ErrorClass::Denied | ErrorClass::Expired | ErrorClass::Refused | ErrorClass::Fenced => {
                 Put::Refused(self.explain(failure))
             }

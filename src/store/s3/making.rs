@@ -46,7 +46,7 @@ pub async fn make_place(url: &str) -> Result<Place, StoreError> {
         made.push(format!("{name} is closed to the public"));
     }
     super::prove(&bucket).await?;
-    Ok(Place { made, planning_rights, applying_rights })
+    Ok(Place { url: bucket.location().url(), made, planning_rights, applying_rights })
 }
 
 /// The least rights for an identity that plans, and for one that applies, as JSON policies of IAM.
@@ -69,7 +69,8 @@ fn rights_at(location: &Location) -> (String, String) {
         "Sid": "SwitchbackListLedger", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket,
         "Condition": { "StringLike": { "s3:prefix": prefix } },
     });
-    let objects = |sid: &str, actions: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": keys });
+    let objects =
+        |sid: &str, actions: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": keys });
     let policy = |statements: Value| {
         let policy = json!({ "Version": "2012-10-17", "Statement": statements });
         serde_json::to_string_pretty(&policy).expect("plain data")
@@ -120,9 +121,7 @@ async fn keep_versions(bucket: &Bucket) -> Result<(), StoreError> {
 
 async fn is_encrypted(bucket: &Bucket) -> Result<bool, StoreError> {
     match bucket.client().await?.get_bucket_encryption().bucket(&bucket.location().bucket).send().await {
-        Ok(answer) => {
-            Ok(answer.server_side_encryption_configuration().is_some_and(|rules| !rules.rules().is_empty()))
-        }
+        Ok(answer) => Ok(answer.server_side_encryption_configuration().is_some_and(|rules| !rules.rules().is_empty())),
         Err(error) if error.code() == Some("ServerSideEncryptionConfigurationNotFoundError") => Ok(false),
         Err(error) => Err(bucket.error("s3:GetBucketEncryption", "", &error)),
     }

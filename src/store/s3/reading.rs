@@ -93,12 +93,7 @@ pub async fn newest(bucket: &Bucket, keys: &Keys, after: Sequence) -> Result<Opt
 }
 
 /// Asks which objects make up the chain behind a sequence at which a batch ends, without those known to be bad.
-pub async fn survey(
-    bucket: &Bucket,
-    keys: &Keys,
-    from: Sequence,
-    bad: &BTreeSet<Span>,
-) -> Result<Outline, StoreError> {
+pub async fn survey(bucket: &Bucket, keys: &Keys, from: Sequence, bad: &BTreeSet<Span>) -> Result<Outline, StoreError> {
     let page = bucket.page(&keys.records, &keys.record(from)).await?;
     if !page.more && page.entries.len() <= FEW {
         let loose = page.entries.iter().filter_map(|(key, ..)| outline::record_of(key.strip_prefix(&keys.records)?));
@@ -138,7 +133,10 @@ pub async fn gather(bucket: &Bucket, keys: &Keys, from: Sequence) -> Result<Gath
             if let Some(batches) = batches {
                 whole.insert(span, batches);
             } else {
-                tracing::warn!(key = keys.segment(&span), "a segment is missing or damaged; its records are read singly");
+                tracing::warn!(
+                    key = keys.segment(&span),
+                    "a segment is missing or damaged; its records are read singly"
+                );
                 bad.insert(span);
                 is_whole = false;
             }
