@@ -8,6 +8,7 @@ mod executor;
 mod outcome;
 mod prepare;
 mod settle;
+mod writing;
 
 pub use executor::Executor;
 pub use outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, Silent, StopSignal};

@@ -186,18 +186,22 @@ impl Ledger {
     /// # Errors
     /// When another writer was first, the lease was lost, or the storage refuses; nothing is recorded then.
     pub async fn append(&mut self, time: Timestamp, bodies: Vec<Body>) -> Result<(), StoreError> {
-        self.refuse_without_lease(&bodies).await?;
-        let records = self.line.append(time, bodies).await?;
+        self.refuse_unfit(&bodies).await?;
+        let (records, head) = self.line.append(time, bodies).await?;
         // Renewals may have been written in between; they say nothing that the state holds.
         for record in &records {
             self.fold(record)?;
-            (self.last, self.head) = (record.sequence, record.digest());
+            self.last = record.sequence;
         }
+        self.head = head;
         Ok(())
     }
 
     /// A record that the chain would contradict must never get into it.
-    async fn refuse_without_lease(&self, bodies: &[Body]) -> Result<(), StoreError> {
+    async fn refuse_unfit(&self, bodies: &[Body]) -> Result<(), StoreError> {
+        if let Some(error) = self.state.refuses(bodies) {
+            return Err(StoreError::Contradiction { url: self.url(), error });
+        }
         let Some(lease) = &self.state.lease else {
             return Ok(());
         };

@@ -6,6 +6,7 @@
 pub mod sight;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -13,11 +14,14 @@ use crate::address::Address;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::Things;
-use crate::resolve::desired::Desired;
+use crate::ledger::state::Gone;
+use crate::migration::addition::{Addition, Written};
+use crate::migration::class::additions;
+use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::value::{Data, Object, Value};
-use crate::world::{Binding, Connection, ErrorClass, History, Query, World, WorldError};
+use crate::world::{Binding, Connection, Databases, ErrorClass, History, Query, World, WorldError};
 
 /// What was found. Secrets are real values, marked.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,8 @@ pub struct Observed {
     pub earlier: BTreeMap<Address, Vec<(Object, Option<Object>)>>,
     /// Histories of databases: `None` when the database is absent.
     pub databases: BTreeMap<Address, Option<History>>,
+    /// What is in the things that migrations added, where these are to be taken back.
+    pub written: BTreeMap<Address, BTreeMap<Addition, Written>>,
 }
 
 /// What to look at.
@@ -35,6 +41,8 @@ pub struct Observed {
 pub struct Subject {
     things: BTreeMap<Address, Look>,
     databases: BTreeMap<Address, Binding>,
+    /// What the migrations of a database added that are to be taken back.
+    added: BTreeMap<Address, Vec<Addition>>,
     /// Objects by address, for the settings of bindings that refer to them.
     known: BTreeMap<Address, Object>,
 }
@@ -70,7 +78,8 @@ impl Subject {
         subject
     }
 
-    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone.
+    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone. And what
+    /// goes for that: the things that migrations added.
     #[must_use]
     pub fn and_back_to(mut self, then: &Things, now: &Things) -> Self {
         for (address, database) in &then.databases {
@@ -79,6 +88,69 @@ impl Subject {
                 self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
             }
         }
+        for (address, database) in &now.databases {
+            let kept = then.databases.get(address).map(|then| &then.applied);
+            let goes = |version: &i64| kept.is_none_or(|kept| !kept.contains_key(version));
+            let Some(first) = database.applied.keys().find(|version| goes(version)) else {
+                continue;
+            };
+            let applied: Vec<_> = database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect();
+            self.added.insert(address.clone(), additions(&applied).into_iter().flatten().flatten().collect());
+        }
+        self
+    }
+
+    /// What the ledger forgot after an earlier time: it may still be there, for a way back to take it up again.
+    #[must_use]
+    pub fn and_forgotten_since(mut self, then: &Things, now: &Things) -> Self {
+        for (address, gone) in now.gone.iter().filter(|(address, gone)| then.gone.get(*address) != Some(*gone)) {
+            match gone {
+                Gone::Forgotten(resource) => {
+                    self.known.entry(address.clone()).or_insert_with(|| resource.object.clone());
+                    self.things.entry(address.clone()).or_insert_with(|| Look {
+                        binding: resource.binding.clone(),
+                        kind: resource.kind.clone(),
+                        object: resource.object.clone(),
+                        earlier: resource.earlier.clone(),
+                    });
+                }
+                Gone::Database(database) => {
+                    // Without what it lives in there is nobody to ask.
+                    let is_gone = |need: &Address| matches!(now.gone.get(need), Some(Gone::Deleted(_)));
+                    if !database.needs.iter().any(is_gone) {
+                        self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
+                    }
+                }
+                Gone::Deleted(_) => {}
+            }
+        }
+        self
+    }
+
+    /// What is to be imported is asked for by its id.
+    #[must_use]
+    pub fn and_imports(mut self, desired: &Desired, imports: &BTreeMap<Address, Import>, things: &Things) -> Self {
+        for (address, import) in imports {
+            let Some(resource) = desired.resources.get(address) else { continue };
+            if things.resources.contains_key(address) {
+                continue;
+            }
+            let look = Look {
+                binding: resource.binding.clone(),
+                kind: resource.kind.clone(),
+                object: import.query.clone(),
+                earlier: Vec::new(),
+            };
+            self.things.insert(address.clone(), look);
+        }
+        self
+    }
+
+    /// Only this, and what is known of others.
+    #[must_use]
+    pub fn only(mut self, address: &Address) -> Self {
+        self.things.retain(|other, _| other == address);
+        self.databases.clear();
         self
     }
 
@@ -209,6 +281,9 @@ async fn observe_databases(
         match connect(binding, lookup) {
             Ok(Some(connection)) => match databases.history(&connection).await {
                 Ok(history) => {
+                    if let Some(added) = subject.added.get(address).filter(|_| history.is_some()) {
+                        observed.written.insert(address.clone(), look_into(&**databases, &connection, added).await);
+                    }
                     observed.databases.insert(address.clone(), history);
                 }
                 Err(error) => errors.push((address.clone(), error)),
@@ -216,6 +291,18 @@ async fn observe_databases(
             Ok(None) => {}
             Err(error) => errors.push((address.clone(), error)),
         }
+    }
+}
+
+/// What cannot be looked into is not told, and judged as if something were in it.
+async fn look_into(
+    databases: &dyn Databases,
+    connection: &Connection,
+    added: &[Addition],
+) -> BTreeMap<Addition, Written> {
+    match databases.written(connection, added).await {
+        Ok(found) => added.iter().cloned().zip(found).collect(),
+        Err(error) => added.iter().map(|one| (one.clone(), Written::Untold(error.to_string()))).collect(),
     }
 }
 

@@ -21,16 +21,14 @@ pub struct Keys {
     pub postgres_password: Option<String>,
 }
 
-/// A place that is ready for ledgers.
+/// A place for ledgers, made or found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its absolute URL, without any secret.
-    pub url: String,
-    /// What was made; nothing when all of it was there.
+    /// What was made, a line each; nothing when all of it was there.
     pub made: Vec<String>,
-    /// The least rights of who only plans, as text to be copied.
+    /// The least rights for an identity that plans.
     pub planning_rights: String,
-    /// The least rights of who applies, as text to be copied.
+    /// The least rights for an identity that applies.
     pub applying_rights: String,
 }
 
@@ -46,13 +44,14 @@ pub fn open(url: &str, base: &Path, environment: &str) -> Result<Arc<dyn Store>,
 ///
 /// # Errors
 /// When the URL is of no store that this build knows, or says too little or too much.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server asks for a key"))]
 pub fn open_with(url: &str, base: &Path, environment: &str, keys: &Keys) -> Result<Arc<dyn Store>, StoreError> {
     match Scheme::of(url)? {
         Scheme::File(path) => Ok(Arc::new(file::FileStore::new(&folder(path, base), environment))),
-        #[cfg(feature = "postgres")]
-        Scheme::Postgres => Ok(Arc::new(postgres::PostgresStore::new(url, base, environment, keys)?)),
         #[cfg(feature = "aws")]
         Scheme::S3 => Ok(Arc::new(s3::S3Store::new(url, environment)?)),
+        #[cfg(feature = "postgres")]
+        Scheme::Postgres => Ok(Arc::new(postgres::PostgresStore::new(url, base, environment, keys)?)),
     }
 }
 
@@ -61,39 +60,45 @@ pub fn open_with(url: &str, base: &Path, environment: &str, keys: &Keys) -> Resu
 ///
 /// # Errors
 /// When the URL is of no store that this build knows, or the place cannot be made.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only a server asks for a key"))]
 pub async fn make_place(url: &str, base: &Path, keys: &Keys) -> Result<Place, StoreError> {
     match Scheme::of(url)? {
         Scheme::File(path) => file::make_place(&folder(path, base)),
-        #[cfg(feature = "postgres")]
-        Scheme::Postgres => postgres::place::make(url, base, keys).await,
         #[cfg(feature = "aws")]
         Scheme::S3 => s3::make_place(url).await,
+        #[cfg(feature = "postgres")]
+        Scheme::Postgres => postgres::place::make(url, base, keys).await,
     }
 }
 
 /// Which store a URL is of: one line per store.
 enum Scheme<'a> {
     File(&'a str),
-    #[cfg(feature = "postgres")]
-    Postgres,
     #[cfg(feature = "aws")]
     S3,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl<'a> Scheme<'a> {
     fn of(url: &'a str) -> Result<Self, StoreError> {
+        let refuse = |cause: &str| {
+            Err(StoreError::Storage { tried: format!("open the ledger `{}`", withheld(url)), cause: cause.to_owned() })
+        };
         let (scheme, rest) = url.split_once(':').unwrap_or_default();
         match scheme {
             "file" => Ok(Self::File(rest)),
-            #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => Ok(Self::Postgres),
             #[cfg(feature = "aws")]
             "s3" => Ok(Self::S3),
-            _ => Err(StoreError::Storage {
-                tried: format!("open the ledger `{}`", withheld(url)),
-                cause: "a ledger's URL begins with `file:`, `s3:` or `postgres:`, as in `file:.switchback/ledger`"
-                    .to_owned(),
-            }),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Ok(Self::Postgres),
+            #[cfg(not(feature = "aws"))]
+            "s3" => refuse("this build knows no S3; install switchback with its feature `aws`"),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => {
+                refuse("this build knows no PostgreSQL; install switchback with its feature `postgres`")
+            }
+            _ => refuse("a ledger's URL begins with `file:`, `s3:` or `postgres:`, as in `file:.switchback/ledger`"),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::expression::Deferred;
+use crate::migration::addition::{Addition, Written};
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
@@ -211,6 +212,17 @@ pub struct MigrationEffect {
     pub migration: Migration,
     /// Longest wait for one lock.
     pub lock_timeout: Duration,
+    /// What becomes of what was written into what the migration added, on the way down.
+    pub content: Content,
+}
+
+/// What becomes of what was written into what a migration added, when that is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// There was none when the way back was planned: if there is some by now, nothing is done.
+    MustBeNone,
+    /// It goes; that was shown and accepted.
+    Goes,
 }
 
 /// The history table as found.
@@ -238,6 +250,13 @@ pub trait Databases: Send + Sync {
 
     /// Asks what became of a migration.
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;
+
+    /// Looks into what migrations added, in the order in which it is asked: whether anything was written into it.
+    /// Whoever cannot tell says so.
+    async fn written(&self, _connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
+        let untold = || Written::Untold("this runner of migrations does not look".to_owned());
+        Ok(additions.iter().map(|_| untold()).collect())
+    }
 
     /// The digest of the whole catalog, for comparing schemas.
     async fn fingerprint(&self, connection: &Connection) -> Result<crate::digest::Digest, WorldError>;

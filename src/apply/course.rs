@@ -12,6 +12,9 @@ use crate::step::{Action, ChangeSet, Step, StepId};
 use crate::value::{Object, SealKey};
 use crate::world::{Connection, ErrorClass, Fence, WorldError};
 
+/// A step's effect that may begin once its intent is durable.
+pub(super) type Launch = (StepId, Connection, Work);
+
 /// The state of one run, in memory.
 pub(super) struct Course<'c> {
     pub(super) number: u64,
@@ -31,6 +34,8 @@ pub(super) struct Course<'c> {
     pub(super) stood: BTreeSet<StepId>,
     /// Why the run waits, if it does.
     pub(super) parked: Option<String>,
+    /// Why it will wait when there is nothing else to do.
+    waits: Option<String>,
     /// Steps on this side of the point of no return that are not done.
     pub(super) open_before_point: usize,
     pub(super) in_flight: usize,
@@ -39,7 +44,23 @@ pub(super) struct Course<'c> {
     pub(super) busy: BTreeSet<Address>,
     /// Records for the next batch, and the effects that may begin once it is durable.
     pub(super) records: Vec<Body>,
-    pub(super) launches: VecDeque<(StepId, Connection, Work)>,
+    pub(super) launches: VecDeque<Launch>,
+    /// A batch that the storage did not take yet: it is tried again as it is.
+    pub(super) unwritten: Option<Batch>,
+    /// Effects whose intents are durable.
+    pub(super) cleared: VecDeque<Launch>,
+    /// Whether the lease was found to be over: then nothing more starts.
+    pub(super) fenced: bool,
+}
+
+/// Records that are written together, and what may begin then.
+pub(super) struct Batch {
+    pub(super) time: jiff::Timestamp,
+    pub(super) bodies: Vec<Body>,
+    pub(super) launches: VecDeque<Launch>,
+    pub(super) tries: u32,
+    /// When it was tried first, by the uptime.
+    pub(super) since: std::time::Duration,
 }
 
 impl<'c> Course<'c> {
@@ -62,24 +83,44 @@ impl<'c> Course<'c> {
             doubts: BTreeMap::new(),
             stood: run.stood().map(|(step, _)| step.id).collect(),
             parked: None,
+            waits: None,
             open_before_point: 0,
             in_flight: 0,
             flying: BTreeSet::new(),
             busy: BTreeSet::new(),
             records: Vec::new(),
             launches: VecDeque::new(),
+            unwritten: None,
+            cleared: VecDeque::new(),
+            fenced: false,
         };
         for (id, state) in &run.steps {
             match state {
                 StepState::Doubted(_, error) => {
                     course.doubts.insert(*id, Failure { step: *id, error: error.clone(), stale: false });
                 }
+                // It goes on in the world, or could not be asked about: it must not be begun beside itself.
+                StepState::Intended(_) => {
+                    let failure = course.left(*id);
+                    course.doubts.insert(*id, failure);
+                }
                 // What stands is brought to what was planned: it is tried once more.
-                StepState::Intended(_) | StepState::Stood(..) | StepState::Done { .. } | StepState::Failed { .. } => {}
+                StepState::Stood(..) | StepState::Done { .. } | StepState::Failed { .. } => {}
             }
         }
         course.wire();
         course
+    }
+
+    /// What still goes on in the world: it is waited for, and the rest is done meanwhile.
+    pub(super) fn wait_for(&mut self, doubts: Vec<Failure>) {
+        for doubt in doubts {
+            if doubt.error.class == ErrorClass::Pending {
+                let title = self.step(doubt.step).title();
+                self.waits.get_or_insert_with(|| format!("{title}: {}", doubt.error.cause));
+            }
+            self.doubts.insert(doubt.step, doubt);
+        }
     }
 
     fn wire(&mut self) {
@@ -88,7 +129,9 @@ impl<'c> Course<'c> {
         }
         for step in &self.change_set.steps {
             if self.done.contains(&step.id) {
-                self.outcomes.mark_changed(&step.address);
+                if !matches!(step.action, Action::Move { .. } | Action::Import { .. } | Action::TakeUp { .. }) {
+                    self.outcomes.mark_changed(&step.address);
+                }
                 continue;
             }
             if self.doubts.contains_key(&step.id) {
@@ -144,7 +187,12 @@ impl<'c> Course<'c> {
             }
             Action::Return { after, .. } => self.outcomes.insert(step.address.clone(), after),
             Action::Delete { .. } | Action::Forget { .. } => self.outcomes.remove(&step.address),
-            Action::Retire { .. } | Action::Remember { .. } | Action::Migrate { .. } => {}
+            Action::Import { .. } => self.outcomes.take_up(step.address.clone(), object),
+            Action::TakeUp { .. } if step.action.kind().is_some() => {
+                self.outcomes.take_up(step.address.clone(), object);
+            }
+            Action::Move { from, .. } => self.outcomes.rename(from, &step.address),
+            Action::Retire { .. } | Action::Remember { .. } | Action::TakeUp { .. } | Action::Migrate { .. } => {}
         }
         self.done.insert(step.id);
         if self.change_set.point_of_no_return.is_some_and(|point| step.id < point) {
@@ -187,7 +235,7 @@ impl<'c> Course<'c> {
             failed: self.failures.values().cloned().collect(),
             doubted: self.doubts.values().cloned().chain(self.flying.iter().map(|id| self.left(*id))).collect(),
             skipped: steps.filter(|id| !begun(id)).collect(),
-            parked: self.parked.clone(),
+            parked: self.parked.as_ref().or(self.waits.as_ref()).cloned(),
             stopped,
         }
     }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::course::Course;
 use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, StopSignal};
 use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, Work, intent, token, work};
-use super::settle;
+use super::{settle, writing};
 use crate::digest::Digest;
 use crate::kind::Kinds;
 use crate::ledger::lease::{Project, founding};
@@ -22,7 +22,7 @@ use crate::ledger::state::Intent;
 use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
 use crate::observe::mark_like;
 use crate::secret::Secrets;
-use crate::step::{ChangeSet, Operation, Step, StepId};
+use crate::step::{Action, ChangeSet, Operation, Step, StepId};
 use crate::value::Object;
 use crate::value::seal::seal_object;
 use crate::world::{Connection, EffectError, ErrorClass, Fence, Progress, Settlement, Trace, World, WorldError};
@@ -80,7 +80,7 @@ impl Executor<'_> {
         let run = ledger.state().runs.last().map_or(1, |run| run.number + 1);
         bodies.push(Body::Begun { run, actor, change_set: Box::new(change_set), source });
         ledger.append(self.world.clock.now(), bodies).await?;
-        self.go(ledger).await
+        self.go(ledger, Vec::new()).await
     }
 
     /// Settles and goes on with the unfinished run.
@@ -92,8 +92,8 @@ impl Executor<'_> {
             return Err(ApplyError::Refused("there is no unfinished run to resume".to_owned()));
         };
         ledger.append(self.world.clock.now(), vec![Body::Resumed { run, actor }]).await?;
-        self.settle(ledger).await?;
-        self.go(ledger).await
+        let doubts = self.settle(ledger).await?;
+        self.go(ledger, doubts).await
     }
 
     /// Asks the world about every step of the unfinished run whose outcome is not known, and records the
@@ -106,11 +106,13 @@ impl Executor<'_> {
             return Ok(Vec::new());
         };
         let (number, change_set) = (run.number, Arc::clone(&run.change_set));
-        let open: Vec<(Step, Intent)> =
-            run.open().chain(run.stood()).map(|(step, intent)| (step.clone(), intent.clone())).collect();
+        let of = |(step, intent): (&Step, &Intent)| (step.clone(), intent.clone());
+        let open: Vec<(Step, Intent)> = run.open().map(of).collect();
+        let stood: BTreeSet<StepId> = run.stood().map(|(step, _)| step.id).collect();
+        let asked: Vec<(Step, Intent)> = open.into_iter().chain(run.stood().map(of)).collect();
         let seal_key = ledger.state().seal_key().cloned();
         let mut doubts = Vec::new();
-        for (step, intent) in open {
+        for (step, intent) in asked {
             let outcomes = Outcomes::of(&ledger.state().things);
             let fence = ledger.fence().await;
             let place = (change_set.environment.as_str(), &fence);
@@ -128,6 +130,7 @@ impl Executor<'_> {
                     let outcome = seal_object(&object, seal_key.as_ref());
                     Body::Stood { run, step: id, outcome, error, calls: Vec::new() }
                 }
+                Ok(Settlement::NotDone) if stood.contains(&id) => continue,
                 Ok(Settlement::NotDone) => {
                     self.listener.event(Event::Settled(&step, false));
                     Body::Failed { run, step: id, error: None, settled: Some(Settled::Asked), calls: Vec::new() }
@@ -137,6 +140,8 @@ impl Executor<'_> {
                     doubts.push(Failure { step: id, error, stale: false });
                     continue;
                 }
+                // What stood stands until the world says otherwise.
+                Ok(Settlement::Doubt(_)) | Err(_) if stood.contains(&id) => continue,
                 Ok(Settlement::Doubt(now)) => self.doubt(run, &step, doubtful(&step, &now), &mut doubts),
                 Err(error) => self.doubt(run, &step, error, &mut doubts),
             };
@@ -176,7 +181,12 @@ impl Executor<'_> {
 
     /// Before anything is recorded, all that the steps rest on is looked at once.
     async fn refuse_stale(&self, ledger: &Ledger, change_set: &ChangeSet) -> Result<(), ApplyError> {
-        let outcomes = Outcomes::of(&ledger.state().things);
+        let mut outcomes = Outcomes::of(&ledger.state().things);
+        for step in &change_set.steps {
+            if let Action::Move { from, .. } = &step.action {
+                outcomes.rename(from, &step.address);
+            }
+        }
         let seal_key = ledger.state().seal_key();
         let ground = Ground { world: self.world, kinds: self.kinds };
         let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now: self.world.clock.now() };
@@ -190,7 +200,8 @@ impl Executor<'_> {
                 })?;
             }
             // Only the first step of an address finds what was planned; the others find what it left.
-            let is_first = first.insert(&step.address);
+            let is_move = matches!(step.action, Action::Move { .. });
+            let is_first = !is_move && first.insert(&step.address);
             let of_step = ground.looks(step, &sight, is_first).map_err(|refusal| ApplyError::World(refusal.error))?;
             looks.extend(of_step.into_iter().map(|look| (step, look)));
         }
@@ -202,10 +213,11 @@ impl Executor<'_> {
     }
 
     /// Carries out what is not done yet of the newest run.
-    async fn go(&self, ledger: &mut Ledger) -> Result<Outcome, ApplyError> {
+    async fn go(&self, ledger: &mut Ledger, doubts: Vec<Failure>) -> Result<Outcome, ApplyError> {
         let run = ledger.state().unfinished().expect("a run was begun or is being resumed");
         let change_set = Arc::clone(&run.change_set);
         let mut course = Course::of(run, &change_set, ledger, ledger.fence().await);
+        course.wait_for(doubts);
         let result = self.fly(ledger, &mut course).await;
         let outcome = course.outcome(self.stop.is_raised());
         result?;
@@ -227,18 +239,25 @@ impl Executor<'_> {
                     self.start(course, &mut flights);
                 }
             }
-            if let Err(error) = self.record(ledger, course).await {
-                course.launches.clear();
-                broken.get_or_insert(error);
+            let pause = match writing::write(ledger, course, &*self.world.clock, self.retries).await {
+                Ok(pause) => pause.filter(|_| broken.is_none()),
+                Err(error) => {
+                    broken.get_or_insert(error);
+                    None
+                }
+            };
+            if broken.is_some() {
+                writing::give_up(course);
             }
             self.launch(course, &mut flights);
-            if flights.is_empty() {
+            if flights.is_empty() && pause.is_none() {
                 break;
             }
             tokio::select! {
-                arrival = flights.next() => if let Some(arrival) = arrival {
+                arrival = flights.next(), if !flights.is_empty() => if let Some(arrival) = arrival {
                     self.land(course, arrival);
                 },
+                () = async { tokio::time::sleep(pause.unwrap_or_default()).await }, if pause.is_some() => {}
                 () = self.stop.changed() => if self.stop.is_urgent() {
                     break;
                 },
@@ -249,7 +268,8 @@ impl Executor<'_> {
 
     /// Begins the last looks of as many ready steps as may run at once.
     fn start<'f>(&'f self, course: &mut Course<'_>, flights: &mut Flights<'f>) {
-        while course.in_flight < self.concurrency.max(1) && !self.stop.is_raised() && course.parked.is_none() {
+        let halts = course.fenced || course.unwritten.is_some() || self.stop.is_raised();
+        while course.in_flight < self.concurrency.max(1) && !halts && course.parked.is_none() {
             let Some(id) = course.next() else {
                 return;
             };
@@ -359,6 +379,7 @@ impl Executor<'_> {
         if error.class == ErrorClass::Expired {
             course.parked = Some(error.cause.clone());
         }
+        course.fenced |= error.class == ErrorClass::Fenced;
         self.listener.event(Event::Failed(course.step(id), &error));
         course.records.push(Body::Failed { run: course.number, step: id, error: Some(error.clone()), settled, calls });
         course.failures.insert(id, Failure { step: id, error, stale: false });
@@ -406,20 +427,9 @@ impl Executor<'_> {
         }
     }
 
-    /// Makes everything that is ready durable, as one batch. What could not be written is kept for later.
-    async fn record(&self, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), ApplyError> {
-        if course.records.is_empty() {
-            return Ok(());
-        }
-        let records = course.records.clone();
-        ledger.append(self.world.clock.now(), records).await?;
-        course.records.clear();
-        Ok(())
-    }
-
     /// Begins the effects whose intents are durable.
     fn launch<'f>(&'f self, course: &mut Course<'_>, flights: &mut Flights<'f>) {
-        while let Some((id, connection, work)) = course.launches.pop_front() {
+        while let Some((id, connection, work)) = course.cleared.pop_front() {
             let step = course.step(id).clone();
             self.listener.event(Event::Started(&step));
             course.flying.insert(id);
@@ -450,15 +460,8 @@ impl Executor<'_> {
                 },
             };
             // What was reached a moment ago and is not now is being restarted; what never was is elsewhere.
-            let passes = match error.class {
-                ErrorClass::Transient => true,
-                ErrorClass::Unreachable => tries > 1,
-                ErrorClass::Denied
-                | ErrorClass::Expired
-                | ErrorClass::Refused
-                | ErrorClass::Pending
-                | ErrorClass::Fenced => false,
-            };
+            let was_lost = error.class == ErrorClass::Unreachable && tries > 1;
+            let passes = error.class == ErrorClass::Transient || was_lost;
             let pause = self.retries.pause(tries).filter(|_| passes);
             let Some(pause) = pause.filter(|_| !self.stop.is_raised()) else {
                 return match answer {
@@ -495,7 +498,7 @@ impl Executor<'_> {
             fence.check(&tried(), Duration::ZERO).map_err(refuse)
         };
         match work {
-            Work::Nothing => Ok(Object::new()),
+            Work::Nothing(object) => Ok(object.clone()),
             Work::Migration(effect) => match &self.world.databases {
                 Some(databases) => {
                     held(&effect.fence)?;
@@ -522,7 +525,7 @@ impl Executor<'_> {
                 Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
             let outputs = super::outcome::outputs(course.change_set, &sight, course.seal_key.as_ref());
             Body::Ended { run, result: RunResult::Complete, outputs }
-        } else if let Some(reason) = &course.parked {
+        } else if let Some(reason) = &outcome.parked {
             Body::Parked { run, reason: reason.clone() }
         } else if course.is_without_effect() {
             Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }

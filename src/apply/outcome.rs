@@ -102,6 +102,13 @@ impl Retries {
         let doubled = self.first_pause.saturating_mul(1 << tries.saturating_sub(1).min(16));
         (tries < self.tries).then(|| doubled.min(self.longest_pause))
     }
+
+    /// The pause after so many tries to write an outcome, which is tried for as long as the lease lasts; nothing where
+    /// nothing is tried again.
+    pub(super) fn patience(&self, tries: u32) -> Option<Duration> {
+        let most = self.tries.saturating_sub(1);
+        self.pause(tries.min(most)).filter(|_| most > 0)
+    }
 }
 
 /// A step that did not get done, and why.

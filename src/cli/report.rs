@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::ledger::{Ledger, Run, RunResult, State, StepState};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
-use crate::step::{Operation, Step, StepId};
+use crate::step::{Edit, Operation, Step, StepId};
 use crate::world::WorldError;
 
 /// Longest list of done steps that is shown.
@@ -214,6 +214,9 @@ impl View for Report {
         let what = match self.operation {
             Operation::Apply => "apply",
             Operation::Destroy => "destroy",
+            Operation::Edit(Edit::Import) => "import",
+            Operation::Edit(Edit::Move) => "state mv",
+            Operation::Edit(Edit::Remove) => "state rm",
             Operation::Rollback { .. } => "rollback",
         };
         let head = format!("run {run}, {what} of {}: {}", self.environment, self.headline());

@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
 use crate::ledger::Actor;
 use crate::provider::table;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, Refactoring};
 use crate::secret::Secrets;
 use crate::world::{Databases, World};
 
@@ -47,6 +47,8 @@ pub struct Session {
 pub struct Resolved {
     /// What the spec wants.
     pub desired: Desired,
+    /// What becomes of what is recorded.
+    pub refactoring: Refactoring,
     /// The texts, for later mistakes.
     pub sources: Sources,
     /// The secrets that the spec and its variables gave, and those that the edge can read.

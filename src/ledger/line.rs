@@ -27,6 +27,10 @@ pub(super) struct Tip {
     pub(super) held: Option<Held>,
     /// When something was asked to be written last, by the uptime of the lease's clock.
     asked: Duration,
+    /// A batch that the storage did not answer for: it may stand behind `last`.
+    unanswered: Option<Vec<Record>>,
+    /// One that was found to stand there, when something else was to be written.
+    late: Vec<Record>,
 }
 
 /// The lease that this process holds.
@@ -38,7 +42,8 @@ pub(super) struct Held {
 
 impl Line {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        let tip = Tip { last: 0, head: Digest::of_bytes(b""), held: None, asked: Duration::ZERO };
+        let head = Digest::of_bytes(b"");
+        let tip = Tip { last: 0, head, held: None, asked: Duration::ZERO, unanswered: None, late: Vec::new() };
         Self { store, tip: Mutex::new(tip) }
     }
 
@@ -46,6 +51,7 @@ impl Line {
     pub(super) async fn follow(&self, last: Sequence, head: Digest) {
         let mut tip = self.tip.lock().await;
         (tip.last, tip.head) = (last, head);
+        (tip.unanswered, tip.late) = (None, Vec::new());
     }
 
     pub(super) async fn hold(&self, held: Option<Held>, asked: Duration) {
@@ -57,23 +63,48 @@ impl Line {
         self.tip.lock().await.held.as_ref().map(|held| held.fence.clone())
     }
 
-    /// Appends these as one batch, under the lease if one is held. Gives the records.
-    pub(super) async fn append(&self, time: Timestamp, bodies: Vec<Body>) -> Result<Vec<Record>, StoreError> {
+    /// Appends these as one batch, under the lease if one is held. Gives the records, before them those of an
+    /// earlier batch that was not answered for and is there all the same, and the digest of the last.
+    ///
+    /// Whoever tries again what was not answered for gives the same bodies and the same time: then they stand in the
+    /// chain once.
+    pub(super) async fn append(&self, time: Timestamp, bodies: Vec<Body>) -> Result<(Vec<Record>, Digest), StoreError> {
         let mut tip = self.tip.lock().await;
+        let written = match is_batch(&tip.late, time, &bodies) {
+            true => Vec::new(),
+            false => self.write(&mut tip, time, bodies).await?,
+        };
+        let mut records = std::mem::take(&mut tip.late);
+        records.extend(written);
+        Ok((records, tip.head))
+    }
+
+    /// Gives the records, unless they were found to be there: then they are late.
+    async fn write(&self, tip: &mut Tip, time: Timestamp, mut bodies: Vec<Body>) -> Result<Vec<Record>, StoreError> {
         let gives_back = bodies.iter().any(|body| matches!(body, Body::Released));
         let lease = tip.held.as_ref().map(|held| held.fence.number());
         loop {
             let asked = tip.held.as_ref().map(|held| held.clock.uptime());
-            let (records, head) = follow(tip.last, tip.head, time, lease, bodies.clone());
+            let (records, head) = follow(tip.last, tip.head, time, lease, bodies);
             match self.store.append(tip.last, &records).await {
                 Ok(()) => {}
                 Err(overtaken @ StoreError::Overtaken { .. }) => {
-                    if !self.catch_up(&mut tip, &records, overtaken).await? {
+                    if !self.catch_up(tip, &records, overtaken).await? {
+                        bodies = records.into_iter().map(|record| record.body).collect();
+                        if is_batch(&tip.late, time, &bodies) {
+                            return Ok(Vec::new());
+                        }
                         continue;
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if matches!(error, StoreError::Storage { .. }) {
+                        tip.unanswered = tip.unanswered.take().or(Some(records));
+                    }
+                    return Err(error);
+                }
             }
+            tip.unanswered = None;
             tip.last += records.len() as Sequence;
             tip.head = head;
             if let (Some(held), Some(asked)) = (&tip.held, asked) {
@@ -88,7 +119,8 @@ impl Line {
     }
 
     /// Something stands already where we wanted to write. Whether it is what we wanted to write: then an earlier
-    /// try had won, and its answer was lost. A renewal of our own whose answer nobody waited for is stepped over.
+    /// try had won, and its answer was lost. What else is our own is stepped over: a renewal whose answer nobody
+    /// waited for, and a batch that was not answered for, which is late.
     ///
     /// # Errors
     /// When it is somebody else's.
@@ -97,17 +129,23 @@ impl Line {
         if found == ours {
             return Ok(true);
         }
-        let Some(held) = &tip.held else {
-            return Err(overtaken);
+        let unanswered = tip.unanswered.take().unwrap_or_default();
+        let (late, rest) = match found.starts_with(&unanswered) {
+            true => found.split_at(unanswered.len()),
+            false => found.split_at(0),
         };
-        let number = held.fence.number();
-        let is_renewal = |record: &Record| record.lease == Some(number) && matches!(record.body, Body::Renewed);
-        if let Some(last) = found.last().filter(|_| found.iter().all(is_renewal)) {
+        let number = tip.held.as_ref().map(|held| held.fence.number());
+        let is_renewal =
+            |record: &Record| number.is_some() && record.lease == number && matches!(record.body, Body::Renewed);
+        if let Some(last) = found.last().filter(|_| rest.iter().all(is_renewal)) {
             (tip.last, tip.head) = (last.sequence, last.digest());
+            tip.late.extend(late.iter().filter(|record| !is_renewal(record)).cloned());
             return Ok(false);
         }
+        let Some(held) = tip.held.take() else {
+            return Err(overtaken);
+        };
         held.fence.close();
-        tip.held = None;
         let by = found.iter().find_map(|record| match &record.body {
             Body::Leased { actor, purpose, .. } => Some(format!("{actor} has it for {purpose}")),
             Body::Unlocked { actor, reason } => Some(format!("{actor} took it away: {reason}")),
@@ -140,7 +178,8 @@ impl Line {
         if quiet < third {
             return Some(third - quiet);
         }
-        match self.append(clock.now(), vec![Body::Renewed]).await {
+        let mut tip = self.tip.lock().await;
+        match self.write(&mut tip, clock.now(), vec![Body::Renewed]).await {
             Ok(_) => Some(third),
             Err(StoreError::Storage { .. }) => Some((third / 4).max(Duration::from_millis(50))),
             // Whoever writes next hears who has it now.
@@ -150,6 +189,13 @@ impl Line {
             }
         }
     }
+}
+
+/// Whether these records say this, and were written at this time.
+fn is_batch(records: &[Record], time: Timestamp, bodies: &[Body]) -> bool {
+    !records.is_empty()
+        && records.len() == bodies.len()
+        && records.iter().zip(bodies).all(|(record, body)| record.time == time && record.body == *body)
 }
 
 /// The records of these bodies behind a record, and the digest of the last one.

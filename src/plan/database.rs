@@ -11,9 +11,11 @@ use super::thing::{inverse, remember, said_otherwise};
 use super::{DatabaseGoal, Planner};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
+use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
+use crate::migration::addition::Addition;
 use crate::migration::checksum::checksum;
-use crate::migration::class::judge;
+use crate::migration::class::{additions, judge_among, judge_now};
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};
@@ -58,7 +60,8 @@ impl Planner<'_> {
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));
             }
         }
-        self.push_migrations(&work, &down, &up);
+        let applied: Vec<_> = applied.into_values().collect();
+        self.push_migrations(&work, &applied, &down, &up);
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -153,7 +156,7 @@ impl Planner<'_> {
 
     pub(super) fn remove_database(&mut self, address: &Address, recorded: &DatabaseState) {
         let reason = match self.operation {
-            Operation::Apply => Reason::NotInSpec,
+            Operation::Apply | Operation::Edit(_) => Reason::NotInSpec,
             Operation::Destroy => Reason::Destroyed,
             Operation::Rollback { .. } => Reason::TakenBack,
         };
@@ -169,7 +172,7 @@ impl Planner<'_> {
                 )
             }
             None if gone => ("the database is not there any more".to_owned(), reason, BTreeSet::new()),
-            None if self.operation == Operation::Apply => {
+            None if self.operation == Operation::Apply || self.let_go.contains(address) => {
                 ("its schema stays as it is; only the ledger forgets it".to_owned(), reason, BTreeSet::new())
             }
             None => {
@@ -180,8 +183,9 @@ impl Planner<'_> {
                     needs: &recorded.needs,
                     needed: recorded.needs.clone(),
                 };
-                let down: Vec<_> = recorded.applied.values().rev().cloned().collect();
-                return self.push_migrations(&work, &down, &[]);
+                let applied: Vec<_> = recorded.applied.values().cloned().collect();
+                let down: Vec<_> = applied.iter().rev().cloned().collect();
+                return self.push_migrations(&work, &applied, &down, &[]);
             }
         };
         let needs = BTreeSet::new();
@@ -197,15 +201,22 @@ impl Planner<'_> {
         self.drafts.push(draft);
     }
 
-    /// The way down, then the way up, one after the other.
-    fn push_migrations(&mut self, work: &Work<'_>, down: &[Arc<Migration>], up: &[Arc<Migration>]) {
+    /// The way down, then the way up, one after the other; `applied` are all that were applied, in their order.
+    fn push_migrations(
+        &mut self,
+        work: &Work<'_>,
+        applied: &[Arc<Migration>],
+        down: &[Arc<Migration>],
+        up: &[Arc<Migration>],
+    ) {
+        let before = Before::of(applied, down, up);
         let ways = down
             .iter()
             .map(|migration| (Direction::Down, migration))
             .chain(up.iter().map(|migration| (Direction::Up, migration)));
         let mut last = None;
         for (direction, migration) in ways {
-            let judgement = judge(migration, direction);
+            let judgement = self.judge(work.address, migration, direction, &before);
             if direction == Direction::Down && migration.down.is_none() {
                 self.refuse_no_way_down(work.address, migration);
                 return;
@@ -213,7 +224,7 @@ impl Planner<'_> {
             let reason = match self.operation {
                 Operation::Rollback { .. } => Reason::TakenBack,
                 Operation::Destroy => Reason::Destroyed,
-                Operation::Apply => Reason::Pending,
+                Operation::Apply | Operation::Edit(_) => Reason::Pending,
             };
             let action = Action::Migrate {
                 direction,
@@ -227,6 +238,20 @@ impl Planner<'_> {
         }
     }
 
+    /// A way up is judged by its text; a way down also by what is in the things that it takes away.
+    fn judge(&self, address: &Address, migration: &Migration, direction: Direction, before: &Before) -> Judgement {
+        let earlier = before.earlier(migration.version);
+        match direction {
+            Direction::Up => judge_among(migration, direction, earlier),
+            Direction::Down => {
+                let nothing = BTreeMap::new();
+                let found = self.inputs.observed.written.get(address).unwrap_or(&nothing);
+                let added = before.added.get(&migration.version).map_or(&[][..], Vec::as_slice);
+                judge_now(migration, earlier, added, found)
+            }
+        }
+    }
+
     fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
         let (version, name) = (migration.version, &migration.name);
         self.mistakes.push(
@@ -234,6 +259,31 @@ impl Planner<'_> {
                 .detail(format!("`{address}`: V{version}__{name} was applied without a .down.sql"))
                 .help("go forward instead: a new migration can undo what it did"),
         );
+    }
+}
+
+/// What a judgement rests on, beside the migration itself.
+struct Before {
+    /// Every migration that is or will be applied, in their order.
+    all: Vec<Arc<Migration>>,
+    /// What those that are taken back added, under the names of now.
+    added: BTreeMap<i64, Vec<Option<Addition>>>,
+}
+
+impl Before {
+    fn of(applied: &[Arc<Migration>], down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+        let mut all: Vec<_> = applied.iter().chain(up).cloned().collect();
+        all.sort_by_key(|migration| migration.version);
+        let lowest = down.iter().map(|migration| migration.version).min();
+        let from = applied.iter().position(|migration| Some(migration.version) >= lowest && lowest.is_some());
+        let from = &applied[from.unwrap_or(applied.len())..];
+        let added = from.iter().map(|migration| migration.version).zip(additions(from)).collect();
+        Self { all, added }
+    }
+
+    /// Those that were run before this one.
+    fn earlier(&self, version: i64) -> &[Arc<Migration>] {
+        &self.all[..self.all.partition_point(|migration| migration.version < version)]
     }
 }
 

@@ -45,11 +45,18 @@ impl Planner<'_> {
         let recorded = self.inputs.state.things.resources.get(address);
         let found = self.inputs.observed.objects.get(address).and_then(Option::as_ref);
         match (recorded, found) {
-            (None, Some(_)) if self.asked(address) => self.refuse_existing(address, kind, goal),
+            (None, found) if goal.import.is_some() => {
+                let found = found.cloned();
+                self.import(address, kind, goal, wanted, found);
+            }
+            // What was looked for may have been another thing, which the ledger forgot under this address.
+            (None, Some(found)) if kind.rules.identity(found) == kind.rules.identity(&goal.object) => {
+                self.refuse_existing(address, kind, goal);
+            }
             (None, _) => {
                 let reason = match self.operation {
                     Operation::Rollback { .. } => Reason::TakenBack,
-                    Operation::Apply | Operation::Destroy => Reason::New,
+                    Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::New,
                 };
                 self.create(address, kind, goal, wanted, reason);
             }
@@ -61,11 +68,11 @@ impl Planner<'_> {
         }
     }
 
-    fn asked(&self, address: &Address) -> bool {
+    pub(super) fn asked(&self, address: &Address) -> bool {
         self.inputs.observed.objects.contains_key(address)
     }
 
-    fn comparer<'k>(&self, kind: &'k Kind) -> Comparer<'k>
+    pub(super) fn comparer<'k>(&self, kind: &'k Kind) -> Comparer<'k>
     where
         Self: 'k,
     {
@@ -73,7 +80,7 @@ impl Planner<'_> {
     }
 
     /// The wanted attributes, as far as they can be told by now.
-    fn wanted(&mut self, address: &Address, kind: &Kind, goal: &Goal) -> Object {
+    pub(super) fn wanted(&mut self, address: &Address, kind: &Kind, goal: &Goal) -> Object {
         let mut wanted = goal.object.clone();
         for (name, deferred) in &goal.deferred {
             if wanted.get(name).is_some_and(Value::is_known) {
@@ -114,7 +121,10 @@ impl Planner<'_> {
                     "`{address}`: there is a {} `{identity}`, which this environment did not make",
                     kind.name
                 ))
-                .help("give it another name, or remove what is there if nobody needs it"),
+                .help(format!(
+                    "take it into the ledger with an `import` block or `switchback import ENV {address} ID`, or give it \
+                     another name"
+                )),
         );
     }
 
@@ -142,12 +152,12 @@ impl Planner<'_> {
     fn make_again(&mut self, address: &Address, kind: &Kind, goal: &Goal, wanted: Object) {
         let reason = match self.operation {
             Operation::Rollback { .. } => Reason::TakenBack,
-            Operation::Apply | Operation::Destroy => Reason::Missing,
+            Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::Missing,
         };
         self.create(address, kind, goal, wanted, reason);
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         address: &Address,
         kind: &Kind,
@@ -193,7 +203,7 @@ impl Planner<'_> {
             let drifted = comparer.differences(&recorded.object, found, Some(&recorded.object));
             let reason = match self.operation {
                 Operation::Rollback { .. } => Reason::TakenBack,
-                Operation::Apply | Operation::Destroy => {
+                Operation::Apply | Operation::Destroy | Operation::Edit(_) => {
                     Reason::Changed { attributes: names(&differing), drifted: names(&drifted) }
                 }
             };
@@ -205,7 +215,7 @@ impl Planner<'_> {
     pub(super) fn reason_to_remember(&self) -> Reason {
         match self.operation {
             Operation::Rollback { .. } => Reason::TakenBack,
-            Operation::Apply | Operation::Destroy => Reason::SaidOtherwise,
+            Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::SaidOtherwise,
         }
     }
 
@@ -241,12 +251,15 @@ impl Planner<'_> {
         found: &Object,
         reason: &Reason,
     ) {
-        // An earlier thing that is still there will do, unless what it holds on to is another thing now.
+        // An earlier thing that is still there will do, unless what it holds on to is another thing now. It need not
+        // be the recorded one: what an earlier way back made again may have been set aside by a run that was cut.
         let fits = |earlier: &&Object| {
             self.is_still_there(address, earlier)
                 && self.comparer(kind).differences(wanted, earlier, Some(*earlier)).is_empty()
         };
-        if let Some(earlier) = goal.recorded.as_ref().filter(fits) {
+        let same = goal.recorded.as_ref().filter(fits);
+        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| goal.recorded.is_some());
+        if let Some(earlier) = same.or_else(alike) {
             return self.go_back_to(address, kind, goal, recorded, found, earlier);
         }
         let replacement = self.replacement(address, kind, goal, wanted, found);
@@ -256,8 +269,11 @@ impl Planner<'_> {
         let before = kind.mark_secrets(found.clone());
         let fingerprint = self.comparer(kind).fingerprint(Some(found));
         if replacement == Replacement::DeleteFirst {
+            let first = self.drafts.len();
+            self.retire_all(address, kind, recorded, reason);
             let at = self.drafts.len();
             self.delete(address, kind, recorded, &before, reason.clone());
+            self.drafts[at].after.extend(first..at);
             self.create(address, kind, goal, wanted.clone(), reason.clone());
             self.drafts[at + 1].after.insert(at);
             return;
@@ -335,7 +351,7 @@ impl Planner<'_> {
 
     pub(super) fn remove_thing(&mut self, address: &Address, recorded: &ResourceState) {
         let reason = match self.operation {
-            Operation::Apply => Reason::NotInSpec,
+            Operation::Apply | Operation::Edit(_) => Reason::NotInSpec,
             Operation::Destroy => Reason::Destroyed,
             Operation::Rollback { .. } => Reason::TakenBack,
         };
@@ -347,9 +363,30 @@ impl Planner<'_> {
             );
             return;
         };
+        if self.let_go.contains(address) {
+            return self.forget(address, recorded);
+        }
+        let reason = match &recorded.adopted {
+            Some(adopted) if self.operation == Operation::Apply || self.operation == Operation::Destroy => {
+                Reason::Adopted { run: adopted.run, id: adopted.id.clone(), goes: Box::new(reason) }
+            }
+            Some(_) | None => reason,
+        };
+        // The ledger forgets earlier things together with the current one, so they go before it.
+        let first = self.drafts.len();
+        self.retire_all(address, kind, recorded, &reason);
+        let last = self.drafts.len();
+        self.remove_current(address, kind, recorded, reason);
+        self.drafts[last].after.extend(first..last);
+    }
+
+    fn retire_all(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, reason: &Reason) {
         for object in recorded.earlier.clone() {
             self.retire(address, kind, recorded, &object, reason.clone());
         }
+    }
+
+    fn remove_current(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, reason: Reason) {
         let found = match self.inputs.observed.objects.get(address) {
             Some(None) => {
                 let why = "it is not in the world any more".to_owned();
@@ -391,7 +428,7 @@ impl Planner<'_> {
     }
 
     /// A step towards a goal.
-    fn draft(
+    pub(super) fn draft(
         &mut self,
         address: &Address,
         goal: &Goal,
@@ -453,7 +490,7 @@ impl Planner<'_> {
             .collect()
     }
 
-    fn seal(&self, object: &Object) -> Object {
+    pub(super) fn seal(&self, object: &Object) -> Object {
         seal_object(object, self.inputs.state.seal_key())
     }
 }

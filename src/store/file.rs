@@ -66,9 +66,18 @@ impl FileStore {
         probe.metadata()?.modified()
     }
 
+    /// Makes the folder; the names of new folders are as durable as what will be in them.
     fn make_folder(&self) -> Result<(), StoreError> {
         let refuse = |cause| self.storage("make the folder", &self.folder, &cause);
-        std::fs::create_dir_all(&self.folder).map_err(refuse)
+        let missing: Vec<&Path> = self.folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
+        std::fs::create_dir_all(&self.folder).map_err(refuse)?;
+        missing.iter().rev().filter_map(|folder| folder.parent()).try_for_each(|parent| self.sync_folder(parent))
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|cause| self.storage("sync the folder", folder, &cause))
     }
 
     fn open_for_append(&self) -> Result<File, StoreError> {
@@ -81,11 +90,7 @@ impl FileStore {
             .open(&self.chain)
             .map_err(refuse)?;
         // The file's name must be as durable as what will be in it.
-        let folder = File::open(&self.folder).and_then(|folder| {
-            self.syncs.fetch_add(1, Ordering::Relaxed);
-            folder.sync_all()
-        });
-        folder.map_err(|cause| self.storage("sync the folder", &self.folder, &cause))?;
+        self.sync_folder(&self.folder)?;
         Ok(file)
     }
 
@@ -135,7 +140,9 @@ impl FileStore {
 
     fn write_line(&self, file: &mut File, at: u64, line: &[u8]) -> std::io::Result<()> {
         // Cuts a torn tail, if there is one; only here, under the lock.
-        file.set_len(at)?;
+        if file.metadata()?.len() != at {
+            file.set_len(at)?;
+        }
         file.seek(SeekFrom::Start(at))?;
         file.write_all(line)?;
         self.sync(file)
@@ -155,7 +162,6 @@ pub fn make_place(folder: &Path) -> Result<Place, StoreError> {
     }
     let folder = folder.display();
     Ok(Place {
-        url: store.url(),
         made,
         planning_rights: format!("enter and list the folder {folder}, and read the files in it\n"),
         applying_rights: format!("the same, and make files in the folder {folder} and write those that are in it\n"),

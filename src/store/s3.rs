@@ -346,6 +346,10 @@ impl Store for S3Store {
         {
             let mut known = self.known();
             known.note(&batch);
+            if expected == 0 {
+                // It is the first one, so this is all of the chain.
+                known.shape = Some(Shape::default());
+            }
             match known.shaped() == Some(expected) {
                 true => known.shape.as_mut().expect("it has an end").loose.push(batch),
                 false => known.shape = None,
@@ -383,5 +387,9 @@ impl Store for S3Store {
         let firsts = reading::firsts(&self.bucket, &self.keys, 0).await?;
         let batches = reading::loose(&self.bucket, &self.keys, 0, &firsts).await?;
         Ok(batches.into_iter().flat_map(|batch| batch.records).collect())
+    }
+
+    async fn texts(&self) -> Result<Vec<String>, StoreError> {
+        reading::texts(&self.bucket, &self.keys).await
     }
 }

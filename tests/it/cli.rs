@@ -9,6 +9,7 @@ mod grammar;
 #[cfg(feature = "postgres")]
 mod ledger_postgres;
 mod output;
+mod state;
 mod unfinished;
 
 use std::path::{Path, PathBuf};

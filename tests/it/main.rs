@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod adopt;
 mod audit;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_conformance;
@@ -18,10 +19,17 @@ mod cli;
 mod docs;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod faults;
+#[cfg(feature = "cli")]
+mod durable;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod fence;
 mod house;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod judged;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;
+mod model;
 mod oracle;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
@@ -33,6 +41,8 @@ mod postgres_connection;
 mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -50,5 +60,7 @@ pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod store_s3;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod store_postgres;

@@ -74,21 +74,21 @@ impl Server {
         format!("postgres://admin:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Starts it again with the same settings, as after a failure of its machine, or a failover.
-    pub fn restart(&self) {
-        self.restart_by("immediate");
+    /// The file with the superuser's password.
+    pub fn password_file(&self) -> PathBuf {
+        self.folder.path().join("password")
+    }
+
+    /// Stops it in this mode (`fast`, `immediate`), and starts it again.
+    pub fn restart(&self, mode: &str) {
+        let data = self.folder.path().join("data");
+        let mut restart = command("pg_ctl");
+        restart.arg("-D").arg(&data).args(["-m", mode, "-w", "-l"]).arg(data.join("server.log")).arg("restart");
+        finish(restart);
     }
 
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Stops it and starts it again: `fast` ends every session politely, `immediate` as a crash does.
-    pub fn restart_by(&self, mode: &str) {
-        let mut restart = command("pg_ctl");
-        restart.arg("-D").arg(self.folder.path().join("data")).args(["-m", mode, "-w", "restart"]);
-        restart.arg("-l").arg(self.folder.path().join("data/server.log"));
-        finish(restart);
     }
 }
 

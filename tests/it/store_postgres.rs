@@ -19,7 +19,7 @@ use crate::audit::{self, audit_catches};
 use crate::postgres::session;
 use crate::postgres_server::{PASSWORD, Server};
 use crate::stack::{shared, unique};
-use crate::store::conforms;
+use crate::store::{chain, conforms};
 
 /// A place for ledgers in a database of its own.
 struct Table {
@@ -88,7 +88,8 @@ async fn the_place_is_made_once_and_shows_no_password() {
     assert_eq!(table.made.made.len(), 3, "{:?}", table.made);
     let password = table.keys.postgres_password.clone().unwrap();
     assert!(!format!("{:?} {}", table.made, table.open().url()).contains(&password));
-    assert!(table.made.url.contains("schema=switchback_ledger"), "{}", table.made.url);
+    let url = table.open().url();
+    assert!(url.contains("schema=switchback_ledger"), "{url}");
     let again = make_place(&table.url, Path::new("/"), &table.keys).await.unwrap();
     assert_eq!(again.made, Vec::<String>::new());
     let elsewhere = open_with(&format!("{}?schema=nowhere", table.url), Path::new("/"), "dev", &table.keys).unwrap();
@@ -306,21 +307,25 @@ async fn a_commit_whose_answer_is_lost_is_settled_by_asking() {
     let line = Line::to(port.parse().unwrap());
     let url = format!("{login}:{}/{database}", line.port);
     let open = || open_with(&url, Path::new("/"), "dev", &table.keys).unwrap();
-    let mut ledger = Ledger::open(open()).await.unwrap();
-    append(&mut ledger, &["a"]).await.unwrap();
+    let store = open();
+    let records = chain(1, 9, Digest::of_bytes(b""));
+    store.append(0, &records[..1]).await.unwrap();
     for lost in [1, 2, 3] {
+        let last = (2 * lost - 1) as usize;
         line.swallow.store(lost, Ordering::SeqCst);
-        append(&mut ledger, &["b", "c"]).await.expect("it stands, and is found");
+        store.append(last as Sequence, &records[last..last + 2]).await.expect("it stands, and is found");
         assert_eq!(line.swallow.load(Ordering::SeqCst), 0, "answers were lost");
     }
-    assert_eq!(table.open().read(0).await.unwrap().len(), 7, "nothing stands twice");
+    assert_eq!(table.open().read(0).await.unwrap(), records[..7], "nothing stands twice");
     // A lost answer hides nothing: who was first is first.
-    let mut other = Ledger::open(table.open()).await.unwrap();
-    append(&mut other, &["other"]).await.unwrap();
+    table.open().append(7, &records[7..8]).await.unwrap();
     line.swallow.store(1, Ordering::SeqCst);
-    let overtaken = append(&mut ledger, &["d"]).await.unwrap_err();
+    let mut other = records[7].clone();
+    other.time = jiff::Timestamp::MAX;
+    let overtaken = store.append(7, &[other]).await.unwrap_err();
     assert!(matches!(overtaken, StoreError::Overtaken { expected: 7, found: 8, .. }), "{overtaken}");
-    assert_eq!(Ledger::open(table.open()).await.unwrap().last(), 8);
+    assert_eq!(line.swallow.load(Ordering::SeqCst), 0, "an answer was lost");
+    assert_eq!(table.open().read(0).await.unwrap(), records[..8]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,7 +337,7 @@ async fn a_server_that_restarts_loses_no_record_and_doubles_none() {
     let restarting = tokio::task::spawn_blocking(move || {
         for _ in 0..2 {
             std::thread::sleep(Duration::from_millis(200));
-            server.restart();
+            server.restart("immediate");
         }
         server
     });

@@ -10,7 +10,7 @@ use crate::cli::terminal::View;
 use crate::ledger::audit::{self, Change, Outcome};
 use crate::review::text::{Paint, Role};
 use crate::review::words::harmless;
-use crate::step::Operation;
+use crate::step::{Edit, Operation};
 
 /// How many digits of a commit are shown to people.
 const COMMIT_DIGITS: usize = 12;
@@ -129,6 +129,9 @@ pub fn operation(operation: Operation) -> String {
     match operation {
         Operation::Apply => "apply".to_owned(),
         Operation::Destroy => "destroy".to_owned(),
+        Operation::Edit(Edit::Import) => "import".to_owned(),
+        Operation::Edit(Edit::Move) => "state mv".to_owned(),
+        Operation::Edit(Edit::Remove) => "state rm".to_owned(),
         Operation::Rollback { to } => format!("rollback to {to}"),
     }
 }

@@ -66,7 +66,8 @@ impl View for Verdict {
             }
             Finding::Whole(whole) => {
                 let count = counted(usize::try_from(whole.records).unwrap_or(usize::MAX), "record");
-                let mut text = format!("the ledger of {environment} is whole: {count}, head {}\n", whole.head);
+                let mut text =
+                    format!("the ledger of {environment} is whole: {count}, head {}\n  {ledger}\n", whole.head);
                 text += &match &whole.noted {
                     Some(noted) if noted.after == 0 => "the noted head is that of its last record\n".to_owned(),
                     Some(noted) => format!(

@@ -52,13 +52,6 @@ struct PlaceView {
     applying_rights: String,
 }
 
-impl From<Place> for PlaceView {
-    fn from(place: Place) -> Self {
-        let Place { url, made, planning_rights, applying_rights } = place;
-        Self { url, made, planning_rights, applying_rights }
-    }
-}
-
 impl View for Made {
     fn text(&self, paint: &dyn Paint) -> String {
         let mut text = String::new();
@@ -106,7 +99,7 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     // The place first: when it cannot be made, there is no project that names it.
     let place = match &ledger {
-        Some(url) => Some(session.wait(store::make_place(url, folder, &ledgers::keys()))?),
+        Some(url) => Some(make_place(session, url)?),
         None => None,
     };
     let written = if there.is_none() { write_project(folder, files)? } else { Vec::new() };
@@ -115,11 +108,20 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         folder: folder.clone(),
         files: written,
         ledger: ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
-        place: place.map(PlaceView::from),
+        place,
         next: ["validate", "plan dev", "apply dev"].map(|words| session.command(words)).to_vec(),
     };
     session.terminal.show(&made);
     Ok(Exit::Done)
+}
+
+fn make_place(session: &Session, url: &str) -> Result<PlaceView, Failure> {
+    let keys = ledgers::keys();
+    let Place { made, planning_rights, applying_rights } =
+        session.wait(store::make_place(url, &session.folder, &keys))?;
+    // As it is shown elsewhere: absolute, and without a secret.
+    let url = store::open_with(url, &session.folder, "dev", &keys)?.url();
+    Ok(PlaceView { url, made, planning_rights, applying_rights })
 }
 
 fn write_project(folder: &Path, files: [(PathBuf, String); 2]) -> Result<Vec<PathBuf>, Failure> {

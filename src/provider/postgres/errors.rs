@@ -122,8 +122,10 @@ fn class_of(code: &SqlState) -> ErrorClass {
     ];
     if denied.contains(code) || code.code().starts_with("28") {
         ErrorClass::Denied
-    } else if transient.contains(code) || code.code().starts_with("08") {
+    } else if transient.contains(code) {
         ErrorClass::Transient
+    } else if code.code().starts_with("08") {
+        ErrorClass::Unreachable
     } else {
         ErrorClass::Refused
     }
@@ -134,7 +136,7 @@ fn class_of_io(error: &Error) -> ErrorClass {
     if text.contains("authentication") {
         ErrorClass::Denied
     } else if error.is_closed() || text.contains("communicating") {
-        // There was a connection, and it was lost: a server that is restarted is back in a moment.
+        // A session that was there and is lost: the next one may do.
         ErrorClass::Transient
     } else if text.contains("connecting") || text.contains("TLS") {
         ErrorClass::Unreachable

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio_postgres::Client;
 
-use super::reach::Reach;
+use super::reach::{Reach, Trouble};
 use crate::ledger::StoreError;
 use crate::provider::postgres::errors::world_error;
 use crate::provider::postgres::{quoting, transaction};
@@ -22,15 +22,11 @@ const TURN: &str = "select pg_catalog.pg_advisory_xact_lock(8351066720512001)";
 /// When the URL says too little, or the server refuses.
 pub async fn make(url: &str, base: &Path, keys: &Keys) -> Result<Place, StoreError> {
     let reach = Reach::read(url, base, keys)?;
-    let storage = |error: WorldError| {
-        let help = error.help.map(|help| format!(" ({help})")).unwrap_or_default();
-        let tried = format!("make the ledger's place {}", reach.url());
-        StoreError::Storage { tried, cause: format!("{}{help}", error.cause) }
-    };
+    let storage = |error| reach.error("make the ledger's place", Trouble::Unsent(error));
     let client = reach.open().await.map_err(storage)?;
     let made = made(&client, reach.schema()).await.map_err(storage)?;
     let (planning_rights, applying_rights) = rights(reach.schema(), &reach.target().dbname);
-    Ok(Place { url: reach.url().to_owned(), made, planning_rights, applying_rights })
+    Ok(Place { made, planning_rights, applying_rights })
 }
 
 async fn made(client: &Client, schema: &str) -> Result<Vec<String>, WorldError> {

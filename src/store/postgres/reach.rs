@@ -20,6 +20,9 @@ use crate::world::{ErrorClass, WorldError};
 /// The schema, when the URL names none.
 pub const SCHEMA: &str = "switchback_ledger";
 
+/// Where a password may stand.
+const PASSWORD_HELP: &str = "set PGPASSWORD, or name a file with `password_file=PATH` in the URL";
+
 /// Longest run of one statement, by the server.
 const STATEMENT: Duration = Duration::from_secs(10);
 
@@ -93,8 +96,8 @@ impl Reach {
         let has_timeout = server.contains("connect_timeout=");
         match (&target.password, &keys.postgres_password) {
             (Password::Given(_), _) => {
-                let help = "set PGPASSWORD, or name a file with `password_file=PATH` in the URL";
-                return Err(refuse("a ledger's URL holds no password, for it is shown and written down", help));
+                let cause = "a ledger's URL holds no password, for it is shown and written down";
+                return Err(refuse(cause, PASSWORD_HELP));
             }
             (Password::Absent, Some(password)) => target.password = Password::Given(password.clone()),
             (Password::File(file), _) => {
@@ -217,6 +220,9 @@ impl Reach {
                 class: ErrorClass::Refused,
             },
             Trouble::Refused(error) => world_error("", &error),
+            Trouble::Unsent(error) if error.class == ErrorClass::Denied && self.target.password == Password::Absent => {
+                WorldError { help: Some(PASSWORD_HELP.to_owned()), ..error }
+            }
             Trouble::Lost(error) | Trouble::Unsent(error) => error,
         };
         let help = error.help.map(|help| format!(" ({help})")).unwrap_or_default();

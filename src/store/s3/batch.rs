@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::outline::Span;
 use crate::digest::Digest;
 use crate::ledger::record::{self, Record, Sequence};
+use crate::ledger::text;
 
 /// The format of segments. They are caches: one of another format is passed over.
 const SEGMENT_FORMAT: u32 = 1;
@@ -102,6 +103,13 @@ fn why_not(bytes: &[u8], cause: &serde_json::Error) -> Fault {
         .ok()
         .and_then(|outer| outer.records.into_iter().map(|one| one.format).find(|format| *format > record::FORMAT));
     newer.map_or_else(|| Fault::Damaged(format!("it cannot be read: {cause}")), Fault::Newer)
+}
+
+/// The texts of the records in the object of a batch, byte for byte; all of it, where it is not as we write it.
+pub fn texts(bytes: &[u8]) -> Vec<String> {
+    let all = String::from_utf8_lossy(bytes);
+    let records = all.split_once("\"records\":").and_then(|(_, rest)| rest.trim_end().strip_suffix('}'));
+    text::split(records.unwrap_or(&all)).into_iter().map(str::to_owned).collect()
 }
 
 /// A segment of these lines, each a batch.

@@ -205,9 +205,8 @@ impl Bucket {
             .if_none_match("*")
             .content_type("application/json")
             .body(ByteStream::from(body));
-        let error = match request.customize().config_override(once).send().await {
-            Ok(_) => return Put::Done,
-            Err(error) => error,
+        let Err(error) = request.customize().config_override(once).send().await else {
+            return Put::Done;
         };
         match error.raw_response().map(|answer| answer.status().as_u16()) {
             Some(412) => return Put::Exists,

@@ -34,11 +34,9 @@ impl Location {
         }
         let prefix = prefix.trim_matches('/').to_owned();
         let fits = |character: char| character.is_ascii_alphanumeric() || "-_./=+@".contains(character);
-        if !prefix.chars().all(fits) || prefix.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
-            let empty = prefix.is_empty();
-            if !empty {
-                return Err(format!("the prefix `{prefix}` has a character or a part that no key should have"));
-            }
+        let is_part = |part: &str| !part.is_empty() && part != "." && part != ".." && part.chars().all(fits);
+        if !prefix.is_empty() && !prefix.split('/').all(is_part) {
+            return Err(format!("the prefix `{prefix}` has a character or a part that no key should have"));
         }
         let mut location = Self { bucket: bucket.to_owned(), prefix, region: None, endpoint: None, profile: None };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -102,7 +100,7 @@ impl Location {
 
 fn is_bucket(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = name.as_bytes();
     (3..=63).contains(&bytes.len()) && name.bytes().all(fits) && ends(bytes.first()) && ends(bytes.last())
 }

@@ -46,7 +46,7 @@ pub async fn make_place(url: &str) -> Result<Place, StoreError> {
         made.push(format!("{name} is closed to the public"));
     }
     super::prove(&bucket).await?;
-    Ok(Place { url: bucket.location().url(), made, planning_rights, applying_rights })
+    Ok(Place { made, planning_rights, applying_rights })
 }
 
 /// The least rights for an identity that plans, and for one that applies, as JSON policies of IAM.

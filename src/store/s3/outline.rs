@@ -67,12 +67,18 @@ pub fn contiguous(covered: &mut Sequence, found: &[Span]) -> (Vec<Span>, bool) {
 }
 
 /// The end of a chain as a writer keeps it in mind: what the next segments will be made of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Shape<T> {
     /// Per level, from 1, the segments that none of a higher level covers.
     pub levels: [Vec<Span>; LEVELS],
     /// The batches that no segment covers.
     pub loose: Vec<T>,
+}
+
+impl<T> Default for Shape<T> {
+    fn default() -> Self {
+        Self { levels: Default::default(), loose: Vec::new() }
+    }
 }
 
 /// The next segment to write.

@@ -12,7 +12,8 @@ use super::bucket::{Bucket, Times};
 use super::location::Location;
 use super::outline::{self, LEVELS, Span};
 use crate::ledger::StoreError;
-use crate::ledger::record::{self, Sequence};
+use crate::ledger::record::Sequence;
+use crate::ledger::text::Reader;
 
 /// How many objects are read at once.
 const AT_ONCE: usize = 16;
@@ -176,6 +177,17 @@ pub async fn loose(
     Ok(batches)
 }
 
+/// The texts of all records, as the objects of their batches hold them, whatever they say.
+pub async fn texts(bucket: &Bucket, keys: &Keys) -> Result<Vec<String>, StoreError> {
+    let firsts = firsts(bucket, keys, 0).await?;
+    let text = async |first| {
+        let found = bucket.get(&keys.record(first)).await?;
+        Ok::<_, StoreError>(found.map(|found| batch::texts(&found.bytes)).unwrap_or_default())
+    };
+    let objects: Vec<Vec<String>> = stream::iter(firsts).map(text).buffered(AT_ONCE).try_collect().await?;
+    Ok(objects.into_iter().flatten().collect())
+}
+
 /// Reads the batch that begins with a sequence, which has to be there.
 pub async fn batch(bucket: &Bucket, keys: &Keys, first: Sequence) -> Result<Batch, StoreError> {
     let found = found(bucket, keys, first).await?;
@@ -195,9 +207,11 @@ pub async fn found(bucket: &Bucket, keys: &Keys, first: Sequence) -> Result<Opti
     match Batch::read(first, &found.bytes) {
         Ok(batch) => Ok(Some((batch, found.times))),
         Err(Fault::Damaged(cause)) => Err(StoreError::Damaged { url, cause }),
-        Err(Fault::Newer(found)) => {
-            let tool = "of the version that wrote it".to_owned();
-            Err(StoreError::Newer { url, found, known: record::FORMAT, tool })
+        Err(Fault::Newer(format)) => {
+            let array = format!("[{}]", batch::texts(&found.bytes).join(","));
+            let refused = Reader::new(&url, first - 1).batch(array.as_bytes()).err();
+            let cause = format!("it has a record of format {format}, and cannot be read");
+            Err(refused.unwrap_or(StoreError::Damaged { url, cause }))
         }
     }
 }

@@ -23,7 +23,7 @@ fn init_makes_the_place_and_a_project_lives_in_it() {
     let url = without_password(&stack.new_database("ledger"));
     let password = crate::stack::read(stack.postgres_password_file()).trim().to_owned();
     let init = format!("init --ledger {url}");
-    bench.expect(1, &init).has("authentication").has_not(&password);
+    bench.expect(1, &init).has("password missing").has("set PGPASSWORD").has_not(&password);
     assert!(bench.files().is_empty(), "without the ledger's place there is no project");
     bench.set("PGPASSWORD", &password);
     let said = bench.expect(0, &init);
@@ -64,7 +64,7 @@ fn a_server_that_restarts_in_mid_apply_is_waited_for() {
     let apply = in_background(bench.command("apply dev --auto-approve"));
     for _ in 0..2 {
         std::thread::sleep(Duration::from_millis(250));
-        server.restart();
+        server.restart("immediate");
     }
     let said = Said::of(apply.wait_with_output().unwrap());
     assert_eq!(said.code, 0, "{}{}", said.out, said.talk);

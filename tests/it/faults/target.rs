@@ -32,7 +32,7 @@ fn restarted(mode: &str) {
     let mut running = shop.follow(&["apply", "dev", "--auto-approve", "--no-progress"]);
     running.wait_for("V80__slow: started");
     std::thread::sleep(Duration::from_millis(500));
-    server.restart_by(mode);
+    server.restart(mode);
     let (said, took) = running.end();
     println!("{mode}: exit {} after {took:?}\n{}", said.code, said.err);
     match said.code {

@@ -1,19 +1,24 @@
 //! A strict fake of the world: create only if absent, delete only if nobody needs it, update only if what is
-//! there is what was expected. It can refuse, and it can "die" at any numbered point.
+//! there is what was expected, migrate only in order. It can refuse, lose answers, do half, go on by itself, and
+//! "die" at any numbered point; and it counts what happened under each token.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use switchback::digest::Digest;
 use switchback::kind::{Attribute, Change, Judgement, Kind, Kinds, ProviderSchema, Rules};
-use switchback::ledger::{Record, Sequence, Store, StoreError};
+use switchback::migration::checksum::checksum;
+use switchback::migration::{Direction, HistoryRow, Migration};
 use switchback::secret::{SecretError, SecretReference, Secrets};
 use switchback::value::{Object, Type, Value};
 use switchback::world::{
-    Clock, Connection, Effect, EffectChange, EffectError, ErrorClass, Progress, Provider, Query, Settlement, Trace,
-    World, WorldError,
+    Connection, Databases, Effect, EffectChange, EffectError, ErrorClass, History, MigrationEffect, Progress, Provider,
+    Query, Settlement, Trace, WorldError,
 };
 
+use super::gate::{Fault, Gate};
 use super::generate::Spec;
 
 /// Kinds of the fake: `fake_thing` changes in place (but not its name), `fake_revision` has immutable
@@ -78,141 +83,122 @@ impl Secrets for NoSecrets {
     }
 }
 
-/// Numbered points at which the process may die, and effects that may be refused.
-#[derive(Default)]
-pub struct Cuts {
-    state: Mutex<CutState>,
-    death: tokio::sync::Notify,
-}
-
-#[derive(Default)]
-struct CutState {
-    passed: usize,
-    die_at: Option<usize>,
-    effects: usize,
-    fail_after: Option<usize>,
-}
-
-impl Cuts {
-    pub fn die_at(&self, at: usize) {
-        *self.state.lock().unwrap() = CutState { die_at: Some(at), ..CutState::default() };
-    }
-
-    pub fn fail_after_effects(&self, count: usize) {
-        *self.state.lock().unwrap() = CutState { fail_after: Some(count), ..CutState::default() };
-    }
-
-    pub fn disarm(&self) {
-        *self.state.lock().unwrap() = CutState::default();
-    }
-
-    /// Ends when the process has died.
-    pub async fn death(&self) {
-        self.death.notified().await;
-    }
-
-    /// One point; never comes back if the process dies here.
-    async fn pass(&self) {
-        let dies = {
-            let mut state = self.state.lock().unwrap();
-            state.passed += 1;
-            state.die_at.is_some_and(|at| state.passed > at).then_some(state.passed)
-        };
-        if let Some(passed) = dies {
-            // Only the first one to die tells it; the others die with it.
-            if self.state.lock().unwrap().die_at.is_some_and(|at| passed == at + 1) {
-                self.death.notify_one();
-            }
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn refuses(&self) -> bool {
-        let mut state = self.state.lock().unwrap();
-        state.effects += 1;
-        state.fail_after.is_some_and(|count| state.effects > count)
-    }
-}
-
-/// What is there: by kind and id.
-#[derive(Default)]
+/// The world, and the gate through which everything passes.
 pub struct FakeWorld {
     things: Mutex<Things>,
-    cuts: Arc<Cuts>,
+    gate: Arc<Gate>,
 }
 
-#[derive(Default)]
-struct Things {
-    by_id: BTreeMap<String, (String, Object)>,
-    tokens: BTreeMap<String, String>,
+/// What is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Things {
+    /// By id: kind and object.
+    pub by_id: BTreeMap<String, (String, Object)>,
+    /// Applied migrations.
+    pub schema: BTreeMap<i64, Migration>,
+    /// What each token made.
+    pub made: BTreeMap<String, String>,
+    /// What is not good, and by which token it became so.
+    not_good: BTreeMap<String, String>,
+    /// What goes on by itself: for how many more questions.
+    goes_on: BTreeMap<String, u32>,
+    /// How often something was made or removed under a token; how often something changed, less what was not good.
+    counts: BTreeMap<(String, &'static str), i32>,
     next: u64,
 }
 
 impl FakeWorld {
-    pub fn cuts(&self) -> Arc<Cuts> {
-        Arc::clone(&self.cuts)
-    }
-
-    pub fn world(self: &Arc<Self>) -> World {
-        let provider: Arc<dyn Provider> = Arc::<Self>::clone(self);
-        World {
-            providers: BTreeMap::from([("fake".to_owned(), provider)]),
-            databases: None,
-            clock: Arc::new(FakeClock),
-        }
+    pub fn new(things: Things, gate: Arc<Gate>) -> Self {
+        Self { things: Mutex::new(things), gate }
     }
 
     /// Everything that is there, ids left as they are.
-    pub fn snapshot(&self) -> BTreeMap<String, (String, Object)> {
-        self.things.lock().unwrap().by_id.clone()
+    pub fn things(&self) -> Things {
+        self.things.lock().unwrap().clone()
     }
 
-    /// What is there is what the spec wants; of revisions, earlier ones may be there too.
-    pub fn assert_is(&self, spec: &Spec, what: &str) {
-        let things = self.things.lock().unwrap();
-        let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for (kind, object) in things.by_id.values() {
-            let name = object["name"].as_str().unwrap().to_owned();
-            *found.entry((kind.clone(), name)).or_default() += 1;
-        }
-        for node in spec.nodes() {
-            let key = (node.kind().to_owned(), node.name.clone());
-            let count = found.remove(&key).unwrap_or_else(|| panic!("{what}: {key:?} is missing"));
-            assert!(count == 1 || node.kind() == "fake_revision", "{what}: {key:?} is there {count} times");
-            let link = node.link.map(|other| spec.nodes[&other].name.clone());
-            let fits = things.by_id.values().any(|(kind, object)| {
-                let links_to = object.get("link").and_then(Value::as_str).and_then(|id| things.by_id.get(id));
-                kind == node.kind()
-                    && object["name"].as_str() == Some(&node.name)
-                    && object.get("size").and_then(Value::as_i64) == Some(node.size)
-                    && links_to.map(|(_, other)| other["name"].as_str().unwrap().to_owned()) == link
-            });
-            assert!(fits, "{what}: {key:?} is not as desired: {:?}", things.by_id);
-        }
-        found.retain(|(kind, _), _| kind != "fake_revision");
-        assert!(found.is_empty(), "{what}: too much is there: {found:?}");
+    /// Lets everything that goes on come to its end.
+    pub fn ripen(&self) {
+        self.things.lock().unwrap().goes_on.clear();
     }
 }
 
-struct FakeClock;
-
-impl Clock for FakeClock {
-    fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::UNIX_EPOCH
+impl Things {
+    /// What counts of it when two moments are compared.
+    pub fn content(&self) -> (&BTreeMap<String, (String, Object)>, &BTreeMap<i64, Migration>) {
+        (&self.by_id, &self.schema)
     }
 
-    fn uptime(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+    /// What is there is what the spec wants, or nothing without one; of revisions, earlier ones may be there too.
+    pub fn fit(&self, spec: Option<&Spec>) -> Result<(), String> {
+        let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (kind, object) in self.by_id.values() {
+            let name = object["name"].as_str().unwrap().to_owned();
+            *found.entry((kind.clone(), name)).or_default() += 1;
+        }
+        for node in spec.into_iter().flat_map(Spec::nodes) {
+            let key = (node.kind().to_owned(), node.name());
+            let count = found.remove(&key).ok_or_else(|| format!("{key:?} is missing"))?;
+            if count > 1 && node.kind() != "fake_revision" {
+                return Err(format!("{key:?} is there {count} times"));
+            }
+            let link = node.link.map(|other| spec.unwrap().nodes[&other].name());
+            let fits = self.by_id.values().any(|(kind, object)| {
+                let links_to = object.get("link").and_then(Value::as_str).and_then(|id| self.by_id.get(id));
+                kind == node.kind()
+                    && object["name"].as_str() == Some(&node.name())
+                    && object.get("size").and_then(Value::as_i64) == Some(node.size)
+                    && links_to.map(|(_, other)| other["name"].as_str().unwrap().to_owned()) == link
+            });
+            if !fits {
+                return Err(format!("{key:?} is not as desired: {:?}", self.by_id));
+            }
+        }
+        found.retain(|(kind, _), _| spec.is_none() || kind != "fake_revision");
+        if !found.is_empty() {
+            return Err(format!("too much is there: {found:?}"));
+        }
+        let wanted = spec.map_or(0, |spec| spec.migrations);
+        match self.schema.len() as u64 == wanted || spec.is_some_and(|spec| spec.migrations == 0) {
+            true => Ok(()),
+            false => Err(format!("{} migrations are applied, not {wanted}", self.schema.len())),
+        }
+    }
+
+    /// Nothing happened twice under one token.
+    pub fn once(&self) -> Result<(), String> {
+        match self.counts.iter().find(|(_, count)| **count > 1) {
+            Some(((token, what), count)) => Err(format!("{what} happened {count} times under {token}")),
+            None => Ok(()),
+        }
+    }
+
+    fn count(&mut self, token: &str, what: &'static str, by: i32) {
+        *self.counts.entry((token.to_owned(), what)).or_default() += by;
     }
 }
 
 fn refused(cause: String) -> EffectError {
-    let error = WorldError { tried: "fake".into(), cause, help: None, class: ErrorClass::Refused };
-    EffectError { error, trace: Trace::Nothing }
+    failure(cause, ErrorClass::Refused, Trace::Nothing)
+}
+
+fn failure(cause: String, class: ErrorClass, trace: Trace) -> EffectError {
+    EffectError { error: WorldError { tried: "fake".into(), cause, help: None, class }, trace }
 }
 
 fn id(object: &Object) -> &str {
     object.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn name(effect: &Effect) -> &str {
+    let (EffectChange::Create { after: object } | EffectChange::Update { after: object, .. }) = &effect.change else {
+        return "";
+    };
+    object.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_same(one: &Object, other: &Object) -> bool {
+    one.get("size") == other.get("size") && one.get("link") == other.get("link")
 }
 
 impl Things {
@@ -237,7 +223,8 @@ impl Things {
                 let id = format!("id-{}", self.next);
                 let mut object = after.clone();
                 object.insert("id".into(), id.as_str().into());
-                self.tokens.insert(effect.token.clone(), id.clone());
+                self.made.insert(effect.token.clone(), id.clone());
+                self.count(&effect.token, "create", 1);
                 self.by_id.insert(id, (effect.kind.clone(), object.clone()));
                 Ok(object)
             }
@@ -245,12 +232,14 @@ impl Things {
                 self.check_link(after)?;
                 let key = id(before).to_owned();
                 let (_, found) = self.by_id.get_mut(&key).ok_or_else(|| refused("it is not there".into()))?;
-                if found.get("size") != before.get("size") || found.get("link") != before.get("link") {
+                if !is_same(found, before) {
                     return Err(refused(format!("it is not as expected: {found:?} against {before:?}")));
                 }
                 let mut object = after.clone();
                 object.insert("id".into(), key.as_str().into());
                 found.clone_from(&object);
+                self.not_good.remove(&key);
+                self.count(&effect.token, "update", 1);
                 Ok(object)
             }
             EffectChange::Delete { before } => {
@@ -262,7 +251,10 @@ impl Things {
                 if let Some((_, other)) = self.by_id.values().find(|(kind, other)| holds(kind, other)) {
                     return Err(refused(format!("{other:?} needs it")));
                 }
-                self.by_id.remove(key);
+                if self.by_id.remove(key).is_some() {
+                    self.count(&effect.token, "delete", 1);
+                }
+                self.not_good.remove(key);
                 Ok(Object::new())
             }
         }
@@ -276,6 +268,88 @@ impl Things {
             _ => Ok(()),
         }
     }
+
+    /// It happens, and then it goes wrong.
+    fn spoil(&mut self, effect: &Effect, fault: Fault) -> Result<Object, EffectError> {
+        let lost = || failure("the answer was lost".into(), ErrorClass::Transient, Trace::Unknown);
+        let bad = || failure("what was made is not good".into(), ErrorClass::Refused, Trace::Unknown);
+        let object = match (&effect.change, fault) {
+            (EffectChange::Update { before, after }, Fault::Partial) if before.get("link") != after.get("link") => {
+                let mut half = after.clone();
+                half.remove("link");
+                half.extend(before.get("link").map(|link| ("link".to_owned(), link.clone())));
+                let change = EffectChange::Update { before: before.clone(), after: half };
+                self.carry_out(&Effect { change, ..effect.clone() })?
+            }
+            _ => self.carry_out(effect)?,
+        };
+        match (&effect.change, fault) {
+            (EffectChange::Delete { .. }, Fault::NotGood | Fault::Partial) | (_, Fault::AnswerLost) => Err(lost()),
+            (_, Fault::Pending) => {
+                self.goes_on.insert(effect.token.clone(), 3);
+                Err(lost())
+            }
+            _ => {
+                self.not_good.insert(id(&object).to_owned(), effect.token.clone());
+                if matches!(effect.change, EffectChange::Update { .. }) {
+                    self.count(&effect.token, "update", -1);
+                }
+                Err(bad())
+            }
+        }
+    }
+
+    fn settle(&self, effect: &Effect) -> Settlement {
+        let judged = |object: &Object| match self.not_good.get(id(object)) {
+            Some(token) if *token == effect.token => Settlement::Stands(object.clone(), "it is not good".into()),
+            _ => Settlement::Done(object.clone()),
+        };
+        match &effect.change {
+            EffectChange::Create { .. } => {
+                let made = self.made.get(&effect.token).and_then(|id| self.by_id.get(id));
+                made.map_or(Settlement::NotDone, |(_, object)| judged(object))
+            }
+            EffectChange::Update { before, after } => match self.by_id.get(id(before)) {
+                Some((_, now)) if self.not_good.get(id(now)) == Some(&effect.token) || is_same(now, after) => {
+                    judged(now)
+                }
+                Some((_, now)) if is_same(now, before) => Settlement::NotDone,
+                now => Settlement::Doubt(format!("{now:?}")),
+            },
+            EffectChange::Delete { before } => match self.by_id.contains_key(id(before)) {
+                true => Settlement::NotDone,
+                false => Settlement::Done(Object::new()),
+            },
+        }
+    }
+
+    fn migrate(&mut self, effect: &MigrationEffect) -> Result<Object, EffectError> {
+        let version = effect.migration.version;
+        let newest = self.schema.keys().next_back().copied().unwrap_or(0);
+        match effect.direction {
+            Direction::Up if newest + 1 == version => self.schema.insert(version, effect.migration.clone()),
+            Direction::Down if newest == version => self.schema.remove(&version),
+            Direction::Up | Direction::Down => {
+                return Err(refused(format!("V{version} does not follow V{newest} {:?}", effect.direction)));
+            }
+        };
+        self.count(&effect.token, "migrate", 1);
+        Ok(Object::new())
+    }
+}
+
+fn without_effect(fault: Option<Fault>) -> Result<(), EffectError> {
+    match fault {
+        Some(Fault::Refused) => Err(refused("no more effects today".into())),
+        Some(Fault::Throttled) => Err(failure("too many".into(), ErrorClass::Transient, Trace::Nothing)),
+        Some(Fault::Expired) => Err(failure("credentials ran out".into(), ErrorClass::Expired, Trace::Nothing)),
+        Some(Fault::RequestLost) => Err(failure("nobody answers".into(), ErrorClass::Transient, Trace::Unknown)),
+        Some(Fault::AnswerLost | Fault::NotGood | Fault::Partial | Fault::Pending) | None => Ok(()),
+    }
+}
+
+fn deaf() -> WorldError {
+    failure("nobody answers".into(), ErrorClass::Unreachable, Trace::Nothing).error
 }
 
 #[async_trait]
@@ -285,6 +359,9 @@ impl Provider for FakeWorld {
     }
 
     async fn observe(&self, _connection: &Connection, queries: &[Query]) -> Vec<Result<Option<Object>, WorldError>> {
+        if self.gate.is_deaf() {
+            return queries.iter().map(|_| Err(deaf())).collect();
+        }
         let things = self.things.lock().unwrap();
         queries.iter().map(|query| Ok(things.find(&query.kind, &query.object).cloned())).collect()
     }
@@ -295,69 +372,98 @@ impl Provider for FakeWorld {
         effect: &Effect,
         _: &dyn Progress,
     ) -> Result<Object, EffectError> {
-        self.cuts.pass().await;
-        if self.cuts.refuses() {
-            return Err(refused("no more effects today".into()));
-        }
-        let result = self.things.lock().unwrap().carry_out(effect);
-        self.cuts.pass().await;
+        self.gate.pass().await;
+        let fault = self.gate.fault(name(effect));
+        without_effect(fault)?;
+        let result = {
+            let mut things = self.things.lock().unwrap();
+            match fault {
+                None => things.carry_out(effect),
+                Some(fault) => things.spoil(effect, fault),
+            }
+        };
+        self.gate.pass().await;
         result
     }
 
     async fn settle(&self, _connection: &Connection, effect: &Effect) -> Result<Settlement, WorldError> {
-        let things = self.things.lock().unwrap();
-        let by_token = things.tokens.get(&effect.token).and_then(|id| things.by_id.get(id));
-        Ok(match &effect.change {
-            EffectChange::Create { .. } => {
-                by_token.map_or(Settlement::NotDone, |(_, object)| Settlement::Done(object.clone()))
-            }
-            EffectChange::Update { before, after } => match things.by_id.get(id(before)) {
-                Some((_, now)) if now.get("size") == after.get("size") && now.get("link") == after.get("link") => {
-                    Settlement::Done(now.clone())
-                }
-                Some((_, now)) if now.get("size") == before.get("size") && now.get("link") == before.get("link") => {
-                    Settlement::NotDone
-                }
-                now => Settlement::Doubt(format!("{now:?}")),
-            },
-            EffectChange::Delete { before } => match things.by_id.contains_key(id(before)) {
-                true => Settlement::NotDone,
-                false => Settlement::Done(Object::new()),
-            },
-        })
-    }
-}
-
-/// A store that the process may die in: before a batch is durable, and after.
-pub struct CutStore {
-    inner: Arc<dyn Store>,
-    cuts: Arc<Cuts>,
-}
-
-impl CutStore {
-    pub fn new(inner: Arc<dyn Store>, cuts: Arc<Cuts>) -> Self {
-        Self { inner, cuts }
+        if self.gate.is_deaf() {
+            return Err(deaf());
+        }
+        let mut things = self.things.lock().unwrap();
+        if let Some(left) = things.goes_on.get_mut(&effect.token).filter(|left| **left > 0) {
+            *left -= 1;
+            return Err(failure("it goes on".into(), ErrorClass::Pending, Trace::Nothing).error);
+        }
+        Ok(things.settle(effect))
     }
 }
 
 #[async_trait]
-impl Store for CutStore {
-    fn url(&self) -> String {
-        self.inner.url()
+impl Databases for FakeWorld {
+    async fn history(&self, _connection: &Connection) -> Result<Option<History>, WorldError> {
+        if self.gate.is_deaf() {
+            return Err(deaf());
+        }
+        let things = self.things.lock().unwrap();
+        let row = |migration: &Migration| HistoryRow {
+            version: migration.version,
+            name: migration.name.clone(),
+            checksum: checksum(migration, false),
+        };
+        Ok(Some(History { rows: things.schema.values().map(row).collect(), wide: false }))
     }
 
-    async fn read(&self, after: Sequence) -> Result<Vec<Record>, StoreError> {
-        self.inner.read(after).await
+    async fn migrate(
+        &self,
+        _connection: &Connection,
+        effect: &MigrationEffect,
+        _: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        self.gate.pass().await;
+        let fault = self.gate.fault(&effect.migration.name);
+        without_effect(fault)?;
+        let result = self.things.lock().unwrap().migrate(effect);
+        self.gate.pass().await;
+        match fault {
+            Some(_) => result.and(Err(failure("the answer was lost".into(), ErrorClass::Transient, Trace::Unknown))),
+            None => result,
+        }
     }
 
-    async fn append(&self, expected: Sequence, records: &[Record]) -> Result<(), StoreError> {
-        self.cuts.pass().await;
-        self.inner.append(expected, records).await?;
-        self.cuts.pass().await;
-        Ok(())
+    async fn settle(&self, _connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
+        if self.gate.is_deaf() {
+            return Err(deaf());
+        }
+        let is_there = self.things.lock().unwrap().schema.contains_key(&effect.migration.version);
+        Ok(match is_there == (effect.direction == Direction::Up) {
+            true => Settlement::Done(Object::new()),
+            false => Settlement::NotDone,
+        })
     }
 
-    async fn age(&self) -> Result<Option<(Sequence, std::time::Duration)>, StoreError> {
-        self.inner.age().await
+    async fn fingerprint(&self, _connection: &Connection) -> Result<Digest, WorldError> {
+        let versions: Vec<i64> = self.things.lock().unwrap().schema.keys().copied().collect();
+        Ok(Digest::of_bytes(format!("{versions:?}").as_bytes()))
+    }
+}
+
+/// A clock that is moved by hand.
+#[derive(Default)]
+pub struct Hand(std::sync::atomic::AtomicU64);
+
+impl Hand {
+    pub fn pass(&self, time: Duration) {
+        self.0.fetch_add(time.as_millis() as u64, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl switchback::world::Clock for Hand {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.0.load(std::sync::atomic::Ordering::SeqCst))
     }
 }
