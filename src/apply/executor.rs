@@ -457,14 +457,15 @@ impl Executor<'_> {
             let (error, answer) = match self.act(telling, connection, work).await {
                 Ok(object) => return Tried::Over(Ok(object)),
                 Err(EffectError { error, trace: Trace::Nothing }) => (error, None),
-                Err(EffectError { error, trace: Trace::Unknown }) => {
-                    match settle::ask_about(self, connection, work).await {
-                        Ok(Settlement::NotDone) => (error, Some(Settlement::NotDone)),
-                        answer => return Tried::Unheard(error, answer),
-                    }
-                }
+                Err(EffectError { error, trace: Trace::Unknown }) => match self.ask_patiently(connection, work).await {
+                    Ok(Settlement::NotDone) => (error, Some(Settlement::NotDone)),
+                    answer => return Tried::Unheard(error, answer),
+                },
             };
-            let pause = self.retries.pause(tries).filter(|_| error.class == ErrorClass::Transient);
+            // What was reached a moment ago and is not now is being restarted; what never was is elsewhere.
+            let was_lost = error.class == ErrorClass::Unreachable && tries > 1;
+            let passes = error.class == ErrorClass::Transient || was_lost;
+            let pause = self.retries.pause(tries).filter(|_| passes);
             let Some(pause) = pause.filter(|_| !self.stop.is_raised()) else {
                 return match answer {
                     Some(answer) => Tried::Unheard(error, Ok(answer)),
@@ -473,6 +474,21 @@ impl Executor<'_> {
             };
             tries += 1;
             telling.say(&format!("{error}; try {tries} follows in {:.1} s", pause.as_secs_f64()));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Who loses the connection cannot ask at once either.
+    async fn ask_patiently(&self, connection: &Connection, work: &Work) -> Result<Settlement, WorldError> {
+        let mut tries = 1;
+        loop {
+            let answer = settle::ask_about(self, connection, work).await;
+            let is_away = |error: &WorldError| matches!(error.class, ErrorClass::Transient | ErrorClass::Unreachable);
+            let again = answer.as_ref().is_err_and(is_away) && !self.stop.is_raised();
+            let Some(pause) = self.retries.pause(tries).filter(|_| again) else {
+                return answer;
+            };
+            tries += 1;
             tokio::time::sleep(pause).await;
         }
     }

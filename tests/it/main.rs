@@ -21,6 +21,8 @@ mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod faults;
 #[cfg(feature = "cli")]
 mod durable;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -33,6 +35,8 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod place;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -54,7 +58,9 @@ mod postgres_settling;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
-mod shop;
+mod race;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;

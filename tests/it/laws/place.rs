@@ -192,7 +192,7 @@ impl Place {
                 self.specs.lock().unwrap().get(&digest).cloned()
             }
             Operation::Destroy => None,
-            Operation::Edit(_) => unreachable!("nothing is moved or imported here"),
+            Operation::Edit(_) => self.goal(state, number - 1),
             Operation::Rollback { to } => self.goal(state, to),
         }
     }

@@ -5,6 +5,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::running::Running;
+use crate::place::LedgerPlace;
 use crate::stack::{self, Stack};
 
 /// A project folder.
@@ -13,6 +15,7 @@ pub struct Project {
     /// The prefix of every name in it.
     pub name: String,
     variables: Vec<(String, String)>,
+    wrapping: Vec<String>,
 }
 
 /// What the program said.
@@ -65,7 +68,7 @@ impl Project {
         let stack = stack::shared().facts().project.display().to_string();
         let variables =
             vec![("SWITCHBACK_VAR_name".to_owned(), name.clone()), ("SWITCHBACK_LOCAL_STACK".to_owned(), stack)];
-        Self { folder: tempfile::tempdir().unwrap(), name, variables }
+        Self { folder: tempfile::tempdir().unwrap(), name, variables, wrapping: Vec::new() }
     }
 
     /// A path in the folder.
@@ -91,8 +94,28 @@ impl Project {
         std::fs::write(self.path(path), text.replace(from, to)).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
+    /// Keeps its ledger there from now on.
+    pub fn keep_ledger_at(&mut self, place: &LedgerPlace) {
+        self.set("SWITCHBACK_LEDGER", &place.url);
+        self.variables.extend(place.variables.iter().cloned());
+    }
+
+    /// Runs the program by another one from now on, which gets the program and its arguments after these words.
+    pub fn wrap(&mut self, words: &[&str]) {
+        self.wrapping = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// The program, ready to be started in the folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_switchback");
+        let mut command = match self.wrapping.split_first() {
+            Some((wrapper, words)) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
         for variable in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SWITCHBACK_LEDGER", "PGPASSWORD"]
         {
@@ -124,6 +147,11 @@ impl Project {
     /// Starts the program, with its standard error piped.
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Starts the program, to be followed.
+    pub fn follow(&self, arguments: &[&str]) -> Running {
+        Running::start(self.command(arguments))
     }
 
     /// The name of its database.

@@ -37,6 +37,50 @@ fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     answer[name].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
+/// All pages of a list.
+fn pages(project: &Project, what: (&str, &str), body: Value, token: (&str, &str), name: &str) -> Vec<Value> {
+    let (mut body, mut found) = (body, Vec::new());
+    loop {
+        let answer = call(project, what.0, what.1, body.clone());
+        found.extend(list(&answer, name).iter().cloned());
+        match answer[token.0].as_str().filter(|next| !next.is_empty()) {
+            Some(next) => body[token.1] = next.into(),
+            None => return found,
+        }
+    }
+}
+
+/// Whether a text has this name in it, and not only the beginning of a longer one.
+fn names(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| !text[at + name.len()..].starts_with(|next: char| next.is_ascii_digit()))
+}
+
+/// Everything of one shop, listed by type over the whole endpoint and server rather than looked up by name.
+pub fn everything(project: &Project) -> Vec<String> {
+    let mut found = Vec::new();
+    let of_lists = [
+        (("ecs", "ListClusters"), json!({}), ("nextToken", "nextToken"), "clusterArns"),
+        (("ecs", "ListTaskDefinitions"), json!({"status": "ACTIVE"}), ("nextToken", "nextToken"), "taskDefinitionArns"),
+        (("logs", "DescribeLogGroups"), json!({}), ("nextToken", "nextToken"), "logGroups"),
+        (("ssm", "DescribeParameters"), json!({}), ("NextToken", "NextToken"), "Parameters"),
+    ];
+    for (what, body, token, name) in of_lists {
+        for thing in pages(project, what, body, token, name) {
+            let thing =
+                thing.as_str().or(thing["logGroupName"].as_str()).or(thing["Name"].as_str()).unwrap_or_default();
+            if names(thing, &project.name) {
+                found.push(format!("{}: {thing}", what.1));
+            }
+        }
+    }
+    let sql = "SELECT 'database: ' || datname FROM pg_database UNION ALL SELECT 'role: ' || rolname FROM pg_roles";
+    let listed = project.stack().psql(&project.stack().postgres_url(), sql);
+    found.extend(listed.lines().filter(|line| names(line, &project.database())).map(str::to_owned));
+    found.extend(services(project).into_iter().map(|service| format!("service: {}", service["serviceName"])));
+    found.sort();
+    found
+}
+
 /// Those of its fields that were asked for.
 fn chosen(object: &Value, names: &[&str]) -> Value {
     names.iter().map(|name| ((*name).to_owned(), object[*name].clone())).collect::<serde_json::Map<_, _>>().into()
@@ -50,9 +94,8 @@ pub fn snapshot(project: &Project) -> Snapshot {
         revisions: revisions(project),
         log_groups: log_groups(project),
         parameters: parameters(project),
-        schema: dump(project, &["--schema-only"]),
-        rows: dump(project, &["--data-only", "--inserts", "--exclude-table=refinery_schema_history"])
-            + &history(project),
+        schema: dump(project, &["--schema-only"]) + &invalid_indexes(project),
+        rows: sorted(&dump(project, &ROWS)) + &history(project),
         role: role(project),
     }
 }
@@ -71,6 +114,7 @@ pub fn assert_nothing_is_left(project: &Project) {
         role: String::new(),
     };
     assert_eq!(left, nothing);
+    assert_eq!(everything(project), Vec::<String>::new(), "somewhere at the endpoint or the server");
 }
 
 fn clusters(project: &Project) -> Vec<Value> {
@@ -121,9 +165,8 @@ fn log_groups(project: &Project) -> Vec<Value> {
 fn parameters(project: &Project) -> Vec<Value> {
     let path = format!("/{}", project.name);
     let body = json!({"Path": path, "Recursive": true, "WithDecryption": true});
-    let answer = call(project, "ssm", "GetParametersByPath", body);
-    let mut found: Vec<Value> =
-        list(&answer, "Parameters").iter().map(|parameter| chosen(parameter, &["Name", "Type", "Value"])).collect();
+    let pages = pages(project, ("ssm", "GetParametersByPath"), body, ("NextToken", "NextToken"), "Parameters");
+    let mut found: Vec<Value> = pages.iter().map(|parameter| chosen(parameter, &["Name", "Type", "Value"])).collect();
     found.sort_by_key(ToString::to_string);
     found
 }
@@ -146,6 +189,28 @@ fn dump(project: &Project, arguments: &[&str]) -> String {
         .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// All rows but those of the history, which is compared without its times, and of the fence, whose numbers only grow.
+const ROWS: [&str; 4] =
+    ["--data-only", "--inserts", "--exclude-table=refinery_schema_history", "--exclude-table=*.switchback_fence"];
+
+/// Rows have no order; an update moves them.
+fn sorted(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+/// What `pg_dump` leaves out: indexes that a build which was cut off has left behind.
+fn invalid_indexes(project: &Project) -> String {
+    match exists(project) {
+        true => {
+            let sql = "SELECT 'invalid: ' || indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY 1";
+            project.stack().psql(&project.database_url(), sql)
+        }
+        false => String::new(),
+    }
 }
 
 fn history(project: &Project) -> String {
