@@ -92,7 +92,7 @@ fn is_refuted(config: Config, broken: Broken, by: &str) {
 
 /// Effects of two processes, one paused: nothing is sent beside the holder.
 fn effects() -> Config {
-    Config { effects: 1, pauses: 1, longest: 4, ..Config::default() }
+    Config { effects: 1, pauses: 1, longest: 3, ..Config::default() }
 }
 
 /// Records whose answers are lost and whose requests come late.
@@ -102,7 +102,7 @@ fn records() -> Config {
 
 /// Migrations of two processes, one paused.
 fn migrations() -> Config {
-    Config { migrations: 1, pauses: 1, longest: 4, ..Config::default() }
+    Config { migrations: 1, pauses: 1, longest: 3, ..Config::default() }
 }
 
 #[test]
