@@ -22,9 +22,3 @@ fn earlier_things_go_before_the_current_one() {
     kept("apply 2r0 ; apply 2r0=1 ; destroy | begin@0x1 resume@10x1 resume@8x1");
     kept("apply 2r0 ; apply 2r0=1 ; destroy | begin@13x1 backx1");
 }
-
-/// What a way back had made again was set aside by a run that was cut, and was made once more.
-#[test]
-fn what_a_way_back_made_is_found_again() {
-    kept("apply 1s0 ; apply 1s0!=1 4s3>1=1 m1 | beginx1 back@31x1 resume@20x1 backx1");
-}
