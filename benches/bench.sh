@@ -1,5 +1,11 @@
 #!/usr/bin/env bash
 # Measures the engine on generated projects, beside Terraform where that is installed. SWITCHBACK names the
-# binary. Arguments: the sizes; 100, 1000 and 10000 when there are none.
+# binary. Arguments: the sizes; 100, 1000 and 10000 when there are none. With `ledger` before them it measures
+# reading back a ledger of so many records.
 set -euo pipefail
-exec python3 "$(dirname "$0")/chain.py" "$@"
+program=chain.py
+if [ "${1:-}" = ledger ]; then
+    program=ledger.py
+    shift
+fi
+exec python3 "$(dirname "$0")/$program" "$@"

@@ -2,6 +2,8 @@
 //!
 //! Invariant: an address and its text are the same thing, both ways.
 
+pub mod part;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;

@@ -4,8 +4,10 @@
 //! Invariant: a verb ends with an [`exit::Exit`] of the public table, whatever happens but a bug.
 
 pub mod arguments;
+pub mod audit;
 pub mod carry;
 pub mod clock;
+pub mod commit;
 pub mod confirm;
 pub mod environment;
 pub mod exit;
@@ -27,6 +29,7 @@ pub mod stop;
 pub mod subject;
 pub mod terminal;
 pub mod verb;
+pub mod whole_file;
 
 use std::process::ExitCode;
 
@@ -91,6 +94,8 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Status(arguments) => verb::status::run(&arguments, session),
         Verb::History(arguments) => verb::history::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),
+        Verb::Import(arguments) => verb::import::run(&arguments, session),
+        Verb::State(arguments) => verb::state::run(&arguments, session),
         Verb::Destroy(arguments) => verb::destroy::run(&arguments, session),
         Verb::Local(arguments) => verb::local::run(&arguments, session),
         Verb::Doctor(arguments) => verb::doctor::run(&arguments, session),

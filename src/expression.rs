@@ -329,6 +329,23 @@ impl Deferred {
         found
     }
 
+    /// The same with resources under other addresses; those for which `name` has nothing stay.
+    #[must_use]
+    pub fn renamed(&self, name: &dyn Fn(&Address) -> Option<Address>) -> Self {
+        let rename = |expr: &Expr| {
+            let changed = expr.rewrite::<std::convert::Infallible>(&mut |part| {
+                Ok(match &part.node {
+                    Node::Reference(Reference::Instance(address)) => {
+                        name(address).map(|address| Expr::reference(Reference::Instance(address)))
+                    }
+                    _ => None,
+                })
+            });
+            changed.unwrap_or_else(|never| match never {})
+        };
+        Self { format: self.format, cells: self.cells.iter().map(rename).collect(), root: rename(&self.root) }
+    }
+
     fn collect<T>(&self, pick: impl Fn(&Reference) -> Option<T>) -> Vec<T> {
         let mut found = Vec::new();
         for expr in self.cells.iter().chain([&self.root]) {

@@ -261,6 +261,14 @@ pub trait Rules: Send + Sync {
     /// the same identity are a mistake.
     fn identity(&self, object: &Object) -> Option<String>;
 
+    /// The attributes by which a thing is found that is known by this id only, as Terraform's provider has ids.
+    ///
+    /// # Errors
+    /// What an id of this kind looks like, or why none can be imported.
+    fn import(&self, _id: &str) -> Result<Object, String> {
+        Err("things of this kind cannot be imported".to_owned())
+    }
+
     /// How well a change can be taken back, and why not better.
     fn judge(&self, change: Change<'_>) -> Judgement;
 

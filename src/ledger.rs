@@ -3,11 +3,14 @@
 //! Invariant: a record is in memory only after the store has it; whoever was overtaken by another writer
 //! fails its next append and has changed nothing.
 
+pub mod audit;
 pub mod lease;
 mod line;
 mod memory;
 pub mod record;
 pub mod state;
+pub mod text;
+pub mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +64,7 @@ pub enum StoreError {
         cause: String,
     },
     /// It was written by a newer version.
-    #[error("{url} has a record of format {found}, this build reads up to {known}; install switchback {tool} or newer")]
+    #[error("{url} has a record of format {found}, this build reads up to {known}; install switchback {tool}")]
     Newer {
         /// The ledger.
         url: String,
@@ -69,7 +72,7 @@ pub enum StoreError {
         found: u32,
         /// The newest that is known.
         known: u32,
-        /// The version that wrote it, as far as it says.
+        /// The version to install, as far as the records say: `1.4.0 or newer`.
         tool: String,
     },
     /// The storage refuses.
@@ -109,6 +112,14 @@ pub trait Store: Send + Sync {
     /// All records as they were first written, past any copies that make reading quicker.
     async fn originals(&self) -> Result<Vec<Record>, StoreError> {
         self.read(0).await
+    }
+
+    /// The same as the very texts that are stored, in the order in which they are stored, whatever they say: for
+    /// checking a chain that perhaps cannot be read.
+    async fn texts(&self) -> Result<Vec<String>, StoreError> {
+        let text =
+            |record: &Record| serde_json::to_string(record).expect("records hold only sealed, serialisable data");
+        Ok(self.originals().await?.iter().map(text).collect())
     }
 }
 
@@ -176,12 +187,13 @@ impl Ledger {
     /// When another writer was first, the lease was lost, or the storage refuses; nothing is recorded then.
     pub async fn append(&mut self, time: Timestamp, bodies: Vec<Body>) -> Result<(), StoreError> {
         self.refuse_unfit(&bodies).await?;
-        let records = self.line.append(time, bodies).await?;
+        let (records, head) = self.line.append(time, bodies).await?;
         // Renewals may have been written in between; they say nothing that the state holds.
         for record in &records {
             self.fold(record)?;
-            (self.last, self.head) = (record.sequence, record.digest());
+            self.last = record.sequence;
         }
+        self.head = head;
         Ok(())
     }
 

@@ -13,7 +13,8 @@ use crate::address::Address;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::Things;
-use crate::resolve::desired::Desired;
+use crate::ledger::state::Gone;
+use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::value::{Data, Object, Value};
@@ -79,6 +80,60 @@ impl Subject {
                 self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
             }
         }
+        self
+    }
+
+    /// What the ledger forgot after an earlier time: it may still be there, for a way back to take it up again.
+    #[must_use]
+    pub fn and_forgotten_since(mut self, then: &Things, now: &Things) -> Self {
+        for (address, gone) in now.gone.iter().filter(|(address, gone)| then.gone.get(*address) != Some(*gone)) {
+            match gone {
+                Gone::Forgotten(resource) => {
+                    self.known.entry(address.clone()).or_insert_with(|| resource.object.clone());
+                    self.things.entry(address.clone()).or_insert_with(|| Look {
+                        binding: resource.binding.clone(),
+                        kind: resource.kind.clone(),
+                        object: resource.object.clone(),
+                        earlier: resource.earlier.clone(),
+                    });
+                }
+                Gone::Database(database) => {
+                    // Without what it lives in there is nobody to ask.
+                    let is_gone = |need: &Address| matches!(now.gone.get(need), Some(Gone::Deleted(_)));
+                    if !database.needs.iter().any(is_gone) {
+                        self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
+                    }
+                }
+                Gone::Deleted(_) => {}
+            }
+        }
+        self
+    }
+
+    /// What is to be imported is asked for by its id.
+    #[must_use]
+    pub fn and_imports(mut self, desired: &Desired, imports: &BTreeMap<Address, Import>, things: &Things) -> Self {
+        for (address, import) in imports {
+            let Some(resource) = desired.resources.get(address) else { continue };
+            if things.resources.contains_key(address) {
+                continue;
+            }
+            let look = Look {
+                binding: resource.binding.clone(),
+                kind: resource.kind.clone(),
+                object: import.query.clone(),
+                earlier: Vec::new(),
+            };
+            self.things.insert(address.clone(), look);
+        }
+        self
+    }
+
+    /// Only this, and what is known of others.
+    #[must_use]
+    pub fn only(mut self, address: &Address) -> Self {
+        self.things.retain(|other, _| other == address);
+        self.databases.clear();
         self
     }
 

@@ -7,7 +7,9 @@ pub mod compare;
 pub mod database;
 mod exact;
 pub mod lookup;
+pub mod moves;
 pub mod order;
+pub mod refactor;
 pub mod thing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,12 +22,13 @@ use crate::kind::Kinds;
 use crate::ledger::State;
 use crate::migration::Migration;
 use crate::observe::Observed;
-use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle};
+use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle, Refactoring};
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, FORMAT, Operation, PlannedOutput, Standing};
 use crate::value::Object;
 use crate::world::Binding;
 use lookup::Planned;
+use moves::{Before, View};
 use order::Draft;
 
 /// What the user asked for beside the spec.
@@ -35,6 +38,8 @@ pub struct Options {
     pub targets: Vec<Address>,
     /// These are replaced even if nothing about them changes.
     pub replace: Vec<Address>,
+    /// What becomes of what is recorded: `moved`, `removed` and `import` blocks.
+    pub refactoring: Refactoring,
 }
 
 /// A state to be reached: the spec's, nothing, or an earlier one of the ledger.
@@ -44,6 +49,10 @@ pub struct Goals {
     pub things: BTreeMap<Address, Goal>,
     /// Databases.
     pub databases: BTreeMap<Address, DatabaseGoal>,
+    /// Recorded things without a goal that are forgotten and stay where they are.
+    pub let_go: BTreeSet<Address>,
+    /// Things that are brought to their goal, and then forgotten: they were there before us.
+    pub released: BTreeSet<Address>,
 }
 
 /// A resource to be reached.
@@ -63,6 +72,8 @@ pub struct Goal {
     pub lifecycle: Lifecycle,
     /// The whole recorded object, on a way back: it may still be there as an earlier revision.
     pub recorded: Option<Object>,
+    /// By which it is imported, if it is there and not recorded; where that is asked for.
+    pub import: Option<(String, Option<Span>)>,
     /// Where it stands in the spec.
     pub span: Option<Span>,
 }
@@ -107,6 +118,7 @@ impl Goals {
                 needs: resource.needs.clone(),
                 lifecycle: resource.lifecycle.clone(),
                 recorded: None,
+                import: None,
                 span: Some(resource.span),
             };
             (address.clone(), goal)
@@ -122,7 +134,7 @@ impl Goals {
             };
             (address.clone(), goal)
         });
-        Self { things: things.collect(), databases: databases.collect() }
+        Self { things: things.collect(), databases: databases.collect(), ..Self::default() }
     }
 }
 
@@ -130,12 +142,24 @@ impl Goals {
 pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (ChangeSet, Diagnostics) {
     let mut goals = Goals::of(desired);
     let mut mistakes = Diagnostics::default();
+    let mut renames = refactor::renames(&options.refactoring.moved, &goals, inputs.state, &mut mistakes);
     let only = (!options.targets.is_empty()).then(|| targets(&goals, inputs.state, &options.targets, &mut mistakes));
     if let Some(only) = &only {
         goals.things.retain(|address, _| only.contains(address));
         goals.databases.retain(|address, _| only.contains(address));
+        renames.retain(|_, to| only.contains(to));
     }
+    let before = Before { renames, ..Before::default() };
+    let mut view = (!before.is_empty()).then(|| View::of(inputs.state, inputs.observed, &before, Operation::Apply));
+    let (drafts, first) = view.as_mut().map(View::take_drafts).unwrap_or_default();
+    let inputs = match &view {
+        Some(view) => Inputs { state: &view.state, observed: &view.observed, ..inputs },
+        None => inputs,
+    };
+    refactor::apply(&options.refactoring, &mut goals, inputs.state);
     let mut planner = Planner::new(inputs, Operation::Apply, &options.replace, only);
+    planner.drafts = drafts;
+    planner.first = first;
     planner.plan(&goals);
     planner.mistakes.extend(mistakes);
     let outputs = planner.outputs(&desired.outputs);
@@ -151,10 +175,22 @@ pub fn destroy(inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
 
 /// Plans the way to some goals of a ledger that has a chain.
 pub fn to_goals(goals: &Goals, operation: Operation, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
+    to_goals_from(View::default(), goals, operation, inputs)
+}
+
+/// Plans the way to some goals after what is taken up and renamed; `inputs` see the ledger and the world as they are
+/// then.
+pub fn to_goals_from(
+    mut view: View,
+    goals: &Goals,
+    operation: Operation,
+    inputs: Inputs<'_>,
+) -> (ChangeSet, Diagnostics) {
     let chain = inputs.state.chain.as_ref();
     let (project, environment) =
         chain.map(|chain| (chain.project.clone(), chain.environment.clone())).unwrap_or_default();
     let mut planner = Planner::new(inputs, operation, &[], None);
+    (planner.drafts, planner.first) = view.take_drafts();
     planner.plan(goals);
     planner.finish(project, environment, None, BTreeMap::new(), inputs.state.standing())
 }
@@ -203,6 +239,10 @@ pub(crate) struct Planner<'a> {
     needed: BTreeSet<&'a Address>,
     planned: Planned<'a>,
     drafts: Vec<Draft>,
+    /// Which step comes before all others under an address: it gives the name.
+    first: BTreeMap<Address, usize>,
+    /// What is forgotten where it is.
+    let_go: BTreeSet<Address>,
     mistakes: Diagnostics,
 }
 
@@ -210,11 +250,24 @@ impl<'a> Planner<'a> {
     fn new(inputs: Inputs<'a>, operation: Operation, replace: &'a [Address], only: Option<BTreeSet<Address>>) -> Self {
         let planned = Planned::new(inputs.secrets);
         let needed = inputs.state.things.resources.values().flat_map(|recorded| &recorded.needs).collect();
-        Self { inputs, operation, replace, only, needed, planned, drafts: Vec::new(), mistakes: Diagnostics::default() }
+        Self {
+            inputs,
+            operation,
+            replace,
+            only,
+            needed,
+            planned,
+            drafts: Vec::new(),
+            first: BTreeMap::new(),
+            let_go: BTreeSet::new(),
+            mistakes: Diagnostics::default(),
+        }
     }
 
     fn plan(&mut self, goals: &Goals) {
         self.refuse_twins(goals);
+        self.let_go.clone_from(&goals.let_go);
+        let named = self.drafts.len();
         for address in by_needs(goals) {
             if let Some(goal) = goals.things.get(address) {
                 self.plan_thing(address, goal);
@@ -235,6 +288,15 @@ impl<'a> Planner<'a> {
             if !goals.databases.contains_key(address) && chosen(address, &self.only) {
                 self.remove_database(address, recorded);
             }
+        }
+        for address in &goals.released {
+            if let Some(goal) = goals.things.get(address) {
+                self.release(address, goal, named);
+            }
+        }
+        // Nothing is done under a name before it is given.
+        for draft in &mut self.drafts[named..] {
+            draft.after.extend(self.first.get(&draft.address));
         }
     }
 

@@ -25,6 +25,7 @@ mod names;
 mod prepare;
 mod provider;
 mod reading;
+mod refactor;
 mod resource;
 mod schema;
 mod secret_form;
@@ -45,7 +46,7 @@ use crate::kind::Kinds;
 use crate::secret::SecretReference;
 use crate::spec::Spec;
 use crate::value::Value;
-use desired::Desired;
+use desired::{Desired, Refactoring};
 use engine::Engine;
 use evaluate::Surroundings;
 use graph::{Graph, Item};
@@ -53,6 +54,7 @@ use ground::Ground;
 use inputs::{Inputs, Missing};
 use names::LocalStackNames;
 use reading::Recorder;
+pub use refactor::query as import_query;
 use secrets::RevealedSecrets;
 
 /// What a spec comes to.
@@ -62,6 +64,8 @@ pub struct Resolved {
     pub desired: Desired,
     /// The secrets that it and its variables gave.
     pub secrets: RevealedSecrets,
+    /// What becomes of what is recorded.
+    pub refactoring: Refactoring,
 }
 
 /// Evaluates a spec. There is no result when anything is wrong, here or already in the reading of the spec
@@ -81,12 +85,13 @@ pub fn resolve(
         engine.validate_all();
         engine.report_circles();
         engine.check_identities();
+        let refactoring = engine.refactoring();
         let open = open_variables(engine);
-        (std::mem::take(&mut engine.made), open)
+        (std::mem::take(&mut engine.made), open, refactoring)
     });
     diagnostics.extend(settings::check(spec));
     diagnostics.sort();
-    let (made, open_variables) = made;
+    let (made, open_variables, refactoring) = made;
     if diagnostics.has_errors() || !spec.sound {
         return (None, diagnostics);
     }
@@ -100,7 +105,7 @@ pub fn resolve(
         outputs: made.outputs,
         spec_digest: spec_digest(&read, &open_variables),
     };
-    (Some(Resolved { desired, secrets: made.revealed }), diagnostics)
+    (Some(Resolved { desired, secrets: made.revealed, refactoring }), diagnostics)
 }
 
 /// Checks the names and blocks of a spec, and gives an engine to work with.

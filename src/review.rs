@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::migration::Direction;
-use crate::step::{Action, ChangeSet, Inverse, Operation, Reason, Step, StepId};
+use crate::step::{Action, ChangeSet, Forgotten, Inverse, Operation, Reason, Step, StepId};
 use crate::world::Binding;
 use difference::{Differences, Shown};
 
@@ -71,6 +71,13 @@ pub struct Summary {
     pub forget: usize,
     /// Things that only the ledger records anew.
     pub remember: usize,
+    /// Things that were there before and are taken into the ledger.
+    pub import: usize,
+    /// Things that the ledger had forgotten and takes up again.
+    pub take_up: usize,
+    /// Things that get another address.
+    #[serde(rename = "move")]
+    pub rename: usize,
     /// Migrations run forward.
     pub migrate: usize,
     /// Migrations run back.
@@ -86,6 +93,12 @@ pub struct StepView {
     pub address: String,
     /// The address, with the version and name of a migration.
     pub title: String,
+    /// What it is called until now, if it is renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// By which it was found, if it is imported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_id: Option<String>,
     /// What is done: the verb of the action, or `replace`.
     pub action: &'static str,
     /// The kind of resource, if it is one.
@@ -229,6 +242,9 @@ impl Summary {
                 Action::Retire { .. } => summary.retire += 1,
                 Action::Forget { .. } => summary.forget += 1,
                 Action::Remember { .. } => summary.remember += 1,
+                Action::Import { .. } => summary.import += 1,
+                Action::TakeUp { .. } => summary.take_up += 1,
+                Action::Move { .. } => summary.rename += 1,
                 Action::Migrate { direction: Direction::Up, .. } => summary.migrate += 1,
                 Action::Migrate { direction: Direction::Down, .. } => summary.migrate_back += 1,
             }
@@ -244,7 +260,11 @@ impl Summary {
 }
 
 fn is_replacement(step: &Step) -> bool {
-    match step.reason {
+    is_asked_for(&step.reason)
+}
+
+fn is_asked_for(reason: &Reason) -> bool {
+    match *reason {
         Reason::Replaced { .. } | Reason::ReplaceAsked => true,
         Reason::New
         | Reason::Missing
@@ -254,13 +274,21 @@ fn is_replacement(step: &Step) -> bool {
         | Reason::TakenBack
         | Reason::Pending
         | Reason::SaidOtherwise
-        | Reason::GoesWith { .. } => false,
+        | Reason::GoesWith { .. }
+        | Reason::Renamed
+        | Reason::ImportAsked
+        | Reason::LetGo => false,
+        Reason::Adopted { ref goes, .. } => is_asked_for(goes),
     }
 }
 
 /// What differs. An attribute that the planner found no difference in, and of which the spec says nothing, is left
 /// as the world has it: that it is absent from the wanted object is no removal.
 fn changes(step: &Step) -> Differences {
+    // What is only taken up is as it was.
+    if let Action::Import { object, .. } | Action::TakeUp { known: Forgotten::Thing { object, .. } } = &step.action {
+        return difference::between(Some(object), Some(object));
+    }
     let mut changes = difference::between(step.action.before(), step.action.after());
     if let (Action::Update { before, after, .. }, Reason::Changed { attributes, drifted }) =
         (&step.action, &step.reason)
@@ -285,6 +313,8 @@ impl StepView {
             id: step.id,
             address: step.address.to_string(),
             title: step.title(),
+            from: from_of(&step.action),
+            import_id: import_id_of(&step.action),
             action: step.action.verb(),
             kind: step.action.kind().map(str::to_owned),
             place: words::place(&step.binding),
@@ -296,6 +326,14 @@ impl StepView {
             migration: MigrationView::of(&step.action),
         }
     }
+}
+
+fn from_of(action: &Action) -> Option<String> {
+    if let Action::Move { from, .. } = action { Some(from.to_string()) } else { None }
+}
+
+fn import_id_of(action: &Action) -> Option<String> {
+    if let Action::Import { id, .. } = action { Some(id.clone()) } else { None }
 }
 
 impl InverseView {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing but the ledger says what was there: neither the new nor the old source is needed.
 
+mod before;
+
 use std::collections::BTreeMap;
 
 use crate::address::Address;
@@ -9,8 +11,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::{Deferred, Expr, Node};
 use crate::kind::{Kind, Mode};
 use crate::ledger::Things;
-use crate::ledger::state::ResourceState;
-use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals};
+use crate::ledger::state::{Gone, ResourceState};
+use crate::plan::moves::View;
+use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals_from};
 use crate::resolve::desired::Lifecycle;
 use crate::step::{ChangeSet, Operation, PlannedOutput};
 use crate::value::{Data, Object, Unknown, Value};
@@ -19,6 +22,14 @@ use crate::value::{Data, Object, Unknown, Value};
 pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
     let mut notes = Diagnostics::default();
     let mut goals = Goals::default();
+    // What was moved or forgotten since is first known again by its earlier name.
+    let before = before::before(then, to, &inputs);
+    let view =
+        (!before.is_empty()).then(|| View::of(inputs.state, inputs.observed, &before, Operation::Rollback { to }));
+    let inputs = match &view {
+        Some(view) => Inputs { state: &view.state, observed: &view.observed, ..inputs },
+        None => inputs,
+    };
     for (address, resource) in &then.resources {
         if let Some(kind) = inputs.kinds.get(&resource.kind) {
             if is_left_out(address, kind, resource, &inputs, &mut notes) {
@@ -37,11 +48,48 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
         };
         goals.databases.insert(address.clone(), goal);
     }
-    let (mut change_set, mut mistakes) = to_goals(&goals, Operation::Rollback { to }, inputs);
+    release_what_was_there(then, to, &inputs, &mut goals, &mut notes);
+    let named = view.as_ref().map(View::drafts).unwrap_or_default();
+    let (mut change_set, mut mistakes) = to_goals_from(named, &goals, Operation::Rollback { to }, inputs);
     let renewed = renewed(then, &inputs);
     change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
     mistakes.extend(notes);
     (change_set, mistakes)
+}
+
+/// What was imported since was there before, and what was forgotten then was left to others: it is brought to what it
+/// was then, and left there.
+fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &mut Goals, notes: &mut Diagnostics) {
+    let things = &inputs.state.things;
+    let left = before::Left::at(then, things, to);
+    let deleted = things.gone.iter().filter_map(|(address, gone)| match gone {
+        Gone::Deleted(resource) => Some((address, resource)),
+        Gone::Forgotten(_) | Gone::Database(_) => None,
+    });
+    for (address, resource) in things.resources.iter().chain(deleted) {
+        let Some(original) = left.as_it_was(resource) else { continue };
+        let Some(kind) = inputs.kinds.get(&resource.kind) else { continue };
+        let then_known = ResourceState { object: original.clone(), ..resource.clone() };
+        if goals.things.contains_key(address) || is_left_out(address, kind, &then_known, inputs, notes) {
+            continue;
+        }
+        // Another goal is the same thing: that says what becomes of it.
+        let is_same = |goal: &Goal| {
+            let identity = kind.rules.identity(&goal.object);
+            goal.kind == resource.kind && identity.is_some() && identity == kind.rules.identity(original)
+        };
+        if goals.things.values().any(is_same) {
+            goals.let_go.insert(address.clone());
+            continue;
+        }
+        let revised = resource.adopted.as_ref().and_then(|adopted| adopted.revised.clone());
+        let recorded = revised.unwrap_or_else(|| original.clone());
+        let goal = Goal { recorded: Some(recorded), ..goal(address, kind, &then_known, then, inputs, notes) };
+        goals.things.insert(address.clone(), goal);
+        goals.released.insert(address.clone());
+    }
+    let databases = things.databases.iter().filter(|(_, database)| left.is_left(database));
+    goals.let_go.extend(databases.map(|(address, _)| address.clone()));
 }
 
 fn goal(
@@ -62,6 +110,7 @@ fn goal(
         needs: resource.needs.clone(),
         lifecycle: Lifecycle::default(),
         recorded: Some(resource.object.clone()),
+        import: None,
         span: None,
     }
 }

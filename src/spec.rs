@@ -15,6 +15,7 @@ mod lower;
 mod mask;
 mod paths;
 mod project;
+mod refactor;
 mod repeat;
 mod schema_need;
 mod settings;
@@ -28,6 +29,7 @@ use indexmap::IndexMap;
 pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
 
+use crate::address::part::Part;
 use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
@@ -119,6 +121,12 @@ pub struct Module {
     pub databases: Named<Database>,
     /// `config` blocks.
     pub configs: Named<Config>,
+    /// `moved` blocks.
+    pub moved: Vec<MovedBlock>,
+    /// `removed` blocks.
+    pub removed: Vec<RemovedBlock>,
+    /// `import` blocks; only the spec itself has any.
+    pub imports: Vec<ImportBlock>,
 }
 
 impl Module {
@@ -293,6 +301,48 @@ pub struct Config {
     pub settings: Vec<Attribute>,
     /// What must be there before it is.
     pub depends_on: Vec<Target>,
+}
+
+/// What a block names, relative to the module it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressed {
+    /// That.
+    pub part: Part,
+    /// Where it is named.
+    pub span: Span,
+}
+
+/// A `moved` block.
+#[derive(Clone, Debug)]
+pub struct MovedBlock {
+    /// Where its header stands.
+    pub span: Span,
+    /// What it was called.
+    pub from: Addressed,
+    /// What it is called.
+    pub to: Addressed,
+}
+
+/// A `removed` block.
+#[derive(Clone, Debug)]
+pub struct RemovedBlock {
+    /// Where its header stands.
+    pub span: Span,
+    /// What is no longer in the spec.
+    pub from: Addressed,
+    /// Whether it goes from the world as well.
+    pub destroy: bool,
+}
+
+/// An `import` block.
+#[derive(Clone, Debug)]
+pub struct ImportBlock {
+    /// Where its header stands.
+    pub span: Span,
+    /// The resource that it becomes.
+    pub to: Addressed,
+    /// By which the world knows it.
+    pub id: Expr,
 }
 
 /// Where a name is declared, for messages: `environments/dev.hcl:12`.

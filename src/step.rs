@@ -91,6 +91,20 @@ pub enum Operation {
         /// The run's number.
         to: u64,
     },
+    /// To the same world, otherwise recorded.
+    Edit(Edit),
+}
+
+/// A change of the ledger that leaves the world as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edit {
+    /// `import`.
+    Import,
+    /// `state mv`.
+    Move,
+    /// `state rm`.
+    Remove,
 }
 
 /// An output as planned.
@@ -217,6 +231,28 @@ pub enum Action {
         /// What is recorded otherwise.
         what: Vec<String>,
     },
+    /// Take a thing into the ledger that is there already; the world is not touched.
+    Import {
+        /// The kind.
+        kind: String,
+        /// By which it was found.
+        id: String,
+        /// As it is.
+        object: Object,
+    },
+    /// Take up again what the ledger had forgotten; the world is not touched.
+    TakeUp {
+        /// What was known of it.
+        known: Forgotten,
+    },
+    /// Record a thing under another address, that of the step; the world is not touched.
+    Move {
+        /// Where it is recorded until now.
+        from: Address,
+        /// Whoever is recorded to need it, under the addresses they have before and after the change set.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        needed_by: BTreeSet<Address>,
+    },
     /// Run one migration.
     Migrate {
         /// Which way.
@@ -226,6 +262,60 @@ pub enum Action {
         /// Longest wait for one lock, in milliseconds.
         lock_timeout_milliseconds: u64,
     },
+}
+
+/// All that the ledger knew of something that it forgot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "was", rename_all = "snake_case")]
+pub enum Forgotten {
+    /// A resource.
+    Thing {
+        /// The kind.
+        kind: String,
+        /// As it was after the last change of ours.
+        object: Object,
+        /// Earlier things under its address, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        earlier: Vec<Object>,
+        /// What was there before us, if it was imported.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adopted: Option<Box<Adoption>>,
+        /// When the ledger first knew it.
+        born: Birth,
+    },
+    /// A database's schema.
+    Database {
+        /// The applied migrations, by version.
+        applied: Vec<Migration>,
+        /// Longest wait for one lock, in milliseconds.
+        lock_timeout_milliseconds: u64,
+        /// When the ledger first knew it.
+        born: Birth,
+    },
+}
+
+/// That a thing was there before the ledger knew it: a way back to before that leaves it there, as it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adoption {
+    /// The run that took it up.
+    pub run: u64,
+    /// By which it was found.
+    pub id: String,
+    /// As it was then, sealed.
+    pub object: Object,
+    /// The same as it is recorded among the earlier things, once there is a later revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<Object>,
+}
+
+/// The run and step by which the ledger came to know a thing. It stays the same whatever the thing is called later
+/// and however often it is replaced, so that a way back knows it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Birth {
+    /// The run.
+    pub run: u64,
+    /// The step.
+    pub step: u32,
 }
 
 /// Why a step is there.
@@ -265,6 +355,21 @@ pub enum Reason {
     GoesWith {
         /// That.
         address: Address,
+    },
+    /// It is called otherwise: a `moved` block or `state mv`.
+    Renamed,
+    /// An `import` block or `import` asks for it.
+    ImportAsked,
+    /// A `removed` block or `state rm` leaves it to others.
+    LetGo,
+    /// It was imported, and goes all the same.
+    Adopted {
+        /// The run that imported it.
+        run: u64,
+        /// By which it was found.
+        id: String,
+        /// Why it goes.
+        goes: Box<Reason>,
     },
 }
 
@@ -314,6 +419,10 @@ pub enum Way {
     ReviseAgain,
     /// The ledger takes it up again; the world was not touched.
     Remember,
+    /// The ledger forgets it, and it stays where it is.
+    LetGo,
+    /// It gets its earlier address again.
+    MoveBack,
     /// Run the migration the other way.
     MigrateBack,
 }
@@ -348,7 +457,7 @@ impl Inverse {
 }
 
 impl Action {
-    /// The kind of resource; a migration and a forgotten thing have none.
+    /// The kind of resource; a migration and what is forgotten or moved have none.
     pub fn kind(&self) -> Option<&str> {
         match self {
             Self::Create { kind, .. }
@@ -356,8 +465,14 @@ impl Action {
             | Self::Revise { kind, .. }
             | Self::Return { kind, .. }
             | Self::Retire { kind, .. }
-            | Self::Delete { kind, .. } => Some(kind),
-            Self::Forget { .. } | Self::Remember { .. } | Self::Migrate { .. } => None,
+            | Self::Delete { kind, .. }
+            | Self::Import { kind, .. }
+            | Self::TakeUp { known: Forgotten::Thing { kind, .. } } => Some(kind),
+            Self::Forget { .. }
+            | Self::Remember { .. }
+            | Self::TakeUp { known: Forgotten::Database { .. } }
+            | Self::Move { .. }
+            | Self::Migrate { .. } => None,
         }
     }
 
@@ -372,6 +487,9 @@ impl Action {
             Self::Delete { .. } => "delete",
             Self::Forget { .. } => "forget",
             Self::Remember { .. } => "remember",
+            Self::Import { .. } => "import",
+            Self::TakeUp { .. } => "take up",
+            Self::Move { .. } => "move",
             Self::Migrate { direction: Direction::Up, .. } => "migrate",
             Self::Migrate { direction: Direction::Down, .. } => "migrate back",
         }
@@ -384,8 +502,15 @@ impl Action {
             | Self::Revise { before, .. }
             | Self::Return { before, .. }
             | Self::Retire { before, .. }
-            | Self::Delete { before, .. } => Some(before),
-            Self::Create { .. } | Self::Forget { .. } | Self::Remember { .. } | Self::Migrate { .. } => None,
+            | Self::Delete { before, .. }
+            | Self::Import { object: before, .. }
+            | Self::TakeUp { known: Forgotten::Thing { object: before, .. } } => Some(before),
+            Self::Create { .. }
+            | Self::Forget { .. }
+            | Self::Remember { .. }
+            | Self::TakeUp { known: Forgotten::Database { .. } }
+            | Self::Move { .. }
+            | Self::Migrate { .. } => None,
         }
     }
 
@@ -400,6 +525,9 @@ impl Action {
             | Self::Delete { .. }
             | Self::Forget { .. }
             | Self::Remember { .. }
+            | Self::Import { .. }
+            | Self::TakeUp { .. }
+            | Self::Move { .. }
             | Self::Migrate { .. } => None,
         }
     }
@@ -415,6 +543,9 @@ impl Action {
             | Self::Delete { .. }
             | Self::Forget { .. }
             | Self::Remember { .. }
+            | Self::Import { .. }
+            | Self::TakeUp { .. }
+            | Self::Move { .. }
             | Self::Migrate { .. } => None,
         }
     }

@@ -129,7 +129,9 @@ impl<'c> Course<'c> {
         }
         for step in &self.change_set.steps {
             if self.done.contains(&step.id) {
-                self.outcomes.mark_changed(&step.address);
+                if !matches!(step.action, Action::Move { .. } | Action::Import { .. } | Action::TakeUp { .. }) {
+                    self.outcomes.mark_changed(&step.address);
+                }
                 continue;
             }
             if self.doubts.contains_key(&step.id) {
@@ -185,7 +187,12 @@ impl<'c> Course<'c> {
             }
             Action::Return { after, .. } => self.outcomes.insert(step.address.clone(), after),
             Action::Delete { .. } | Action::Forget { .. } => self.outcomes.remove(&step.address),
-            Action::Retire { .. } | Action::Remember { .. } | Action::Migrate { .. } => {}
+            Action::Import { .. } => self.outcomes.take_up(step.address.clone(), object),
+            Action::TakeUp { .. } if step.action.kind().is_some() => {
+                self.outcomes.take_up(step.address.clone(), object);
+            }
+            Action::Move { from, .. } => self.outcomes.rename(from, &step.address),
+            Action::Retire { .. } | Action::Remember { .. } | Action::TakeUp { .. } | Action::Migrate { .. } => {}
         }
         self.done.insert(step.id);
         if self.change_set.point_of_no_return.is_some_and(|point| step.id < point) {

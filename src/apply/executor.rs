@@ -22,7 +22,7 @@ use crate::ledger::state::Intent;
 use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
 use crate::observe::mark_like;
 use crate::secret::Secrets;
-use crate::step::{ChangeSet, Operation, Step, StepId};
+use crate::step::{Action, ChangeSet, Operation, Step, StepId};
 use crate::value::Object;
 use crate::value::seal::seal_object;
 use crate::world::{Connection, EffectError, ErrorClass, Fence, Progress, Settlement, Trace, World, WorldError};
@@ -181,7 +181,12 @@ impl Executor<'_> {
 
     /// Before anything is recorded, all that the steps rest on is looked at once.
     async fn refuse_stale(&self, ledger: &Ledger, change_set: &ChangeSet) -> Result<(), ApplyError> {
-        let outcomes = Outcomes::of(&ledger.state().things);
+        let mut outcomes = Outcomes::of(&ledger.state().things);
+        for step in &change_set.steps {
+            if let Action::Move { from, .. } = &step.action {
+                outcomes.rename(from, &step.address);
+            }
+        }
         let seal_key = ledger.state().seal_key();
         let ground = Ground { world: self.world, kinds: self.kinds };
         let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now: self.world.clock.now() };
@@ -195,7 +200,8 @@ impl Executor<'_> {
                 })?;
             }
             // Only the first step of an address finds what was planned; the others find what it left.
-            let is_first = first.insert(&step.address);
+            let is_move = matches!(step.action, Action::Move { .. });
+            let is_first = !is_move && first.insert(&step.address);
             let of_step = ground.looks(step, &sight, is_first).map_err(|refusal| ApplyError::World(refusal.error))?;
             looks.extend(of_step.into_iter().map(|look| (step, look)));
         }
@@ -476,7 +482,7 @@ impl Executor<'_> {
             fence.check(&tried(), Duration::ZERO).map_err(refuse)
         };
         match work {
-            Work::Nothing => Ok(Object::new()),
+            Work::Nothing(object) => Ok(object.clone()),
             Work::Migration(effect) => match &self.world.databases {
                 Some(databases) => {
                     held(&effect.fence)?;

@@ -30,8 +30,8 @@ pub enum Work {
     Thing(Box<Effect>),
     /// A migration.
     Migration(Box<MigrationEffect>),
-    /// Only the ledger changes.
-    Nothing,
+    /// Only the ledger changes; the thing is this.
+    Nothing(Object),
 }
 
 /// A step whose values are all known, before the last look.
@@ -109,6 +109,24 @@ impl Outcomes {
         self.objects.remove(address);
     }
 
+    /// The ledger took it up as it is.
+    pub fn take_up(&mut self, address: Address, object: &Object) {
+        self.objects.insert(address, as_value(object));
+    }
+
+    /// It is called otherwise.
+    pub fn rename(&mut self, from: &Address, to: &Address) {
+        if let Some(object) = self.objects.remove(from) {
+            self.objects.insert(to.clone(), object);
+        }
+        if let Some(recorded) = self.recorded.remove(from) {
+            self.recorded.insert(to.clone(), recorded);
+        }
+        if self.changed.remove(from) {
+            self.changed.insert(to.clone());
+        }
+    }
+
     /// A step of an earlier try of this run changed it; what it left is what the ledger records.
     pub fn mark_changed(&mut self, address: &Address) {
         self.changed.insert(address.clone());
@@ -181,7 +199,7 @@ fn moved(step: &Step, what: &Address, was: Fingerprint) -> Refusal {
 impl Ground<'_> {
     /// Makes a step ready: its connection, its values, and what has to be looked at. Asks nobody.
     pub fn ready(&self, step: &Step, token: String, sight: &Sight<'_>) -> Result<Ready, Refusal> {
-        if let Action::Forget { .. } = step.action {
+        if let Action::Forget { .. } | Action::Move { .. } = step.action {
             // Nobody is asked, so nothing needs to be known of how to ask.
             let Binding { provider, alias, settings, .. } = step.binding.clone();
             let connection = Connection { provider, alias, settings };
@@ -444,7 +462,8 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
         return effect(EffectChange::Update { before: stands.clone(), after: after() });
     }
     match &step.action {
-        Action::Forget { .. } | Action::Remember { .. } => Work::Nothing,
+        Action::Forget { .. } | Action::Remember { .. } | Action::Move { .. } => Work::Nothing(Object::new()),
+        Action::Import { .. } | Action::TakeUp { .. } => Work::Nothing(before()),
         Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
             Work::Migration(Box::new(MigrationEffect {
                 token: ready.token.clone(),

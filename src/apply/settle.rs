@@ -7,7 +7,7 @@ use super::prepare::{Outcomes, Ready, Sight, Work, work};
 use crate::ledger::state::Intent;
 use crate::observe::{connect, mark_like, no_provider};
 use crate::step::Step;
-use crate::value::{Object, SealKey};
+use crate::value::SealKey;
 use crate::world::{Connection, EffectChange, ErrorClass, Fence, Settlement, WorldError};
 
 /// Asks what became of one intent.
@@ -47,7 +47,7 @@ pub(super) async fn ask_about(
 ) -> Result<Settlement, WorldError> {
     let Executor { world, kinds, .. } = *executor;
     let effect = match work {
-        Work::Nothing => return Ok(Settlement::Done(Object::new())),
+        Work::Nothing(object) => return Ok(Settlement::Done(object.clone())),
         Work::Migration(effect) => {
             let Some(databases) = &world.databases else {
                 return Err(no_provider("postgres"));

@@ -194,6 +194,7 @@ pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'
         if report.result == Exit::Done {
             verify(session, &mut hold.ledger, aim, &mut report).await;
         }
+        report.note(&hold.ledger);
         Ok(report)
     }))
 }
@@ -329,6 +330,8 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
         Err(failure) => Err(failure),
     };
     let environment = report.environment.clone();
+    // What is only recorded otherwise has not changed the world: how that is, is told, and no failure.
+    let only_recorded = matches!(report.operation, crate::step::Operation::Edit(_));
     match verdict {
         Ok(Verdict::Verified) => report.verified = Some(true),
         Ok(Verdict::Differs(titles)) => {
@@ -336,7 +339,9 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
             report.unverified =
                 titles.into_iter().map(|title| format!("planning again would still change {title}")).collect();
             report.next = vec![session.command(&format!("plan {environment}"))];
-            report.end_with(Exit::Drift);
+            if !only_recorded {
+                report.end_with(Exit::Drift);
+            }
         }
         // The run did what it was to do; that the rest of the environment is as the spec says is not recorded.
         Ok(Verdict::Elsewhere(titles)) => {
@@ -353,8 +358,10 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
             });
             report.unverified =
                 std::iter::once(&failure.summary).chain(&failure.causes).cloned().chain(mistakes).collect();
-            report.next = vec![session.command(&format!("resume {environment}"))];
-            report.end_with(Exit::Unfinished);
+            if !only_recorded {
+                report.next = vec![session.command(&format!("resume {environment}"))];
+                report.end_with(Exit::Unfinished);
+            }
         }
     }
 }
@@ -369,6 +376,7 @@ pub fn verify_again(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>) -> Re
     session.wait(beside(keeper, async {
         let mut report = report(session, &hold.ledger, Cause::Other);
         verify(session, &mut hold.ledger, aim, &mut report).await;
+        report.note(&hold.ledger);
         Ok(report)
     }))
 }

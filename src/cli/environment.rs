@@ -16,6 +16,8 @@ pub enum Name {
     Ledger,
     /// How long a lease holds.
     Lease,
+    /// The password of a ledger in PostgreSQL.
+    PostgresPassword,
     /// Whose local stack a spec sees.
     LocalStack,
     /// Which logs are written.
@@ -28,10 +30,14 @@ pub enum Name {
     GithubActor,
     /// The run in GitHub Actions.
     GithubRunId,
+    /// The commit in GitHub Actions.
+    GithubSha,
     /// The user in GitLab CI.
     GitlabUser,
     /// The job in GitLab CI.
     GitlabJob,
+    /// The commit in GitLab CI.
+    GitlabSha,
     /// The user in Buildkite.
     BuildkiteCreator,
     /// The user in CircleCI.
@@ -54,9 +60,10 @@ pub enum Name {
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Ledger,
         Self::Lease,
+        Self::PostgresPassword,
         Self::LocalStack,
         Self::Log,
         Self::NoColour,
@@ -64,8 +71,10 @@ impl Name {
         Self::Ci,
         Self::GithubActor,
         Self::GithubRunId,
+        Self::GithubSha,
         Self::GitlabUser,
         Self::GitlabJob,
+        Self::GitlabSha,
         Self::BuildkiteCreator,
         Self::CircleUser,
         Self::JenkinsUser,
@@ -81,14 +90,17 @@ impl Name {
         match self {
             Self::Ledger => "SWITCHBACK_LEDGER",
             Self::Lease => "SWITCHBACK_LEASE",
+            Self::PostgresPassword => "PGPASSWORD",
             Self::LocalStack => "SWITCHBACK_LOCAL_STACK",
             Self::Log => "SWITCHBACK_LOG",
             Self::NoColour => "NO_COLOR",
             Self::Term => "TERM",
             Self::GithubActor => "GITHUB_ACTOR",
             Self::GithubRunId => "GITHUB_RUN_ID",
+            Self::GithubSha => "GITHUB_SHA",
             Self::GitlabUser => "GITLAB_USER_LOGIN",
             Self::GitlabJob => "CI_JOB_ID",
+            Self::GitlabSha => "CI_COMMIT_SHA",
             Self::BuildkiteCreator => "BUILDKITE_BUILD_CREATOR",
             Self::CircleUser => "CIRCLE_USERNAME",
             Self::JenkinsUser => "BUILD_USER_ID",
@@ -108,6 +120,9 @@ impl Name {
             Self::Lease => {
                 "how long a run's lease holds without a sign of life, as `90s` or `5m`; wins over `lease` of `switchback.hcl`; 2 minutes when neither says"
             }
+            Self::PostgresPassword => {
+                "the password of a ledger in PostgreSQL (`postgres://USER@HOST/DB`), where its URL names no `password_file`"
+            }
             Self::LocalStack => {
                 "the project folder whose local stack the spec sees as `local_stack`, when it is not this one's"
             }
@@ -119,8 +134,12 @@ impl Name {
             Self::Ci => "no live progress when it is set and not `false`",
             Self::GithubActor => "who acts, in records of the ledger: the user of GitHub Actions",
             Self::GithubRunId => "the run of GitHub Actions, named beside the user",
+            Self::GithubSha => {
+                "the commit, in records of the ledger, where the project is in no checkout: of GitHub Actions"
+            }
             Self::GitlabUser => "who acts: the user of GitLab CI",
             Self::GitlabJob => "the job of GitLab CI, named beside the user",
+            Self::GitlabSha => "the same, of GitLab CI",
             Self::BuildkiteCreator => "who acts: the user of Buildkite",
             Self::CircleUser => "who acts: the user of CircleCI",
             Self::JenkinsUser => "who acts: the user of Jenkins",

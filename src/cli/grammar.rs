@@ -70,6 +70,10 @@ pub enum Verb {
     History(verb::history::Arguments),
     /// Show the outputs of an environment
     Output(verb::output::Arguments),
+    /// Take a thing into the ledger that is there already
+    Import(verb::import::Arguments),
+    /// List, show, rename or forget what the ledger records
+    State(verb::state::Arguments),
     /// Remove everything of an environment
     Destroy(verb::destroy::Arguments),
     /// The local stack: an AWS endpoint and a PostgreSQL on this machine

@@ -9,6 +9,12 @@ use super::failure::Failure;
 use super::session::{DEFAULT_LEDGER, Session, checked_name};
 use super::spec;
 use crate::ledger::{Ledger, Store};
+use crate::store::Keys;
+
+/// What opens a store beside its URL.
+pub fn keys() -> Keys {
+    Keys { postgres_password: environment::read(Name::PostgresPassword) }
+}
 
 impl Session {
     /// The place of an environment's ledger: as typed, as the environment variable says, as the project says.
@@ -29,7 +35,7 @@ impl Session {
                 (url.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()), project)
             }
         };
-        Ok(crate::store::open(&url, &base, environment)?)
+        Ok(crate::store::open_with(&url, &base, environment, &keys())?)
     }
 
     /// The ledger of an environment, for reading.

@@ -2,12 +2,12 @@
 //!
 //! Invariant: what is read back is exactly what was written, by digest, or is refused; only its owner reads it.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::whole_file;
 use crate::digest::Digest;
 use crate::step::{self, ChangeSet};
 
@@ -36,6 +36,15 @@ struct Head {
     format: u32,
     #[serde(default)]
     tool: String,
+    #[serde(default)]
+    change_set: ChangeSetHead,
+}
+
+/// What every version of a change set has.
+#[derive(Default, Deserialize)]
+struct ChangeSetHead {
+    #[serde(default)]
+    format: u32,
 }
 
 impl PlanFile {
@@ -52,7 +61,7 @@ impl PlanFile {
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let mut text = serde_json::to_vec(self).expect("change sets hold no secrets");
         text.push(b'\n');
-        write_whole(path, &text).map_err(|error| {
+        whole_file::write(path, &text).map_err(|error| {
             Failure::failed(format!("the plan cannot be saved as {}: {error}", path.display()))
                 .help("see that the folder is there and may be written, and that the disk has room")
         })
@@ -77,23 +86,17 @@ impl PlanFile {
                 .help(again)
         };
         let head: Head = serde_json::from_slice(text).map_err(no_plan)?;
-        if head.format > FORMAT {
-            let (format, tool) = (head.format, head.tool);
-            return Err(Failure::failed(format!("{name} has form {format}, this build reads forms up to {FORMAT}"))
+        // Before the whole is read: what is newer may not even look like what we know.
+        let newer = [
+            (head.format, FORMAT, name.to_owned()),
+            (head.change_set.format, step::FORMAT, format!("the change set in {name}")),
+        ];
+        if let Some((found, known, what)) = newer.into_iter().find(|(found, known, _)| found > known) {
+            let tool = head.tool;
+            return Err(Failure::failed(format!("{what} has form {found}, this build reads forms up to {known}"))
                 .help(format!("it was written by switchback {tool}: use that version or a newer one, or plan again")));
         }
         let file: Self = serde_json::from_slice(text).map_err(no_plan)?;
-        if file.change_set.format > step::FORMAT {
-            return Err(Failure::failed(format!(
-                "the change set in {name} has form {}, this build reads forms up to {}",
-                file.change_set.format,
-                step::FORMAT
-            ))
-            .help(format!(
-                "it was written by switchback {}: use that version or a newer one, or plan again",
-                file.tool
-            )));
-        }
         let found = file.change_set.digest();
         if found != file.digest {
             return Err(Failure::failed(format!("{name} was altered after it was saved"))
@@ -102,37 +105,6 @@ impl PlanFile {
         }
         Ok(file)
     }
-}
-
-fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    // A pipe or a device stays what it is, and so does a link.
-    let known = std::fs::metadata(path).ok();
-    if known.as_ref().is_some_and(|known| !known.is_file() && !known.is_dir()) {
-        let mut stream = std::fs::OpenOptions::new().write(true).open(path)?;
-        return stream.write_all(text);
-    }
-    let whole = path.canonicalize();
-    let path = whole.as_deref().unwrap_or(path);
-    let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?.to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = create_private(&beside).and_then(|mut file| {
-        file.write_all(text)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    });
-    if written.is_err() {
-        // What is left is a file that nobody asked for; that it cannot be removed changes nothing.
-        let _left = std::fs::remove_file(&beside);
-    }
-    written
-}
-
-fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]
@@ -198,6 +170,8 @@ mod tests {
         assert!(altered.summary.contains("was altered"), "{altered:?}");
         let newer = refused(r#"{"format": 9, "tool": "7.1.0", "something": "else"}"#);
         assert!(newer.help[0].contains("7.1.0"), "{newer:?}");
+        let inside = refused(r#"{"format": 1, "tool": "7.2.0", "change_set": {"format": 9, "dreams": []}}"#);
+        assert!(inside.summary.contains("form 9") && inside.help[0].contains("7.2.0"), "{inside:?}");
         assert!(refused("{}").summary.contains("is not a plan"));
         assert_eq!(refused("").exit, Exit::Failed);
     }

@@ -2,15 +2,22 @@
 //!
 //! Invariant: nothing here writes to the world or the ledger.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::failure::Failure;
 use super::session::{Resolved, Session};
+use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::ledger::Ledger;
 use crate::observe::{self, Observed, Subject};
-use crate::plan::{self, Inputs, Options};
+use crate::plan::moves::Before;
+use crate::plan::{self, Inputs, Options, refactor};
+use crate::resolve::desired::Import;
+use crate::resolve::secrets::RevealedSecrets;
 use crate::rollback;
 use crate::secret::Secrets;
-use crate::step::ChangeSet;
+use crate::step::{ChangeSet, Edit};
+use crate::value::Object;
 
 /// The way to what the spec wants.
 ///
@@ -24,10 +31,16 @@ pub async fn plan(
 ) -> Result<ChangeSet, Failure> {
     let things = &ledger.state().things;
     let secrets = &*resolved.secrets;
-    let subject = Subject::of(Some(&resolved.desired), things, &session.kinds);
+    let refactoring = &resolved.refactoring;
+    let subject = Subject::of(Some(&resolved.desired), things, &session.kinds).and_imports(
+        &resolved.desired,
+        &refactoring.imports,
+        things,
+    );
     let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
-    let (change_set, diagnostics) = plan::plan(&resolved.desired, inputs, options);
+    let options = Options { refactoring: refactoring.clone(), ..options.clone() };
+    let (change_set, diagnostics) = plan::plan(&resolved.desired, inputs, &options);
     judge(session, change_set, diagnostics, &resolved.sources)
 }
 
@@ -50,11 +63,49 @@ pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) 
 pub async fn back(session: &Session, ledger: &Ledger, to: u64, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
     let then = ledger.things_after(to).await?;
     let now = &ledger.state().things;
-    let subject = Subject::of(None, now, &session.kinds).and_back_to(&then, now);
+    let subject = Subject::of(None, now, &session.kinds).and_back_to(&then, now).and_forgotten_since(&then, now);
     let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
     let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
     judge(session, change_set, diagnostics, &Sources::default())
+}
+
+/// A change of the ledger alone: new names, and what is forgotten. Nobody is asked.
+pub fn edit(
+    session: &Session,
+    ledger: &Ledger,
+    edit: Edit,
+    renames: BTreeMap<Address, Address>,
+    forget: &BTreeSet<Address>,
+) -> Result<ChangeSet, Failure> {
+    let observed = Observed::default();
+    let secrets = RevealedSecrets::default();
+    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets: &secrets };
+    let before = Before { renames, ..Before::default() };
+    let (change_set, diagnostics) = refactor::edit(edit, &before, forget, inputs);
+    judge(session, change_set, diagnostics, &Sources::default())
+}
+
+/// One thing of the spec is taken up as it is; and in what the next plan would change it.
+///
+/// # Errors
+/// When it is not there, or cannot be looked at.
+pub async fn import(
+    session: &Session,
+    ledger: &Ledger,
+    resolved: &Resolved,
+    address: &Address,
+    (id, query): (&str, Object),
+) -> Result<(ChangeSet, Vec<String>), Failure> {
+    let things = &ledger.state().things;
+    let secrets = &*resolved.secrets;
+    let span = resolved.desired.resources[address].span;
+    let imports = BTreeMap::from([(address.clone(), Import { id: id.to_owned(), query, span })]);
+    let subject = Subject::of(None, things, &session.kinds).and_imports(&resolved.desired, &imports, things);
+    let observed = look(session, &subject.only(address), secrets).await?;
+    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let (change_set, differing, diagnostics) = refactor::import(&resolved.desired, address, id, inputs);
+    Ok((judge(session, change_set, diagnostics, &resolved.sources)?, differing))
 }
 
 async fn look(session: &Session, subject: &Subject, secrets: &dyn Secrets) -> Result<Observed, Failure> {

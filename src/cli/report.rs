@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::terminal::View;
-use crate::ledger::{Run, RunResult, State, StepState};
+use crate::digest::Digest;
+use crate::ledger::{Ledger, Run, RunResult, State, StepState};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
-use crate::step::{Operation, Step, StepId};
+use crate::step::{Edit, Operation, Step, StepId};
 use crate::world::WorldError;
 
 /// Longest list of done steps that is shown.
@@ -54,9 +55,21 @@ pub struct Report {
     pub milliseconds: i64,
     /// The outputs of the environment.
     pub outputs: BTreeMap<String, serde_json::Value>,
+    /// Where the ledger ends now, to be noted elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerEnd>,
     /// Commands to type next.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<String>,
+}
+
+/// Where a ledger ends: whoever noted it elsewhere can tell later whether records are missing at its end.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LedgerEnd {
+    /// The last record.
+    pub record: u64,
+    /// Its digest.
+    pub head: Digest,
 }
 
 /// One step.
@@ -157,8 +170,14 @@ impl Report {
             unverified: Vec::new(),
             milliseconds: 0,
             outputs: outputs.map(|(name, value)| (name.clone(), value.to_shown_json())).collect(),
+            ledger: None,
             next: Vec::new(),
         }
+    }
+
+    /// Notes where the ledger ends.
+    pub fn note(&mut self, ledger: &Ledger) {
+        self.ledger = (ledger.last() > 0).then(|| LedgerEnd { record: ledger.last(), head: ledger.head() });
     }
 
     /// Sets how the process ends.
@@ -195,6 +214,9 @@ impl View for Report {
         let what = match self.operation {
             Operation::Apply => "apply",
             Operation::Destroy => "destroy",
+            Operation::Edit(Edit::Import) => "import",
+            Operation::Edit(Edit::Move) => "state mv",
+            Operation::Edit(Edit::Remove) => "state rm",
             Operation::Rollback { .. } => "rollback",
         };
         let head = format!("run {run}, {what} of {}: {}", self.environment, self.headline());
@@ -252,6 +274,9 @@ impl Report {
             self.outputs
                 .iter()
                 .for_each(|(name, value)| text += &format!("  {name} = {}\n", harmless(&value.to_string())));
+        }
+        if let Some(end) = &self.ledger {
+            text += &format!("ledger head: {} (record {})\n", end.head, end.record);
         }
         if !self.next.is_empty() {
             text += &format!("{}\n", paint.paint(Role::Heading, "type next:"));

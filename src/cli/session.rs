@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::arguments::Globals;
 use super::clock::SystemClock;
+use super::commit;
 use super::environment::{self, Name};
 use super::failure::{self, Failure};
 use super::terminal::Terminal;
@@ -15,7 +16,7 @@ use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
 use crate::ledger::Actor;
 use crate::provider::table;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, Refactoring};
 use crate::secret::Secrets;
 use crate::world::{Databases, World};
 
@@ -46,6 +47,8 @@ pub struct Session {
 pub struct Resolved {
     /// What the spec wants.
     pub desired: Desired,
+    /// What becomes of what is recorded.
+    pub refactoring: Refactoring,
     /// The texts, for later mistakes.
     pub sources: Sources,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
@@ -63,8 +66,9 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
+        let actor = actor(&folder);
         let world = World { providers: table::providers(), databases: databases(), clock: Arc::new(SystemClock) };
-        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor: actor(), runtime })
+        Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor, runtime })
     }
 
     /// Waits for an asynchronous stage.
@@ -164,7 +168,7 @@ fn working_folder(typed: Option<&Path>) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage(format!("there is no folder {}", folder.display())).help("give `-C` a folder"))
 }
 
-fn actor() -> Actor {
+fn actor(folder: &Path) -> Actor {
     let ci = [
         (Name::GithubActor, Some(Name::GithubRunId), "GitHub Actions"),
         (Name::GitlabUser, Some(Name::GitlabJob), "GitLab CI"),
@@ -186,7 +190,7 @@ fn actor() -> Actor {
         host: host(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
-        commit: None,
+        commit: commit::of(folder),
     }
 }
 

@@ -75,6 +75,7 @@ pub fn resolve(
     let sources = spec.sources;
     let resolved = resolved.filter(|_| !diagnostics.has_errors()).map(|resolved| Resolved {
         desired: resolved.desired,
+        refactoring: resolved.refactoring,
         sources: sources.clone(),
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });

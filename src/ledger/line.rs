@@ -63,12 +63,16 @@ impl Line {
         self.tip.lock().await.held.as_ref().map(|held| held.fence.clone())
     }
 
-    /// Appends these as one batch, under the lease if one is held. Gives the records, and before them those of an
-    /// earlier batch that was not answered for and is there all the same.
+    /// Appends these as one batch, under the lease if one is held. Gives the records, before them those of an
+    /// earlier batch that was not answered for and is there all the same, and the digest of the last.
     ///
     /// Whoever tries again what was not answered for gives the same bodies and the same time: then they stand in the
     /// chain once.
-    pub(super) async fn append(&self, time: Timestamp, bodies: Vec<Body>) -> Result<Vec<Record>, StoreError> {
+    pub(super) async fn append(
+        &self,
+        time: Timestamp,
+        bodies: Vec<Body>,
+    ) -> Result<(Vec<Record>, Digest), StoreError> {
         let mut tip = self.tip.lock().await;
         let written = match is_batch(&tip.late, time, &bodies) {
             true => Vec::new(),
@@ -76,20 +80,26 @@ impl Line {
         };
         let mut records = std::mem::take(&mut tip.late);
         records.extend(written);
-        Ok(records)
+        Ok((records, tip.head))
     }
 
     /// Gives the records, unless they were found to be there: then they are late.
-    async fn write(&self, tip: &mut Tip, time: Timestamp, bodies: Vec<Body>) -> Result<Vec<Record>, StoreError> {
+    async fn write(
+        &self,
+        tip: &mut Tip,
+        time: Timestamp,
+        mut bodies: Vec<Body>,
+    ) -> Result<Vec<Record>, StoreError> {
         let gives_back = bodies.iter().any(|body| matches!(body, Body::Released));
         let lease = tip.held.as_ref().map(|held| held.fence.number());
         loop {
             let asked = tip.held.as_ref().map(|held| held.clock.uptime());
-            let (records, head) = follow(tip.last, tip.head, time, lease, bodies.clone());
+            let (records, head) = follow(tip.last, tip.head, time, lease, bodies);
             match self.store.append(tip.last, &records).await {
                 Ok(()) => {}
                 Err(overtaken @ StoreError::Overtaken { .. }) => {
                     if !self.catch_up(tip, &records, overtaken).await? {
+                        bodies = records.into_iter().map(|record| record.body).collect();
                         if is_batch(&tip.late, time, &bodies) {
                             return Ok(Vec::new());
                         }

@@ -2,6 +2,10 @@
 //!
 //! Invariant: folding a chain costs time in proportion to its records, and two folds of one chain are equal.
 
+mod things;
+
+pub use things::{by_version, rename_needs};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +15,8 @@ use jiff::Timestamp;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
-use crate::migration::{Direction, Migration};
-use crate::step::{Action, ChangeSet, Operation, Standing, Step, StepId};
+use crate::migration::Migration;
+use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -74,6 +78,21 @@ pub struct Things {
     pub databases: BTreeMap<Address, DatabaseState>,
     /// The outputs after the last complete run, sealed.
     pub outputs: BTreeMap<String, Value>,
+    /// What was recorded under an address last, where nothing is recorded now: a way back takes it up again.
+    pub gone: BTreeMap<Address, Gone>,
+    /// What was forgotten under an address and imported there later, by the birth that the import gave it.
+    pub known_before: BTreeMap<Birth, ResourceState>,
+}
+
+/// What the ledger no longer has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gone {
+    /// A resource that was removed from the world.
+    Deleted(ResourceState),
+    /// A resource that was struck from the ledger only.
+    Forgotten(ResourceState),
+    /// A database that was struck from the ledger.
+    Database(DatabaseState),
 }
 
 /// The first record of a chain.
@@ -104,6 +123,10 @@ pub struct ResourceState {
     pub needs: BTreeSet<Address>,
     /// The run that changed it last.
     pub run: u64,
+    /// What was there before us, if it was imported.
+    pub adopted: Option<Box<Adoption>>,
+    /// When the ledger first knew it.
+    pub born: Birth,
 }
 
 /// A database's schema as recorded.
@@ -117,6 +140,8 @@ pub struct DatabaseState {
     pub needs: BTreeSet<Address>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// When the ledger first knew it.
+    pub born: Birth,
 }
 
 /// A run: one change set being carried out.
@@ -516,71 +541,5 @@ fn still_not_good() -> WorldError {
         cause: "nothing happened".to_owned(),
         help: None,
         class: crate::world::ErrorClass::Refused,
-    }
-}
-
-impl Things {
-    /// What a step that is done makes of the things.
-    fn take(&mut self, run: u64, step: &Step, binding: Option<Binding>, outcome: &Object) {
-        let address = &step.address;
-        let binding = binding.unwrap_or_else(|| step.binding.clone());
-        match &step.action {
-            Action::Create { kind, .. } | Action::Update { kind, .. } | Action::Revise { kind, .. } => {
-                let before = self.resources.remove(address);
-                let mut earlier = Vec::new();
-                if let Some(before) = before {
-                    earlier = before.earlier;
-                    if matches!(step.action, Action::Revise { .. }) {
-                        earlier.push(before.object);
-                    }
-                }
-                let object = outcome.clone();
-                let needs = step.needs.clone();
-                let now = ResourceState { kind: kind.clone(), binding, object, earlier, needs, run };
-                self.resources.insert(address.clone(), now);
-            }
-            Action::Return { after, .. } => {
-                if let Some(resource) = self.resources.get_mut(address) {
-                    resource.earlier.retain(|earlier| earlier != after);
-                    resource.object = after.clone();
-                    resource.needs = step.needs.clone();
-                    resource.run = run;
-                }
-            }
-            Action::Retire { before, .. } => {
-                if let Some(resource) = self.resources.get_mut(address) {
-                    resource.earlier.retain(|earlier| earlier != before);
-                }
-            }
-            Action::Delete { .. } => {
-                self.resources.remove(address);
-            }
-            Action::Forget { .. } => {
-                self.resources.remove(address);
-                self.databases.remove(address);
-            }
-            Action::Remember { .. } => {
-                if let Some(resource) = self.resources.get_mut(address) {
-                    (resource.needs, resource.binding, resource.run) = (step.needs.clone(), binding, run);
-                } else if let Some(database) = self.databases.get_mut(address) {
-                    (database.needs, database.binding) = (step.needs.clone(), binding);
-                }
-            }
-            Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
-                let database = self.databases.entry(address.clone()).or_insert_with(|| DatabaseState {
-                    binding: binding.clone(),
-                    applied: BTreeMap::new(),
-                    needs: BTreeSet::new(),
-                    lock_timeout_milliseconds: 0,
-                });
-                database.binding = binding;
-                database.needs = step.needs.clone();
-                database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
-                match direction {
-                    Direction::Up => database.applied.insert(migration.version, Arc::new(migration.clone())),
-                    Direction::Down => database.applied.remove(&migration.version),
-                };
-            }
-        }
     }
 }

@@ -8,9 +8,11 @@ mod call;
 mod clusters;
 mod control;
 mod delays;
+mod faults;
 mod journal;
 mod limits;
 mod names;
+mod object_calls;
 mod refusal;
 mod rollout;
 mod services;
@@ -18,7 +20,6 @@ mod task_definitions;
 mod tasks;
 mod upstream;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tokio::sync::{Mutex, Semaphore};
 use self::book::Book;
 use self::call::Call;
 use self::delays::Delays;
+use self::faults::{Answer, Fault, Faults};
 use self::journal::Journal;
 use self::refusal::Refusal;
 use self::upstream::Upstream;
@@ -66,6 +68,7 @@ struct Relay {
     journal: Journal,
     book: Book,
     delays: Delays,
+    faults: Faults,
     clock: Arc<dyn Clock>,
     /// Held from a check to the change that it allowed, so that no other change comes in between.
     gate: Mutex<()>,
@@ -104,6 +107,7 @@ fn run_here(options: &Options) -> Result<(), LocalError> {
         journal: Journal::open(&options.state.join("calls.jsonl"))?,
         book: Book::open(&options.state.join("relay.json"), options.rollout_seconds)?,
         delays: Delays::default(),
+        faults: Faults::default(),
         clock: options.clock.clone(),
         gate: Mutex::new(()),
     });
@@ -147,7 +151,7 @@ async fn accept(listener: TcpListener, relay: Arc<Relay>) {
         tokio::spawn(async move {
             let service = hyper::service::service_fn(move |request| {
                 let relay = relay.clone();
-                async move { Ok::<_, Infallible>(relay.handle(request).await) }
+                async move { relay.handle(request).await }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -162,40 +166,99 @@ async fn accept(listener: TcpListener, relay: Arc<Relay>) {
     }
 }
 
+/// The connection is to break, by order.
+#[derive(Debug, thiserror::Error)]
+#[error("ordered by a test")]
+struct Dropped;
+
 impl Relay {
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
         let (parts, body) = request.into_parts();
         let body = match Limited::new(body, MOST_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(_) => return Refusal::too_large(MOST_BYTES).response(),
+            Err(_) => return Ok(Refusal::too_large(MOST_BYTES).response()),
         };
         if parts.uri.path().starts_with(control::PREFIX) {
-            return control::answer(&self, &parts, &body);
+            return Ok(control::answer(&self, &parts, &body));
         }
         let call = match Call::parse(&parts, &body) {
             Ok(call) => call,
             Err(refusal) => {
                 self.note(None, &Err(refusal.clone()), Duration::ZERO);
-                return refusal.response();
+                return Ok(refusal.response());
             }
         };
         let delay = self.delays.of(&call);
         if let Some(delay) = &delay {
             self.delays.before(delay).await;
         }
-        // From here on it is finished even if the client goes away: half a change would be remembered.
-        let relay = self.clone();
-        let answering = tokio::spawn(async move {
-            let started = tokio::time::Instant::now();
-            let answered = relay.answer(&call, Request::from_parts(parts, body)).await;
-            relay.note(Some(call), &answered, started.elapsed());
-            answered.unwrap_or_else(|refusal| refusal.response())
-        });
-        let response = answering.await.unwrap_or_else(|error| Refusal::unreachable(&error).response());
+        let fault = self.faults.of(&call);
+        let service = call.service.clone();
+        let answered = match fault.as_ref().and_then(|fault| self.refused_by(fault, &call)) {
+            Some(refused) => refused,
+            None => self.clone().carry_out(call, Request::from_parts(parts, body), fault.as_ref()).await,
+        };
+        let response = match fault {
+            Some(fault) => Self::after(&fault, &service, answered).await,
+            None => Ok(answered),
+        };
         if let Some(delay) = &delay {
             self.delays.after(delay).await;
         }
         response
+    }
+
+    /// The answer to a call that by order is not carried out.
+    fn refused_by(&self, fault: &Fault, call: &Call) -> Option<Response<Full<Bytes>>> {
+        let status = match fault.answer() {
+            Answer::Error(status) => status,
+            Answer::Drop => 503,
+            Answer::SuccessThenError(_) | Answer::SuccessThenDrop | Answer::Slow | Answer::Unconditional => {
+                return None;
+            }
+        };
+        let refusal = fault.refusal(&call.service, status);
+        self.note(Some(call.clone()), &Err(refusal.clone()), Duration::ZERO);
+        Some(refusal.response_of(&call.service))
+    }
+
+    /// What the client gets in the place of an answer.
+    async fn after(
+        fault: &Fault,
+        service: &str,
+        answered: Response<Full<Bytes>>,
+    ) -> Result<Response<Full<Bytes>>, Dropped> {
+        match fault.answer() {
+            Answer::Drop | Answer::SuccessThenDrop => Err(Dropped),
+            Answer::SuccessThenError(status) if answered.status().is_success() => {
+                Ok(fault.refusal(service, status).response_of(service))
+            }
+            Answer::Slow => {
+                tokio::time::sleep(fault.pause()).await;
+                Ok(answered)
+            }
+            Answer::Error(_) | Answer::SuccessThenError(_) | Answer::Unconditional => Ok(answered),
+        }
+    }
+
+    async fn carry_out(
+        self: Arc<Self>,
+        call: Call,
+        mut request: Request<Bytes>,
+        fault: Option<&Fault>,
+    ) -> Response<Full<Bytes>> {
+        if fault.is_some_and(|fault| fault.answer() == Answer::Unconditional) {
+            request.headers_mut().remove(hyper::header::IF_NONE_MATCH);
+            request.headers_mut().remove(hyper::header::IF_MATCH);
+        }
+        // From here on it is finished even if the client goes away: half a change would be remembered.
+        let answering = tokio::spawn(async move {
+            let (started, service) = (tokio::time::Instant::now(), call.service.clone());
+            let answered = self.answer(&call, request).await;
+            self.note(Some(call), &answered, started.elapsed());
+            answered.unwrap_or_else(|refusal| refusal.response_of(&service))
+        });
+        answering.await.unwrap_or_else(|error| Refusal::unreachable(&error).response())
     }
 
     /// Writes a call into the log.

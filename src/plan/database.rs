@@ -153,7 +153,7 @@ impl Planner<'_> {
 
     pub(super) fn remove_database(&mut self, address: &Address, recorded: &DatabaseState) {
         let reason = match self.operation {
-            Operation::Apply => Reason::NotInSpec,
+            Operation::Apply | Operation::Edit(_) => Reason::NotInSpec,
             Operation::Destroy => Reason::Destroyed,
             Operation::Rollback { .. } => Reason::TakenBack,
         };
@@ -169,7 +169,7 @@ impl Planner<'_> {
                 )
             }
             None if gone => ("the database is not there any more".to_owned(), reason, BTreeSet::new()),
-            None if self.operation == Operation::Apply => {
+            None if self.operation == Operation::Apply || self.let_go.contains(address) => {
                 ("its schema stays as it is; only the ledger forgets it".to_owned(), reason, BTreeSet::new())
             }
             None => {
@@ -213,7 +213,7 @@ impl Planner<'_> {
             let reason = match self.operation {
                 Operation::Rollback { .. } => Reason::TakenBack,
                 Operation::Destroy => Reason::Destroyed,
-                Operation::Apply => Reason::Pending,
+                Operation::Apply | Operation::Edit(_) => Reason::Pending,
             };
             let action = Action::Migrate {
                 direction,

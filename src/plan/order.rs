@@ -42,6 +42,9 @@ fn brings(action: &Action) -> bool {
         | Action::Update { .. }
         | Action::Revise { .. }
         | Action::Remember { .. }
+        | Action::Import { .. }
+        | Action::TakeUp { .. }
+        | Action::Move { .. }
         | Action::Migrate { .. } => true,
         Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } | Action::Forget { .. } => false,
     }
@@ -111,8 +114,12 @@ fn wire(drafts: &mut [Draft]) {
     }
     for index in 0..drafts.len() {
         let draft = &drafts[index];
+        if is_only_recorded(&draft.action) {
+            continue;
+        }
         let (mut waits, mut keeps_waiting) = (Vec::new(), Vec::new());
-        let follows_its_own = draft.after.iter().any(|before| drafts[*before].address == draft.address);
+        let is_own = |before: &usize| is_migration(&drafts[*before]) && drafts[*before].address == draft.address;
+        let follows_its_own = draft.after.iter().any(is_own);
         if brings(&draft.action) && !(is_migration(draft) && follows_its_own) {
             // What it will need is brought first; of a chain of migrations the last one is enough.
             let brought = draft.needs.iter().filter_map(|need| places.bringing.get(need)?.last());
@@ -131,13 +138,19 @@ fn wire(drafts: &mut [Draft]) {
     }
 }
 
+/// Whether a step gives a name or takes up what is there already: it needs nobody, and others wait for it.
+fn is_only_recorded(action: &Action) -> bool {
+    matches!(action, Action::Import { .. } | Action::TakeUp { .. } | Action::Move { .. })
+}
+
 fn is_migration(draft: &Draft) -> bool {
     matches!(draft.action, Action::Migrate { .. })
 }
 
 /// Whether a removal is the first half of a replacement: something is made under the address afterwards.
 fn is_first_half(draft: &Draft, places: &Places) -> bool {
-    matches!(draft.action, Action::Delete { .. }) && places.bringing.contains_key(&draft.address)
+    matches!(draft.action, Action::Delete { .. } | Action::Forget { .. })
+        && places.bringing.contains_key(&draft.address)
 }
 
 /// The steps that cannot be taken back, and all that wait for one of them.

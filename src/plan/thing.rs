@@ -45,11 +45,18 @@ impl Planner<'_> {
         let recorded = self.inputs.state.things.resources.get(address);
         let found = self.inputs.observed.objects.get(address).and_then(Option::as_ref);
         match (recorded, found) {
-            (None, Some(_)) if self.asked(address) => self.refuse_existing(address, kind, goal),
+            (None, found) if goal.import.is_some() => {
+                let found = found.cloned();
+                self.import(address, kind, goal, wanted, found);
+            }
+            // What was looked for may have been another thing, which the ledger forgot under this address.
+            (None, Some(found)) if kind.rules.identity(found) == kind.rules.identity(&goal.object) => {
+                self.refuse_existing(address, kind, goal);
+            }
             (None, _) => {
                 let reason = match self.operation {
                     Operation::Rollback { .. } => Reason::TakenBack,
-                    Operation::Apply | Operation::Destroy => Reason::New,
+                    Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::New,
                 };
                 self.create(address, kind, goal, wanted, reason);
             }
@@ -61,11 +68,11 @@ impl Planner<'_> {
         }
     }
 
-    fn asked(&self, address: &Address) -> bool {
+    pub(super) fn asked(&self, address: &Address) -> bool {
         self.inputs.observed.objects.contains_key(address)
     }
 
-    fn comparer<'k>(&self, kind: &'k Kind) -> Comparer<'k>
+    pub(super) fn comparer<'k>(&self, kind: &'k Kind) -> Comparer<'k>
     where
         Self: 'k,
     {
@@ -73,7 +80,7 @@ impl Planner<'_> {
     }
 
     /// The wanted attributes, as far as they can be told by now.
-    fn wanted(&mut self, address: &Address, kind: &Kind, goal: &Goal) -> Object {
+    pub(super) fn wanted(&mut self, address: &Address, kind: &Kind, goal: &Goal) -> Object {
         let mut wanted = goal.object.clone();
         for (name, deferred) in &goal.deferred {
             if wanted.get(name).is_some_and(Value::is_known) {
@@ -114,7 +121,10 @@ impl Planner<'_> {
                     "`{address}`: there is a {} `{identity}`, which this environment did not make",
                     kind.name
                 ))
-                .help("give it another name, or remove what is there if nobody needs it"),
+                .help(format!(
+                    "take it into the ledger with an `import` block or `switchback import ENV {address} ID`, or give it \
+                     another name"
+                )),
         );
     }
 
@@ -142,12 +152,12 @@ impl Planner<'_> {
     fn make_again(&mut self, address: &Address, kind: &Kind, goal: &Goal, wanted: Object) {
         let reason = match self.operation {
             Operation::Rollback { .. } => Reason::TakenBack,
-            Operation::Apply | Operation::Destroy => Reason::Missing,
+            Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::Missing,
         };
         self.create(address, kind, goal, wanted, reason);
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         address: &Address,
         kind: &Kind,
@@ -193,7 +203,7 @@ impl Planner<'_> {
             let drifted = comparer.differences(&recorded.object, found, Some(&recorded.object));
             let reason = match self.operation {
                 Operation::Rollback { .. } => Reason::TakenBack,
-                Operation::Apply | Operation::Destroy => {
+                Operation::Apply | Operation::Destroy | Operation::Edit(_) => {
                     Reason::Changed { attributes: names(&differing), drifted: names(&drifted) }
                 }
             };
@@ -205,7 +215,7 @@ impl Planner<'_> {
     pub(super) fn reason_to_remember(&self) -> Reason {
         match self.operation {
             Operation::Rollback { .. } => Reason::TakenBack,
-            Operation::Apply | Operation::Destroy => Reason::SaidOtherwise,
+            Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::SaidOtherwise,
         }
     }
 
@@ -341,7 +351,7 @@ impl Planner<'_> {
 
     pub(super) fn remove_thing(&mut self, address: &Address, recorded: &ResourceState) {
         let reason = match self.operation {
-            Operation::Apply => Reason::NotInSpec,
+            Operation::Apply | Operation::Edit(_) => Reason::NotInSpec,
             Operation::Destroy => Reason::Destroyed,
             Operation::Rollback { .. } => Reason::TakenBack,
         };
@@ -352,6 +362,15 @@ impl Planner<'_> {
                     .help("use the build of switchback that recorded it"),
             );
             return;
+        };
+        if self.let_go.contains(address) {
+            return self.forget(address, recorded);
+        }
+        let reason = match &recorded.adopted {
+            Some(adopted) if self.operation == Operation::Apply || self.operation == Operation::Destroy => {
+                Reason::Adopted { run: adopted.run, id: adopted.id.clone(), goes: Box::new(reason) }
+            }
+            Some(_) | None => reason,
         };
         // The ledger forgets earlier things together with the current one, so they go before it.
         let first = self.drafts.len();
@@ -409,7 +428,7 @@ impl Planner<'_> {
     }
 
     /// A step towards a goal.
-    fn draft(
+    pub(super) fn draft(
         &mut self,
         address: &Address,
         goal: &Goal,
@@ -471,7 +490,7 @@ impl Planner<'_> {
             .collect()
     }
 
-    fn seal(&self, object: &Object) -> Object {
+    pub(super) fn seal(&self, object: &Object) -> Object {
         seal_object(object, self.inputs.state.seal_key())
     }
 }

@@ -9,7 +9,9 @@ pub mod canonical;
 pub mod tags;
 pub mod period;
 #[cfg(feature = "aws")]
-mod failure;
+pub(crate) mod failure;
+#[cfg(feature = "aws")]
+pub(crate) mod reach;
 #[cfg(feature = "aws")]
 mod clients;
 #[cfg(feature = "aws")]

@@ -8,7 +8,7 @@ pub mod quoting;
 pub mod tag;
 pub mod names;
 #[cfg(feature = "postgres")]
-mod errors;
+pub(crate) mod errors;
 #[cfg(feature = "postgres")]
 mod thing;
 pub mod role;
@@ -16,9 +16,9 @@ pub mod database;
 #[cfg(feature = "postgres")]
 mod tls;
 #[cfg(feature = "postgres")]
-mod connection;
+pub(crate) mod connection;
 #[cfg(feature = "postgres")]
-mod transaction;
+pub(crate) mod transaction;
 #[cfg(feature = "postgres")]
 mod orphans;
 #[cfg(feature = "postgres")]
@@ -31,6 +31,8 @@ mod locks;
 mod watcher;
 #[cfg(feature = "postgres")]
 mod patience;
+#[cfg(feature = "postgres")]
+mod rows;
 #[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]

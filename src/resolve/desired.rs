@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
+use crate::address::part::Part;
 use crate::diagnostic::Span;
 use crate::digest::Digest;
 use crate::expression::Deferred;
@@ -113,4 +114,48 @@ pub struct DesiredOutput {
     pub value: Value,
     /// Its expression, where the value holds unknowns or secrets.
     pub deferred: Option<Deferred>,
+}
+
+/// What becomes of what is recorded: not what is wanted, but how the ledger gets there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Refactoring {
+    /// `moved` blocks, seen from the environment's spec.
+    pub moved: Vec<Moved>,
+    /// `removed` blocks, seen from the environment's spec.
+    pub removed: Vec<Removed>,
+    /// `import` blocks by what they import.
+    pub imports: BTreeMap<Address, Import>,
+}
+
+/// A `moved` block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// What it was called.
+    pub from: Part,
+    /// What it is called.
+    pub to: Part,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A `removed` block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// What is no longer in the spec.
+    pub from: Part,
+    /// Whether it goes from the world as well.
+    pub destroy: bool,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// An `import` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Import {
+    /// By which the world knows the thing.
+    pub id: String,
+    /// What is asked for: the attributes that the id tells, and what else the spec says openly.
+    pub query: Object,
+    /// Where the id stands.
+    pub span: Span,
 }

@@ -77,6 +77,7 @@ impl Preparer<'_> {
             config.settings.iter().for_each(|setting| self.names(&setting.expr, Within::Plain));
             self.targets(&config.depends_on);
         }
+        module.imports.iter().for_each(|import| self.names(&import.id, Within::Plain));
         let resources = module.resources.iter().map(|((kind, _), resource)| self.resource(kind, resource)).collect();
         let providers = (0..module.providers.len()).map(|index| self.provider(index)).collect();
         Prepared { resources, providers }

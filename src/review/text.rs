@@ -84,6 +84,8 @@ fn sign(action: &str) -> (&'static str, Role) {
         "create" => ("+", Role::Added),
         "delete" | "retire" => ("-", Role::Removed),
         "forget" | "remember" => (".", Role::Faint),
+        "import" | "take up" => ("=", Role::Added),
+        "move" => ("=", Role::Changed),
         "migrate" => (">", Role::Changed),
         "migrate back" | "return" => ("<", Role::Changed),
         _ => ("~", Role::Changed),
@@ -206,7 +208,7 @@ fn way_back(review: &Review, paint: &dyn Paint) -> String {
         };
     };
     let lost = match review.operation {
-        Operation::Apply => "lost on the way back:",
+        Operation::Apply | Operation::Edit(_) => "lost on the way back:",
         Operation::Destroy | Operation::Rollback { .. } if point.steps_before > 0 => "gone for good after them:",
         Operation::Destroy | Operation::Rollback { .. } => "gone for good:",
     };

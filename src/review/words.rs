@@ -4,7 +4,7 @@
 
 use super::{Review, Summary};
 use crate::migration::Direction;
-use crate::step::{Action, Operation, Reason, Step, Way};
+use crate::step::{Action, Edit, Operation, Reason, Step, Way};
 use crate::world::Binding;
 
 /// Where in the world a binding leads: provider, and the settings that tell places apart.
@@ -41,13 +41,34 @@ pub fn because(step: &Step) -> String {
         Reason::ReplaceAsked => format!("{done} because `--replace` asks for it"),
         Reason::NotInSpec => format!("{done} because it is no longer in the spec"),
         Reason::Destroyed => format!("{done} because everything goes"),
-        Reason::TakenBack => format!("{done} because an earlier state is wanted back"),
+        Reason::TakenBack => match &step.action {
+            Action::Move { from, .. } => format!("moved back: it is `{from}` until now"),
+            Action::TakeUp { .. } => "taken up again: it is still there".to_owned(),
+            Action::Forget { why } => format!("{done}: {why}"),
+            _ => format!("{done} because an earlier state is wanted back"),
+        },
         Reason::Pending => format!("{done} because it was not applied yet"),
         Reason::SaidOtherwise => match &step.action {
             Action::Remember { what } => format!("{done} because {} changed in the spec", listed(what)),
             _ => format!("{done} because the spec says it otherwise"),
         },
         Reason::GoesWith { address } => format!("{done} because it goes with {address}"),
+        Reason::Renamed => match &step.action {
+            Action::Move { from, .. } => format!("moved: it was `{from}` until now"),
+            _ => format!("{done} because it is called otherwise"),
+        },
+        Reason::ImportAsked => match &step.action {
+            Action::Import { id, .. } => format!("imported as it is: `{id}` is there already"),
+            _ => format!("{done} because it is imported"),
+        },
+        Reason::LetGo => match &step.action {
+            Action::Forget { why } => format!("{done}: {why}"),
+            _ => format!("{done} because it is left to others"),
+        },
+        Reason::Adopted { run, id, goes } => {
+            let goes = because(&Step { reason: (**goes).clone(), ..step.clone() });
+            format!("{goes}; it was there before Switchback, and imported in run {run} as `{id}`")
+        }
     }
 }
 
@@ -63,6 +84,9 @@ fn participle(step: &Step) -> &'static str {
         Action::Delete { .. } => "deleted",
         Action::Forget { .. } => "forgotten",
         Action::Remember { .. } => "recorded anew",
+        Action::Import { .. } => "imported",
+        Action::TakeUp { .. } => "taken up",
+        Action::Move { .. } => "moved",
         Action::Migrate { direction: Direction::Up, .. } => "migrated",
         Action::Migrate { direction: Direction::Down, .. } => "migrated back",
     }
@@ -85,6 +109,8 @@ pub fn way(way: Way) -> &'static str {
         Way::Return => "return to the earlier revision",
         Way::ReviseAgain => "make a revision with the earlier content",
         Way::Remember => "take it up in the ledger again",
+        Way::LetGo => "forget it, and leave it where it is",
+        Way::MoveBack => "give it its earlier address again",
         Way::MigrateBack => "run the migration the other way",
     }
 }
@@ -95,6 +121,11 @@ pub fn heading(review: &Review) -> String {
     match review.operation {
         Operation::Apply => format!("Plan for {environment} of project {}", review.project),
         Operation::Destroy => format!("Plan to destroy {environment} of project {}", review.project),
+        Operation::Edit(Edit::Import) => format!("Import into {environment} of project {}", review.project),
+        Operation::Edit(Edit::Move) => format!("Move in the ledger of {environment} of project {}", review.project),
+        Operation::Edit(Edit::Remove) => {
+            format!("Removal from the ledger of {environment} of project {}", review.project)
+        }
         Operation::Rollback { to: 0 } => {
             format!("Rollback of {environment} of project {} to before its first run", review.project)
         }
@@ -116,6 +147,9 @@ pub fn counts(summary: &Summary) -> String {
         (summary.delete, "to delete"),
         (summary.forget, "to forget"),
         (summary.remember, "to record anew"),
+        (summary.import, "to import"),
+        (summary.take_up, "to take up again"),
+        (summary.rename, "to move"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

@@ -10,7 +10,7 @@ use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
 use super::suggest::{did_you_mean, listed};
-use super::{EnvironmentBlock, Module, blocks, paths, project, said_at};
+use super::{EnvironmentBlock, Module, blocks, paths, project, refactor, said_at};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 
 /// A folder that a `module` block names.
@@ -36,11 +36,23 @@ pub(super) struct Gatherer<'a> {
 }
 
 /// The blocks there are.
-const BLOCKS: [&str; 9] =
-    ["environment", "variable", "locals", "module", "resource", "output", "provider", "database", "config"];
+const BLOCKS: [&str; 12] = [
+    "environment",
+    "variable",
+    "locals",
+    "module",
+    "resource",
+    "output",
+    "provider",
+    "database",
+    "config",
+    "moved",
+    "removed",
+    "import",
+];
 
 /// Words of the language that have no meaning yet.
-const LATER: [&str; 7] = ["data", "moved", "removed", "import", "check", "verify", "ephemeral"];
+const LATER: [&str; 4] = ["data", "check", "verify", "ephemeral"];
 
 impl Gatherer<'_> {
     /// Takes the blocks of a file.
@@ -75,7 +87,22 @@ impl Gatherer<'_> {
                     insert(&mut self.module.databases, name, read, "database", self.sources, self.diagnostics);
                 }
             }
-            "environment" | "provider" | "database" => self.root_only(&block),
+            "import" if self.is_root => {
+                if self.labels(&block, &[]) {
+                    self.module.imports.extend(refactor::import(block, self.diagnostics));
+                }
+            }
+            "environment" | "provider" | "database" | "import" => self.root_only(&block),
+            "moved" => {
+                if self.labels(&block, &[]) {
+                    self.module.moved.extend(refactor::moved(block, self.diagnostics));
+                }
+            }
+            "removed" => {
+                if self.labels(&block, &[]) {
+                    self.module.removed.extend(refactor::removed(block, self.diagnostics));
+                }
+            }
             "variable" => {
                 if self.labels(&block, &["NAME"]) {
                     let name = block.labels[0].0.clone();

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use serde::Deserialize;
 
-use crate::ledger::record::{self, Record, Sequence};
+use crate::ledger::record::{Record, Sequence};
+use crate::ledger::text::{self, Reader};
 use crate::ledger::{Store, StoreError};
+use crate::store::Place;
 
 /// The store behind `file:` URLs.
 pub struct FileStore {
@@ -65,9 +66,18 @@ impl FileStore {
         probe.metadata()?.modified()
     }
 
+    /// Makes the folder; the names of new folders are as durable as what will be in them.
     fn make_folder(&self) -> Result<(), StoreError> {
         let refuse = |cause| self.storage("make the folder", &self.folder, &cause);
-        std::fs::create_dir_all(&self.folder).map_err(refuse)
+        let missing: Vec<&Path> = self.folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
+        std::fs::create_dir_all(&self.folder).map_err(refuse)?;
+        missing.iter().rev().filter_map(|folder| folder.parent()).try_for_each(|parent| self.sync_folder(parent))
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|cause| self.storage("sync the folder", folder, &cause))
     }
 
     fn open_for_append(&self) -> Result<File, StoreError> {
@@ -80,11 +90,7 @@ impl FileStore {
             .open(&self.chain)
             .map_err(refuse)?;
         // The file's name must be as durable as what will be in it.
-        let folder = File::open(&self.folder).and_then(|folder| {
-            self.syncs.fetch_add(1, Ordering::Relaxed);
-            folder.sync_all()
-        });
-        folder.map_err(|cause| self.storage("sync the folder", &self.folder, &cause))?;
+        self.sync_folder(&self.folder)?;
         Ok(file)
     }
 
@@ -93,6 +99,7 @@ impl FileStore {
         let refuse = |cause: std::io::Error| self.storage("read", &self.chain, &cause);
         file.seek(SeekFrom::Start(known.bytes)).map_err(refuse)?;
         let mut reader = BufReader::with_capacity(1 << 20, file);
+        let mut parser = Reader::new(&self.url(), known.last);
         let (mut records, mut now, mut line) = (Vec::new(), known, Vec::new());
         loop {
             line.clear();
@@ -100,40 +107,9 @@ impl FileStore {
             if length == 0 || line.last() != Some(&b'\n') {
                 return Ok((records, now));
             }
-            self.parse(&line, now, &mut records)?;
+            records.extend(parser.batch(&line)?);
             now.bytes += length as u64;
             now.last = records.last().map_or(now.last, |record: &Record| record.sequence);
-        }
-    }
-
-    fn parse(&self, line: &[u8], after: Known, records: &mut Vec<Record>) -> Result<(), StoreError> {
-        match serde_json::from_slice::<Vec<Record>>(line) {
-            Ok(batch) => records.extend(batch),
-            Err(cause) => return Err(self.why_not(line, after, &cause)),
-        }
-        Ok(())
-    }
-
-    /// A line that cannot be read is either of a newer version, which says so, or damaged.
-    fn why_not(&self, line: &[u8], after: Known, cause: &serde_json::Error) -> StoreError {
-        #[derive(Deserialize)]
-        struct Versioned {
-            format: u32,
-        }
-        let newer = serde_json::from_slice::<Vec<Versioned>>(line)
-            .ok()
-            .and_then(|batch| batch.into_iter().map(|record| record.format).find(|format| *format > record::FORMAT));
-        match newer {
-            Some(found) => StoreError::Newer {
-                url: self.url(),
-                found,
-                known: record::FORMAT,
-                tool: "of the version that wrote it".to_owned(),
-            },
-            None => StoreError::Damaged {
-                url: self.url(),
-                cause: format!("the line after record {} cannot be read: {cause}", after.last),
-            },
         }
     }
 
@@ -164,11 +140,32 @@ impl FileStore {
 
     fn write_line(&self, file: &mut File, at: u64, line: &[u8]) -> std::io::Result<()> {
         // Cuts a torn tail, if there is one; only here, under the lock.
-        file.set_len(at)?;
+        if file.metadata()?.len() != at {
+            file.set_len(at)?;
+        }
         file.seek(SeekFrom::Start(at))?;
         file.write_all(line)?;
         self.sync(file)
     }
+}
+
+/// Makes the folder of ledgers.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_place(folder: &Path) -> Result<Place, StoreError> {
+    let store = FileStore::new(folder, "");
+    let mut made = Vec::new();
+    if !folder.is_dir() {
+        store.make_folder()?;
+        made.push(format!("folder {}", folder.display()));
+    }
+    let folder = folder.display();
+    Ok(Place {
+        made,
+        planning_rights: format!("enter and list the folder {folder}, and read the files in it\n"),
+        applying_rights: format!("the same, and make files in the folder {folder} and write those that are in it\n"),
+    })
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
@@ -189,15 +186,6 @@ impl Store for FileStore {
             Err(cause) => return Err(self.storage("open", &self.chain, &cause)),
         };
         let (mut records, known) = self.read_lines(&mut file, Known::default())?;
-        if let Some(newer) = records.iter().find(|record| record.format > record::FORMAT) {
-            let (found, known) = (newer.format, record::FORMAT);
-            return Err(StoreError::Newer {
-                url: self.url(),
-                found,
-                known,
-                tool: "of the version that wrote it".to_owned(),
-            });
-        }
         *self.known.lock().expect("no writer panics") = known;
         records.retain(|record| record.sequence > after);
         Ok(records)
@@ -214,6 +202,19 @@ impl Store for FileStore {
         let result = self.append_locked(&mut file, expected, &line, last);
         let _ = file.unlock();
         result
+    }
+
+    async fn texts(&self) -> Result<Vec<String>, StoreError> {
+        #[expect(clippy::disallowed_methods, reason = "this is the edge through which a ledger's file is read")]
+        let bytes = match std::fs::read(&self.chain) {
+            Ok(bytes) => bytes,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(self.storage("read", &self.chain, &cause)),
+        };
+        let all = String::from_utf8_lossy(&bytes);
+        // Behind the last line feed there is at most a torn tail, which was never a record.
+        let whole = all.rfind('\n').map_or("", |end| &all[..end]);
+        Ok(whole.lines().flat_map(text::split).map(str::to_owned).collect())
     }
 
     async fn age(&self) -> Result<Option<(Sequence, Duration)>, StoreError> {

@@ -2,10 +2,14 @@
 //!
 //! Invariant: the environment of every call is fixed, so that no test depends on who runs it.
 
+mod audit;
 mod back;
 mod flow;
 mod grammar;
+#[cfg(feature = "postgres")]
+mod ledger_postgres;
 mod output;
+mod state;
 mod unfinished;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "tests read and write real files, as a user does")]
 
+mod adopt;
+mod audit;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_conformance;
 #[cfg(all(feature = "aws", feature = "cli"))]
@@ -15,6 +17,8 @@ mod aws_rollout;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
+#[cfg(feature = "cli")]
+mod durable;
 mod house;
 mod laws;
 #[cfg(feature = "cli")]
@@ -44,3 +48,7 @@ mod shop;
 #[cfg(feature = "cli")]
 mod stack;
 mod store;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod store_s3;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod store_postgres;

@@ -74,6 +74,14 @@ impl Server {
         format!("postgres://admin:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Starts it again with the same settings, as after a failure of its machine, or a failover.
+    pub fn restart(&self) {
+        let mut restart = command("pg_ctl");
+        restart.arg("-D").arg(self.folder.path().join("data")).args(["-m", "immediate"]);
+        restart.arg("-l").arg(self.folder.path().join("data/server.log")).args(["-w", "restart"]);
+        finish(restart);
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

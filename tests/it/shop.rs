@@ -9,6 +9,7 @@ mod many;
 mod mistakes;
 mod project;
 mod proxy;
+mod s3_ledger;
 mod secrets;
 mod stale;
 mod world;

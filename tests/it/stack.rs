@@ -203,6 +203,33 @@ impl Stack {
         waiting.iter().filter(|call| call["operation"] == operation).count()
     }
 
+    /// Lets calls fail: `{"operation": "s3.PutObject", "containing": NAME, "answer": 503, "times": 2}`. An answer is a
+    /// status, `drop`, `slow`, `unconditional`, `success-then-drop` or `success-then-412`.
+    pub fn fault(&self, order: &Value) {
+        let (status, body) = self.raw("PUT", "/_switchback/faults", &[], &order.to_string());
+        assert_eq!(status, 200, "{body}");
+    }
+
+    /// Takes back the faults that were ordered for a name.
+    pub fn heal(&self, containing: &str) {
+        assert_eq!(self.raw("DELETE", &format!("/_switchback/faults?containing={containing}"), &[], "").0, 200);
+    }
+
+    /// How many faults for a name have not met a call yet.
+    pub fn faults_left(&self, containing: &str) -> usize {
+        let (_, body) = self.raw("GET", "/_switchback/faults", &[], "");
+        let faults: Value = serde_json::from_str(&body).expect("the relay gives JSON");
+        let named = |fault: &&Value| fault["containing"].as_str().is_some_and(|name| name.contains(containing));
+        faults["orders"].as_array().expect("a list").iter().filter(named).count()
+    }
+
+    /// The relay's log of the calls with a text in a name.
+    pub fn log(&self, containing: &str) -> Value {
+        let (status, body) = self.raw("GET", &format!("/_switchback/log?containing={containing}"), &[], "");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).expect("the relay gives JSON")
+    }
+
     /// A call of a JSON service (`ecs`, `ssm`, `logs`) without any client: status and answer.
     pub fn call(&self, service: &str, operation: &str, body: &Value) -> (u16, Value) {
         let prefix = match service {

@@ -12,7 +12,8 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
-fn actor() -> Actor {
+/// Who does it.
+pub fn actor() -> Actor {
     Actor { name: "test".into(), host: "here".into(), tool: "0".into(), process: 1, commit: None }
 }
 
@@ -20,12 +21,13 @@ fn body(run: u64) -> Body {
     Body::Resumed { run, actor: actor() }
 }
 
-fn held(name: &str) -> Body {
+/// A record that says something.
+pub fn held(name: &str) -> Body {
     Body::Held { spec_digest: Digest::of_bytes(name.as_bytes()), run: None, reason: format!("because of {name}") }
 }
 
 /// A chain of records that fit each other.
-fn chain(from: Sequence, count: u64, mut previous: Digest) -> Vec<Record> {
+pub fn chain(from: Sequence, count: u64, mut previous: Digest) -> Vec<Record> {
     (from..from + count)
         .map(|sequence| {
             let time = jiff::Timestamp::UNIX_EPOCH;
@@ -170,4 +172,15 @@ fn a_full_disk_loses_nothing_and_is_named() {
     let error = runtime().block_on(store.append(0, &chain(1, 1, Digest::of_bytes(b"")))).expect_err("no room");
     let text = error.to_string();
     assert!(text.contains("append to") && text.contains("dev.jsonl"), "{text}");
+}
+
+#[test]
+fn a_url_of_no_store_is_refused_with_what_to_write() {
+    let open = |url: &str| switchback::store::open(url, Path::new("/"), "dev").err().expect("refused").to_string();
+    assert!(open("ftp://x").contains("`file:`"), "{}", open("ftp://x"));
+    let wrong = open("s3:bucket");
+    #[cfg(feature = "aws")]
+    assert!(wrong.contains("s3://BUCKET/PREFIX"), "{wrong}");
+    #[cfg(not(feature = "aws"))]
+    assert!(wrong.contains("feature `aws`"), "{wrong}");
 }

@@ -132,6 +132,7 @@ pub(super) fn outputs_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
 fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &ChangeSet) -> Result<Report, Failure> {
     let state = hold.ledger.state();
     let mut report = Report::nothing(&change_set.environment, change_set.operation, state);
+    report.note(&hold.ledger);
     let verified = state.verified.as_ref();
     let newest = state.runs.last().map(|run| run.number);
     if newest.is_some()
@@ -139,6 +140,7 @@ fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &C
     {
         let again = carry::verify_again(session, hold, aim)?;
         report.verified = again.verified;
+        report.ledger = again.ledger;
     }
     Ok(report)
 }
@@ -205,6 +207,7 @@ fn after_failure(
     if taken.result == Exit::Done {
         report.next.clear();
         report.verified = taken.verified;
+        report.ledger = taken.ledger;
         report.end_with(Exit::TakenBack);
         return Ok(report);
     }

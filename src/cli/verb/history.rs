@@ -1,31 +1,55 @@
 //! `switchback history`: the runs of an environment. Read-only.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use crate::address::Address;
+use crate::cli::audit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::terminal::View;
+use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
 use crate::review::{Review, Summary};
 use crate::step::Operation;
 
+pub use crate::cli::audit::changes::operation;
+
 const AFTER_HELP: &str = "\
 Examples:
-  switchback history prod         every run: number, when, what, by whom, how it ended
-  switchback history prod --json  the same for a script
+  switchback history prod                    every run: number, when, what, by whom, how it ended
+  switchback history prod --json             the same for a script
+  switchback history prod --address aws_ecs_service.web
+                                             who last changed it, in which run, from which commit
+  switchback history prod --verify           that no record was altered, lost or put elsewhere
+  switchback history prod --verify --head 5e1f…   and none at the end: every apply prints its head
+  switchback history prod --export audit.jsonl    every record as a line of JSON
 
 The number is what `switchback rollback ENV --to N` takes: the state right after that run.";
 
-/// List the runs of an environment
+/// List the runs of an environment, or check and export what the ledger says
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// The environment
     #[arg(value_name = "ENV")]
     environment: String,
+    /// Check that no record was altered, lost or put elsewhere; asks nobody but the ledger
+    #[arg(long, conflicts_with_all = ["export", "address"])]
+    verify: bool,
+    /// With `--verify`: a head that was noted elsewhere, so that records missing at the end show
+    #[arg(long, value_name = "HASH", requires = "verify")]
+    head: Option<Digest>,
+    /// Write every record as a line of JSON, with actor, SQL text, times and API operations
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with = "address")]
+    export: Option<PathBuf>,
+    /// Which run, commit and person changed this thing last, and before
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Address>,
 }
 
 #[derive(Serialize)]
@@ -43,6 +67,10 @@ struct RunView {
     ended: Option<String>,
     operation: Operation,
     actor: String,
+    /// The version of the tool.
+    tool: String,
+    /// The commit of the checkout.
+    commit: Option<String>,
     result: &'static str,
     verified: bool,
     taken_back: bool,
@@ -55,7 +83,17 @@ struct RunView {
 /// # Errors
 /// When the ledger cannot be read, or nobody knows the environment.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let ledger = session.known_ledger(&arguments.environment)?;
+    let environment = &arguments.environment;
+    if arguments.verify {
+        return audit::verdict::show(session, environment, arguments.head);
+    }
+    if let Some(file) = &arguments.export {
+        return audit::export::write(session, environment, file);
+    }
+    if let Some(address) = &arguments.address {
+        return audit::changes::show(session, environment, address);
+    }
+    let ledger = session.known_ledger(environment)?;
     let runs = ledger.state().runs.iter().map(RunView::of).collect();
     session.terminal.show(&History { environment: arguments.environment.clone(), runs });
     Ok(Exit::Done)
@@ -71,6 +109,8 @@ impl RunView {
             ended: run.ended.map(|(_, at)| time(at)),
             operation: run.change_set.operation,
             actor: format!("{} on {}", run.actor.name, run.actor.host),
+            tool: run.actor.tool.clone(),
+            commit: run.actor.commit.clone(),
             result: result(run),
             verified: run.verified,
             taken_back: run.taken_back,
@@ -89,15 +129,6 @@ pub fn result(run: &Run) -> &'static str {
         (Some((RunResult::WithoutEffect, _)), _) => "failed without effect",
         (None, Some(_)) => "waiting",
         (None, None) => "unfinished",
-    }
-}
-
-/// What a run was for, in words.
-pub fn operation(operation: Operation) -> String {
-    match operation {
-        Operation::Apply => "apply".to_owned(),
-        Operation::Destroy => "destroy".to_owned(),
-        Operation::Rollback { to } => format!("rollback to {to}"),
     }
 }
 

@@ -1,6 +1,6 @@
-//! `switchback init`: a new project that plans at once.
+//! `switchback init`: a new project that plans at once, and the place of its ledger.
 //!
-//! Invariant: a file that is there is never overwritten.
+//! Invariant: what is there is never overwritten, neither a file nor a ledger's place.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,23 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::ledgers;
 use crate::cli::session::{DEFAULT_LEDGER, PROJECT_FILE, Session};
 use crate::cli::terminal::View;
 use crate::review::text::{Paint, Role};
+use crate::store::{self, Place};
 
 const AFTER_HELP: &str = "\
 Examples:
   switchback init                                    in this folder, ledger in .switchback
   switchback init -C shop                            in the folder shop
-  switchback init --ledger file:/srv/ledgers/shop    the ledger elsewhere; its folder is made";
+  switchback init --ledger file:/srv/ledgers/shop    the ledger elsewhere; its folder is made
+  switchback init --ledger postgres://me@db/ledgers  its schema and table are made; PGPASSWORD
 
-/// Begin a new project that plans at once
+With `--ledger` it makes the ledger's place as far as it is not there, also for a project that is
+there already, and prints the least rights for who plans and who applies.";
+
+/// Begin a new project that plans at once, or make the place of a ledger
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {}
@@ -31,14 +37,42 @@ struct Made {
     folder: PathBuf,
     files: Vec<PathBuf>,
     ledger: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceView>,
     next: Vec<String>,
+}
+
+/// The place of the ledger.
+#[derive(Serialize)]
+struct PlaceView {
+    url: String,
+    /// What was made; nothing when all of it was there.
+    made: Vec<String>,
+    planning_rights: String,
+    applying_rights: String,
 }
 
 impl View for Made {
     fn text(&self, paint: &dyn Paint) -> String {
-        let mut text = format!("project {} in {}\n", paint.paint(Role::Heading, &self.project), self.folder.display());
+        let mut text = String::new();
+        if !self.files.is_empty() {
+            let name = paint.paint(Role::Heading, &self.project);
+            text += &format!("project {name} in {}\n", self.folder.display());
+        }
+        let added = |what: &str| format!("  {} {what}\n", paint.paint(Role::Added, "+"));
         for file in &self.files {
-            text += &format!("  {} {}\n", paint.paint(Role::Added, "+"), file.display());
+            text += &added(&file.display().to_string());
+        }
+        if let Some(place) = &self.place {
+            text += &format!("the ledger's place {}\n", place.url);
+            place.made.iter().for_each(|what| text += &added(what));
+            if place.made.is_empty() {
+                text += "  all of it is there\n";
+            }
+            for (who, rights) in [("plans", &place.planning_rights), ("applies", &place.applying_rights)] {
+                text += &format!("the least rights of who {who}:\n");
+                rights.lines().for_each(|line| text += &format!("  {line}\n"));
+            }
         }
         text += "type next:\n";
         self.next.iter().for_each(|command| text += &format!("  {command}\n"));
@@ -49,7 +83,7 @@ impl View for Made {
 /// Runs the verb.
 ///
 /// # Errors
-/// When there is a project already, or the folder cannot be written.
+/// When there is nothing to make, or the folder or the ledger's place cannot be written.
 pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let folder = &session.folder;
     let project = project_name(folder);
@@ -58,10 +92,39 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         (PathBuf::from(PROJECT_FILE), project_file(&project, ledger.as_deref())),
         (PathBuf::from("environments/dev.hcl"), DEV.to_owned()),
     ];
-    if let Some((there, _)) = files.iter().find(|(path, _)| folder.join(path).exists()) {
-        return Err(Failure::failed(format!("there is a project here already: {}", folder.join(there).display()))
+    let there = files.iter().find(|(path, _)| folder.join(path).exists()).map(|(path, _)| folder.join(path));
+    if let (Some(there), None) = (&there, &ledger) {
+        return Err(Failure::failed(format!("there is a project here already: {}", there.display()))
             .help("nothing was written; `switchback plan dev` plans it"));
     }
+    // The place first: when it cannot be made, there is no project that names it.
+    let place = match &ledger {
+        Some(url) => Some(make_place(session, url)?),
+        None => None,
+    };
+    let written = if there.is_none() { write_project(folder, files)? } else { Vec::new() };
+    let made = Made {
+        project,
+        folder: folder.clone(),
+        files: written,
+        ledger: ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
+        place,
+        next: ["validate", "plan dev", "apply dev"].map(|words| session.command(words)).to_vec(),
+    };
+    session.terminal.show(&made);
+    Ok(Exit::Done)
+}
+
+fn make_place(session: &Session, url: &str) -> Result<PlaceView, Failure> {
+    let keys = ledgers::keys();
+    let Place { made, planning_rights, applying_rights } =
+        session.wait(store::make_place(url, &session.folder, &keys))?;
+    // As it is shown elsewhere: absolute, and without a secret.
+    let url = store::open_with(url, &session.folder, "dev", &keys)?.url();
+    Ok(PlaceView { url, made, planning_rights, applying_rights })
+}
+
+fn write_project(folder: &Path, files: [(PathBuf, String); 2]) -> Result<Vec<PathBuf>, Failure> {
     let mut written = Vec::new();
     for (path, text) in files {
         write_new(&folder.join(&path), &text)?;
@@ -72,18 +135,7 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         write_new(&folder.join(&ignore), IGNORE)?;
         written.push(ignore);
     }
-    if let Some(url) = &ledger {
-        make_place(url, folder)?;
-    }
-    let made = Made {
-        project,
-        folder: folder.clone(),
-        files: written,
-        ledger: ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
-        next: ["validate", "plan dev", "apply dev"].map(|words| session.command(words)).to_vec(),
-    };
-    session.terminal.show(&made);
-    Ok(Exit::Done)
+    Ok(written)
 }
 
 fn project_name(folder: &Path) -> String {
@@ -145,17 +197,6 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         Failure::failed(format!("{} cannot be written: {error}", path.display()))
             .help("see that the folder may be written and that the disk has room")
     })
-}
-
-fn make_place(url: &str, base: &Path) -> Result<(), Failure> {
-    // The store knows which URLs there are; only a folder has to be made beforehand.
-    let store = crate::store::open(url, base, "dev")?;
-    let url = store.url();
-    let Some(folder) = url.strip_prefix("file:") else {
-        return Ok(());
-    };
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Failure::failed(format!("the ledger's folder {folder} cannot be made: {error}")))
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let change_set = if arguments.destroy {
         super::destroy::plan(session, &ledger, &resolved)?
     } else {
-        let options = Options { targets: arguments.targets.clone(), replace: arguments.replace.clone() };
+        let (targets, replace) = (arguments.targets.clone(), arguments.replace.clone());
+        let options = Options { targets, replace, ..Options::default() };
         session.wait(planning::plan(session, &ledger, &resolved, &options))?
     };
     let is_empty = change_set.steps.is_empty();

@@ -9,6 +9,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use serde_json::{Map, Value};
 
+use super::object_calls;
 use super::refusal::Refusal;
 
 /// A call.
@@ -72,10 +73,15 @@ impl Call {
             let names = names_of(&body)?;
             return Ok(Self { service, operation: operation.to_owned(), region, body, names, headers });
         }
-        let operation = query_action(parts, body).unwrap_or_else(|| parts.method.to_string());
+        let query = parts.uri.query().unwrap_or_default();
+        let operation = match signed_for.as_str() {
+            "s3" => object_calls::operation(&parts.method, parts.uri.path(), query, &parts.headers),
+            _ => query_action(parts, body).unwrap_or_else(|| parts.method.to_string()),
+        };
         // Without a target it is a path that names things (S3 and other REST services).
         let path = Value::from(parts.uri.path().chars().take(LONGEST_NAME).collect::<String>());
-        let names = BTreeMap::from([("path".to_owned(), path)]);
+        let mut names = BTreeMap::from([("path".to_owned(), path)]);
+        object_calls::names(query, &mut names, percent_decoded);
         Ok(Self { service: signed_for, operation, region, body: Map::new(), names, headers })
     }
 
@@ -169,6 +175,27 @@ fn query_action(parts: &Parts, body: &Bytes) -> Option<String> {
     (action.len() <= 128 && action.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| action.to_owned())
 }
 
+/// The text that a part of a URL stands for; what is no escape stays.
+pub(super) fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while index < bytes.len() {
+        let escaped = bytes.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+        match (bytes[index], escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (b'%', Some(byte)) => {
+                decoded.push(byte);
+                index += 3;
+            }
+            (byte, _) => {
+                decoded.push(byte);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +237,12 @@ mod tests {
             assert_eq!(refusal.code, "SerializationException");
             assert!(!refusal.message.contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn decodes_percents_and_leaves_nonsense() {
+        assert_eq!(percent_decoded("%2Fshop%2fweb"), "/shop/web");
+        assert_eq!(percent_decoded("100%"), "100%");
+        assert_eq!(percent_decoded("%zz%"), "%zz%");
     }
 }

@@ -7,6 +7,7 @@ use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::Relay;
+use super::call::percent_decoded;
 use super::refusal::json_response;
 
 /// What every path here starts with.
@@ -14,8 +15,8 @@ pub(super) const PREFIX: &str = "/_switchback/";
 /// Answers when the relay does.
 pub(super) const HEALTH: &str = "/_switchback/health";
 
-/// Answers `GET health`, `GET|DELETE calls`, `GET log` (both with `?containing=TEXT`), `GET|PUT rollout` and
-/// `GET|PUT|DELETE delays`.
+/// Answers `GET health`, `GET|DELETE calls`, `GET log` (both with `?containing=TEXT`), `GET|PUT rollout`,
+/// `GET|PUT|DELETE delays` and `GET|PUT|DELETE faults`.
 pub(super) fn answer(relay: &Relay, parts: &Parts, body: &Bytes) -> Response<Full<Bytes>> {
     let containing = parts
         .uri
@@ -40,6 +41,14 @@ pub(super) fn answer(relay: &Relay, parts: &Parts, body: &Bytes) -> Response<Ful
         (Method::DELETE, "delays") => {
             relay.delays.clear();
             Ok(relay.delays.show())
+        }
+        (Method::GET, "faults") => Ok(relay.faults.show()),
+        (Method::PUT, "faults") => {
+            relay.faults.order(body).map(|()| relay.faults.show()).map_err(|error| message(&error))
+        }
+        (Method::DELETE, "faults") => {
+            relay.faults.clear(containing);
+            Ok(relay.faults.show())
         }
         _ => Err(message("there is no such thing here")),
     };
@@ -76,36 +85,4 @@ fn order(relay: &Relay, body: &Bytes) -> Result<Value, Value> {
         }
     });
     Ok(relay.book.orders())
-}
-
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut index = 0;
-    while index < bytes.len() {
-        let escaped = bytes.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match (bytes[index], escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                index += 3;
-            }
-            (byte, _) => {
-                decoded.push(byte);
-                index += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decodes_percents_and_leaves_nonsense() {
-        assert_eq!(percent_decoded("%2Fshop%2fweb"), "/shop/web");
-        assert_eq!(percent_decoded("100%"), "100%");
-        assert_eq!(percent_decoded("%zz%"), "%zz%");
-    }
 }

@@ -64,7 +64,22 @@ impl Refusal {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::new("ServiceUnavailable", message) }
     }
 
-    /// As the protocol `json` has it, which serves the others too: their clients show the status and the text.
+    /// As the protocol of a service has it: S3 speaks XML; `json` serves the others, whose clients show the text.
+    pub(super) fn response_of(&self, service: &str) -> Response<Full<Bytes>> {
+        if service != "s3" {
+            return self.response();
+        }
+        let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let (code, message) = (escaped(&self.code), escaped(&self.message));
+        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = self.status;
+        let content_type = hyper::header::HeaderValue::from_static("application/xml");
+        response.headers_mut().insert(hyper::header::CONTENT_TYPE, content_type);
+        response
+    }
+
+    /// As the protocol `json` has it.
     pub(super) fn response(&self) -> Response<Full<Bytes>> {
         json_response(self.status, &json!({ "__type": self.code, "message": self.message }))
     }

@@ -4,18 +4,16 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::tls::Provider as TlsProvider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::sync::Semaphore;
 
 use super::failure::{self, Failure};
+use super::reach::Reach;
 use super::settings;
 use crate::value::{Object, Value};
 use crate::world::{Connection, ErrorClass, WorldError};
@@ -39,24 +37,15 @@ impl Clients {
     pub(super) async fn open(connection: &Connection) -> Result<Self, WorldError> {
         let settings = &connection.settings;
         let text = |name: &str| settings.get(name).and_then(Value::as_str).map(str::to_owned);
-        let http = aws_smithy_http_client::Builder::new().tls_provider(TlsProvider::Rustls(CryptoMode::Ring));
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.build_https())
-            .retry_config(retries(settings))
-            .timeout_config(timeouts());
-        if let Some(region) = text("region") {
-            loader = loader.region(aws_config::Region::new(region));
-        }
-        if let Some(endpoint) = text("endpoint") {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some(profile) = text("profile") {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(credentials) = credentials(settings)? {
-            loader = loader.credentials_provider(credentials);
-        }
-        let shared = loader.load().await;
+        let reach = Reach {
+            region: text("region"),
+            endpoint: text("endpoint"),
+            profile: text("profile"),
+            credentials: credentials(settings)?,
+            retries: retries(settings),
+            timeouts: timeouts(),
+        };
+        let shared = reach.load().await;
         let Some(region) = shared.region().map(|region| region.as_ref().to_owned()) else {
             return Err(WorldError {
                 tried: "aws: finding the region".to_owned(),
@@ -142,22 +131,12 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// An endpoint on this very machine is no AWS and takes any key; asking the instance's metadata service for one would
-/// only cost time. A profile that is named counts all the same.
-fn stand_in(settings: &Object) -> Option<Credentials> {
-    let text = |name: &str| settings.get(name).and_then(Value::as_str);
-    let endpoint = text("endpoint").filter(|_| text("profile").is_none())?;
-    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let is_loopback = ["127.", "localhost", "[::1]"].iter().any(|loopback| host.starts_with(loopback));
-    is_loopback.then(|| Credentials::new("switchback", "local", None, None, "loopback endpoint"))
-}
-
 fn credentials(settings: &Object) -> Result<Option<Credentials>, WorldError> {
     let secret = |name: &str| settings.get(name).map(Value::reveal);
     let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
     let (key, secret_key, token) = (secret("access_key"), secret("secret_key"), secret("token"));
     match (text(&key), text(&secret_key)) {
-        (None, None) => Ok(stand_in(settings)),
+        (None, None) => Ok(None),
         (Some(key), Some(secret)) => Ok(Some(Credentials::new(key, secret, text(&token), None, "spec"))),
         (Some(_), None) | (None, Some(_)) => Err(WorldError {
             tried: "aws: reading the credentials of the `provider \"aws\"` block".to_owned(),

@@ -14,7 +14,7 @@ use crate::world::{EffectError, ErrorClass, Trace, WorldError};
 
 /// A call that failed.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// For people.
     pub error: WorldError,
     /// Whether it may have had an effect.
@@ -101,7 +101,7 @@ fn json_strings(text: &str) -> Vec<String> {
 }
 
 /// Reads an error of the SDK.
-pub(super) fn read<E>(tried: String, error: &SdkError<E, HttpResponse>) -> Failure
+pub(crate) fn read<E>(tried: String, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -143,12 +143,13 @@ fn read_answer<E: ProvideErrorMetadata>(tried: String, status: u16, answer: &E) 
 /// What sort of refusal a code is.
 fn classify(code: &str, status: u16) -> ErrorClass {
     const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
-    const DENIED: [&str; 12] = [
+    const DENIED: [&str; 13] = [
         "AccessDenied",
         "AccessDeniedException",
         "AuthFailure",
         "IncompleteSignature",
         "IncompleteSignatureException",
+        "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
         "MissingAuthenticationToken",
@@ -157,7 +158,8 @@ fn classify(code: &str, status: u16) -> ErrorClass {
         "UnauthorizedOperation",
         "UnrecognizedClientException",
     ];
-    let throttled = ["Throttl", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "TooManyUpdates"];
+    let throttled =
+        ["Throttl", "TooManyRequests", "RequestLimitExceeded", "RequestTimeout", "SlowDown", "TooManyUpdates"];
     if EXPIRED.contains(&code) {
         ErrorClass::Expired
     } else if DENIED.contains(&code) {

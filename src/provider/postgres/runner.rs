@@ -64,6 +64,7 @@ impl Databases for Migrator {
             patience: self.patience,
             progress,
             waited,
+            rows: 0,
         };
         let result = run(&mut session, effect, &job).await;
         locks::give_turn_back(&session.client).await;
@@ -72,6 +73,7 @@ impl Databases for Migrator {
         Ok(Object::from([
             ("duration_ms".to_owned(), milliseconds(started.elapsed())),
             ("lock_wait_ms".to_owned(), milliseconds(session.waited)),
+            ("rows".to_owned(), Value::from(i64::try_from(session.rows).unwrap_or(i64::MAX))),
             ("statements".to_owned(), Value::from(i64::try_from(job.statements).unwrap_or(i64::MAX))),
         ]))
     }

@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Error};
 use super::concurrent;
 use super::errors::{has_code, is_refusal, line_in, nothing, unknown, world_error};
 use super::patience::Patience;
+use super::rows;
 use super::transaction::{commit, roll_back};
 use super::watcher::Watcher;
 use crate::migration::concurrent::ConcurrentIndex;
@@ -36,6 +37,8 @@ pub struct Session<'a> {
     pub progress: &'a dyn Progress,
     /// Time spent waiting for others so far.
     pub waited: Duration,
+    /// How many rows the migration's own text touched.
+    pub rows: u64,
 }
 
 /// How statements run.
@@ -134,24 +137,33 @@ impl Session<'_> {
         }
     }
 
-    async fn together(&self, queries: &[&str]) -> Result<(), Failure> {
+    async fn together(&mut self, queries: &[&str]) -> Result<(), Failure> {
         let milliseconds = self.lock_timeout.as_millis().max(1);
         let begin = format!("begin; set local lock_timeout = {milliseconds}");
         self.client.batch_execute(&begin).await.map_err(|error| self.certain("", &error))?;
+        let mut touched = Vec::new();
         for query in queries {
-            if let Err(error) = self.during(self.client.batch_execute(query)).await {
-                roll_back(&self.client).await;
-                return Err(self.certain(query, &error));
+            match self.during(rows::counted(&self.client, query)).await {
+                Ok(rows) => touched.push(rows),
+                Err(error) => {
+                    roll_back(&self.client).await;
+                    return Err(self.certain(query, &error));
+                }
             }
         }
         // Deferred constraints may wait for locks as well.
-        self.during(commit(&self.client)).await.map_err(|(error, certain)| match certain {
+        let committed = self.during(commit(&self.client)).await;
+        if committed.is_ok() {
+            // The row of the history comes last, and is nobody's business.
+            self.rows += touched[..touched.len().saturating_sub(1)].iter().sum::<u64>();
+        }
+        committed.map_err(|(error, certain)| match certain {
             true => self.certain("", &error),
             false => Failure { error: unknown(world_error(&self.tried, &error)), is_lock_timeout: false },
         })
     }
 
-    async fn outside(&self, query: &str, index: Option<&ConcurrentIndex>) -> Result<(), Failure> {
+    async fn outside(&mut self, query: &str, index: Option<&ConcurrentIndex>) -> Result<(), Failure> {
         // A concurrent build waits for old transactions without standing in anybody's way.
         let milliseconds = self.lock_timeout.as_millis().max(1) * self.patience.concurrent_factor;
         let prepared = async {
@@ -164,7 +176,7 @@ impl Session<'_> {
         if let Err(error) = prepared.await {
             return Err(self.outside_failure(query, &error, concurrent::is_clean(&self.client, index).await));
         }
-        let result = self.during(self.client.batch_execute(query)).await;
+        let result = self.during(rows::counted(&self.client, query)).await.map(|rows| self.rows += rows);
         let Err(error) = result else {
             return match index {
                 Some(index) => concurrent::assert_done(&self.client, index, &self.tried)

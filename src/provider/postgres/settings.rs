@@ -326,7 +326,8 @@ fn bad(text: &str, help: &str) -> BadSetting {
     BadSetting { text: text.to_owned(), help: help.to_owned() }
 }
 
-fn decode(text: &str) -> Option<String> {
+/// A part of a URL, read; nothing for an empty one.
+pub fn decode(text: &str) -> Option<String> {
     if text.is_empty() {
         return None;
     }
@@ -341,7 +342,8 @@ fn decode(text: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn encode(text: &str) -> String {
+/// A text as a part of a URL.
+pub fn encode(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -40,6 +40,10 @@ impl Rules for TerraformData {
         None
     }
 
+    fn import(&self, _id: &str) -> Result<Object, String> {
+        Err("a `terraform_data` lies in the ledger only, so there is nothing to import".to_owned())
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) | Change::Update(..) | Change::Delete(_) => Judgement::Exact,

@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 18] = [
     "init",
     "validate",
     "console",
@@ -18,6 +18,8 @@ const VERBS: [&str; 16] = [
     "status",
     "history",
     "output",
+    "import",
+    "state",
     "destroy",
     "local",
     "doctor",
@@ -87,6 +89,10 @@ fn what_is_typed_wrongly_exits_with_3_and_never_with_2() {
         "completions tcsh",
         "local",
         "status dev -C no/such/folder",
+        "state dev",
+        "state dev mv a.b",
+        "state dev rm not-an-address",
+        "import dev a.b",
     ] {
         let said = bench.expect(3, words);
         assert!(said.out.is_empty(), "{words}: talk belongs to stderr: {}", said.out);
@@ -104,10 +110,10 @@ fn a_verb_that_is_nearly_right_is_suggested() {
 #[test]
 fn without_a_project_it_says_so_and_what_to_do() {
     let bench = Bench::new();
-    for words in ["plan dev", "apply dev", "up dev", "validate", "destroy dev"] {
+    for words in ["plan dev", "apply dev", "up dev", "validate", "destroy dev", "import dev a.b id"] {
         bench.expect(3, words).has("there is no project here").has("switchback init");
     }
-    for words in ["status dev", "history dev", "resume dev", "rollback dev --last", "output dev"] {
+    for words in ["status dev", "history dev", "resume dev", "rollback dev --last", "output dev", "state dev list"] {
         bench.expect(3, words).has("--ledger URL");
     }
 }

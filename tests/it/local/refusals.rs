@@ -237,3 +237,51 @@ fn the_aws_cli_sees_the_same_endpoint() {
     let refused = stack.try_aws(&["ecs", "delete-cluster", "--cluster", "never-was"]).unwrap_err();
     assert!(refused.contains("ClusterNotFoundException"), "the client understands the refusal: {refused}");
 }
+
+/// Of any service: what a test orders is what its client meets, and as often.
+#[test]
+fn faults_are_met_as_they_were_ordered() {
+    let stack = shared();
+    let name = format!("/{}/word", unique("faults"));
+    let put = |value: &str| {
+        let body = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
+        stack.call("ssm", "PutParameter", &body)
+    };
+    let value = || stack.call("ssm", "GetParameter", &json!({ "Name": name })).1["Parameter"]["Value"].clone();
+    let order = |order: Value| {
+        let mut whole = json!({ "operation": "ssm.PutParameter", "containing": name });
+        whole.as_object_mut().unwrap().extend(order.as_object().unwrap().clone());
+        stack.fault(&whole);
+    };
+    assert_eq!(put("first").0, 200);
+
+    order(json!({ "answer": 400, "skip": 1, "times": 2 }));
+    assert_eq!(put("second").0, 200, "it is let through");
+    for _ in 0..2 {
+        let (status, answer) = put("third");
+        assert_eq!((status, &answer["__type"]), (400, &json!("ThrottlingException")));
+    }
+    assert_eq!(value(), "second", "what was refused is not carried out");
+    assert_eq!((put("fourth").0, stack.faults_left(&name)), (200, 0));
+
+    order(json!({ "answer": "success-then-500", "code": "InternalServerError" }));
+    assert_eq!(put("fifth").0, 500);
+    assert_eq!(value(), "fifth", "it is carried out all the same");
+
+    for (answer, kept) in [("drop", "fifth"), ("success-then-drop", "sixth")] {
+        order(json!({ "answer": answer }));
+        let body = json!({ "Name": name, "Value": "sixth", "Type": "String", "Overwrite": true }).to_string();
+        let mut heard = Vec::new();
+        let headers = [("x-amz-target", "AmazonSSM.PutParameter"), ("content-type", "application/x-amz-json-1.1")];
+        let _ = std::io::Read::read_to_end(&mut stack.send("POST", "/", &headers, &body), &mut heard);
+        assert!(heard.is_empty(), "{answer}: {}", String::from_utf8_lossy(&heard));
+        assert_eq!(value(), kept, "{answer}");
+    }
+
+    order(json!({ "answer": 503, "times": 9 }));
+    stack.heal(&name);
+    assert_eq!(put("seventh").0, 200, "orders can be taken back");
+    for wrong in [json!({ "operation": "ssm.PutParameter", "answer": 200 }), json!({ "answer": 500 }), json!([])] {
+        assert_eq!(stack.raw("PUT", "/_switchback/faults", &[], &wrong.to_string()).0, 404, "{wrong}");
+    }
+}

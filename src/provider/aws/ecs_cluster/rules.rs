@@ -123,6 +123,14 @@ impl Rules for ClusterRules {
         object.get("name")?.as_str().map(str::to_owned)
     }
 
+    fn import(&self, id: &str) -> Result<Object, String> {
+        let name = Object::from([("name".to_owned(), cluster_name(id).into())]);
+        match self.check(&name).into_iter().next() {
+            None => Ok(name),
+            Some(mistake) => Err(format!("{}; the id is its name, or its ARN", mistake.text)),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) | Change::Update(..) => Judgement::Exact,

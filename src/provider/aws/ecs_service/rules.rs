@@ -100,6 +100,17 @@ impl Rules for ServiceRules {
         }
     }
 
+    fn import(&self, id: &str) -> Result<Object, String> {
+        // An ARN of a service ends with the same two names.
+        let path = if id.starts_with("arn:") { id.split_once('/').map_or(id, |(_, path)| path) } else { id };
+        match path.split('/').collect::<Vec<_>>()[..] {
+            [cluster, name] if !cluster.is_empty() && !name.is_empty() => {
+                Ok(Object::from([("cluster".to_owned(), cluster.into()), ("name".to_owned(), name.into())]))
+            }
+            _ => Err(format!("`{id}` is not the id of a service; it is `CLUSTER/NAME`, as `shop/web`")),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) | Change::Update(..) => Judgement::Exact,

@@ -216,6 +216,14 @@ impl Rules for TaskDefinitionRules {
         None
     }
 
+    fn import(&self, id: &str) -> Result<Object, String> {
+        let (family, revision) = short_reference(id).rsplit_once(':').unwrap_or_default();
+        match family.is_empty() || revision.parse::<u32>().is_err() {
+            true => Err(format!("`{id}` is no revision; the id is its ARN, or `FAMILY:REVISION`, as `shop-web:7`")),
+            false => Ok(Object::from([("arn".to_owned(), id.into()), ("family".to_owned(), family.into())])),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) | Change::Update(..) => Judgement::Exact,

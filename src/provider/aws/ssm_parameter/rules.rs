@@ -99,6 +99,13 @@ impl Rules for ParameterRules {
         object.get("name")?.as_str().map(str::to_owned)
     }
 
+    fn import(&self, id: &str) -> Result<Object, String> {
+        match name_mistake(Some(id)) {
+            None => Ok(Object::from([("name".to_owned(), id.into())])),
+            Some(mistake) => Err(format!("{}; the id is its name", mistake.text)),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) => Judgement::Exact,

@@ -69,6 +69,13 @@ impl Rules for DatabaseRules {
         object.get("name").and_then(Value::as_str).map(|name| format!("database {name}"))
     }
 
+    fn import(&self, id: &str) -> Result<Object, String> {
+        match id.is_empty() || id.len() > 63 {
+            true => Err(format!("`{id}` is not a name of a database; the id is its name")),
+            false => Ok(Object::from([("name".to_owned(), id.into())])),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) | Change::Update(..) => Judgement::Exact,

@@ -93,6 +93,13 @@ impl Rules for RoleRules {
         object.get("name").and_then(Value::as_str).map(|name| format!("role {name}"))
     }
 
+    fn import(&self, id: &str) -> Result<Object, String> {
+        match id.is_empty() || id.len() > 63 {
+            true => Err(format!("`{id}` is not a name of a role; the id is its name")),
+            false => Ok(Object::from([("name".to_owned(), id.into())])),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) => Judgement::Exact,

@@ -1,0 +1,179 @@
+//! What of the ledger has to be as it was before a way back is planned: what is called otherwise, and what was
+//! forgotten and is still there. Pure.
+//!
+//! Invariant: a thing is known again by its birth; what was forgotten before the earlier time stays forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Address;
+use crate::kind::Kind;
+use crate::ledger::Things;
+use crate::ledger::state::{DatabaseState, Gone, ResourceState};
+use crate::plan::Inputs;
+use crate::plan::compare::Comparer;
+use crate::plan::moves::{Before, TakenUp};
+use crate::step::{Birth, Fingerprint, Forgotten};
+use crate::value::Object;
+
+/// What others had at the earlier time: what was not imported yet, and what the ledger had forgotten.
+pub(super) struct Left<'a> {
+    to: u64,
+    known_before: &'a BTreeMap<Birth, ResourceState>,
+    forgotten: BTreeMap<Birth, &'a Object>,
+    databases: BTreeSet<Birth>,
+}
+
+impl<'a> Left<'a> {
+    /// At the end of this run.
+    pub fn at(then: &'a Things, now: &'a Things, to: u64) -> Self {
+        let known_before = &now.known_before;
+        let mut left = Self { to, known_before, forgotten: BTreeMap::new(), databases: BTreeSet::new() };
+        for gone in then.gone.values() {
+            match gone {
+                Gone::Forgotten(resource) => drop(left.forgotten.insert(resource.born, &resource.object)),
+                Gone::Database(database) => left.databases.extend([database.born]),
+                Gone::Deleted(_) => {}
+            }
+        }
+        left
+    }
+
+    /// What a thing was then, if it was there and not ours.
+    pub fn as_it_was<'b>(&self, now: &'b ResourceState) -> Option<&'b Object>
+    where
+        'a: 'b,
+    {
+        let now = self.first_known(now);
+        let forgotten = self.forgotten.get(&now.born).copied();
+        let adopted = now.adopted.as_ref().filter(|adopted| adopted.run > self.to);
+        forgotten.or_else(|| adopted.map(|adopted| &adopted.object))
+    }
+
+    /// What was imported after the earlier time may be what the ledger knew before, and forgot after it, too.
+    pub fn first_known<'b>(&self, now: &'b ResourceState) -> &'b ResourceState
+    where
+        'a: 'b,
+    {
+        let mut first = now;
+        while first.adopted.as_ref().is_some_and(|adopted| adopted.run > self.to)
+            && let Some(earlier) = self.known_before.get(&first.born)
+            && !self.forgotten.contains_key(&earlier.born)
+        {
+            first = earlier;
+        }
+        first
+    }
+
+    /// Whether a database was there then and not ours.
+    pub fn is_left(&self, now: &DatabaseState) -> bool {
+        self.databases.contains(&now.born)
+    }
+}
+
+/// What is taken up and renamed first.
+pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
+    let now = &inputs.state.things;
+    let mut before = Before::default();
+    let left = Left::at(then, now, to);
+    for (address, gone) in now.gone.iter().filter(|(address, gone)| then.gone.get(*address) != Some(*gone)) {
+        let taken = match gone {
+            Gone::Forgotten(resource) => taken_up(address, resource, &left, inputs),
+            Gone::Database(database) if left.is_left(database) => None,
+            Gone::Database(database) => database_taken_up(address, database, inputs),
+            Gone::Deleted(_) => None,
+        };
+        before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
+    }
+    for (address, resource) in &now.resources {
+        let taken = known_anew(address, resource, &left, inputs);
+        before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
+    }
+    before.renames = renames(then, now, &before.take_up);
+    before
+}
+
+/// A thing that was forgotten and is still there. What was left to others then and is as it was needs nothing.
+fn taken_up(address: &Address, resource: &ResourceState, left: &Left<'_>, inputs: &Inputs<'_>) -> Option<TakenUp> {
+    let kind = inputs.kinds.get(&resource.kind)?;
+    let found = inputs.observed.objects.get(address)?.as_ref()?;
+    let comparer = comparer(kind, inputs);
+    if let Some(original) = left.as_it_was(resource) {
+        let is_revised = resource.adopted.as_ref().is_some_and(|adopted| adopted.revised.is_some());
+        let wanted = super::wanted(kind, original);
+        if !is_revised && comparer.differences(&wanted, found, Some(original)).is_empty() {
+            return None;
+        }
+    }
+    Some(known(left.first_known(resource), comparer.fingerprint(Some(found))))
+}
+
+fn comparer<'k>(kind: &'k Kind, inputs: &Inputs<'k>) -> Comparer<'k> {
+    Comparer { kind, key: inputs.state.seal_key() }
+}
+
+fn known(resource: &ResourceState, found: Fingerprint) -> TakenUp {
+    let known = Forgotten::Thing {
+        kind: resource.kind.clone(),
+        object: resource.object.clone(),
+        earlier: resource.earlier.clone(),
+        adopted: resource.adopted.clone(),
+        born: resource.born,
+    };
+    TakenUp { binding: resource.binding.clone(), needs: resource.needs.clone(), known, found }
+}
+
+/// Only what is still in the history is taken up.
+fn database_taken_up(address: &Address, database: &DatabaseState, inputs: &Inputs<'_>) -> Option<TakenUp> {
+    let history = inputs.observed.databases.get(address)?.as_ref()?;
+    let is_applied = |version: &i64| history.rows.iter().any(|row| row.version == *version);
+    let applied = database.applied.iter().filter(|(version, _)| is_applied(version));
+    let known = Forgotten::Database {
+        applied: applied.map(|(_, migration)| (**migration).clone()).collect(),
+        lock_timeout_milliseconds: database.lock_timeout_milliseconds,
+        born: database.born,
+    };
+    let (binding, needs) = (database.binding.clone(), database.needs.clone());
+    Some(TakenUp { binding, needs, known, found: Fingerprint::Unasked })
+}
+
+/// The same thing was forgotten and imported since: it is known again from the earlier time.
+fn known_anew(address: &Address, now: &ResourceState, left: &Left<'_>, inputs: &Inputs<'_>) -> Option<TakenUp> {
+    let earlier = left.first_known(now);
+    let kind = inputs.kinds.get(&now.kind)?;
+    let found = inputs.observed.objects.get(address)?.as_ref()?;
+    let is_same = earlier.born != now.born && is_same_thing(kind, &now.object, &earlier.object);
+    is_same.then(|| known(earlier, comparer(kind, inputs).fingerprint(Some(found))))
+}
+
+fn is_same_thing(kind: &Kind, left: &Object, right: &Object) -> bool {
+    match kind.rules.identity(left) {
+        Some(identity) => Some(identity) == kind.rules.identity(right),
+        None => ["arn", "id"].iter().any(|name| left.get(*name).is_some() && left.get(*name) == right.get(*name)),
+    }
+}
+
+/// The earlier names of what has another one now.
+fn renames(then: &Things, now: &Things, take_up: &BTreeMap<Address, TakenUp>) -> BTreeMap<Address, Address> {
+    let resources = then.resources.iter().map(|(address, one)| (one.born, address));
+    let databases = then.databases.iter().map(|(address, one)| (one.born, address));
+    let names: BTreeMap<Birth, &Address> = resources.chain(databases).collect();
+    let taken_up = take_up.iter().map(|(address, taken)| match &taken.known {
+        Forgotten::Thing { born, .. } | Forgotten::Database { born, .. } => (address, *born),
+    });
+    let recorded = now.resources.iter().map(|(address, one)| (address, one.born));
+    let recorded = recorded.chain(now.databases.iter().map(|(address, one)| (address, one.born)));
+    let recorded = recorded.filter(|(address, _)| !take_up.contains_key(*address));
+    // What is gone and will be made again is known again, too.
+    let gone = now.gone.iter().filter_map(|(address, gone)| match gone {
+        Gone::Deleted(resource) | Gone::Forgotten(resource) => Some((address, resource.born)),
+        Gone::Database(_) => None,
+    });
+    let gone = gone.filter(|(address, _)| !take_up.contains_key(*address) && !now.resources.contains_key(*address));
+    let mut renames = BTreeMap::new();
+    for (address, born) in recorded.chain(taken_up).chain(gone) {
+        if let Some(name) = names.get(&born).filter(|name| **name != address) {
+            renames.insert(address.clone(), (*name).clone());
+        }
+    }
+    renames
+}
