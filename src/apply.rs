@@ -4,11 +4,13 @@
 //! change set, and stops at a step whose ground has moved.
 
 mod course;
+mod doubt;
 mod executor;
 mod outcome;
 mod prepare;
 mod settle;
 mod writing;
 
+pub use doubt::Found;
 pub use executor::Executor;
 pub use outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, Silent, StopSignal};

@@ -4,19 +4,25 @@
 //! Invariant: a verb ends with an [`exit::Exit`] of the public table, whatever happens but a bug.
 
 pub mod arguments;
+pub mod asking;
 pub mod audit;
 pub mod carry;
 pub mod clock;
 pub mod commit;
 pub mod confirm;
+pub mod doubt;
 pub mod environment;
 pub mod exit;
 pub mod expression;
 pub mod failure;
 pub mod grammar;
+pub mod holder;
+pub mod last;
 pub mod lease;
 pub mod ledgers;
 pub mod logging;
+pub mod on_failure;
+pub mod outlook;
 pub mod plan_file;
 pub mod planning;
 pub mod progress;
@@ -91,6 +97,9 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Up(arguments) => verb::up::run(&arguments, session),
         Verb::Rollback(arguments) => verb::rollback::run(&arguments, session),
         Verb::Resume(arguments) => verb::resume::run(&arguments, session),
+        Verb::Settle(arguments) => verb::settle::run(&arguments, session),
+        Verb::Unlock(arguments) => verb::unlock::run(&arguments, session),
+        Verb::Hold(arguments) => verb::hold::run(&arguments, session),
         Verb::Status(arguments) => verb::status::run(&arguments, session),
         Verb::History(arguments) => verb::history::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),

@@ -17,8 +17,107 @@ pub struct Kind {
     pub summary: &'static str,
     /// Its attributes, in the order of the reference.
     pub attributes: Vec<Attribute>,
+    /// What makes a call harmless that lands although another run has taken over.
+    pub late: PerChange<LateCall>,
+    /// How it is asked what became of a call whose answer nobody heard.
+    pub asked: PerChange<Asked>,
     /// Its rules.
     pub rules: Box<dyn Rules>,
+}
+
+/// Something for each sort of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerChange<T> {
+    /// From nothing.
+    pub create: T,
+    /// In place.
+    pub update: T,
+    /// To nothing.
+    pub delete: T,
+}
+
+impl<T: Copy> PerChange<T> {
+    /// The same for each.
+    pub fn alike(of: T) -> Self {
+        Self { create: of, update: of, delete: of }
+    }
+}
+
+/// What makes a call harmless that was sent in time and lands when another run has taken over already; each says it in
+/// a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateCall {
+    /// The world knows the call again by its token.
+    Token(&'static str),
+    /// The world refuses it when what it rests on is not there.
+    Precondition(&'static str),
+    /// What it makes or removes has a name that is given once only.
+    UniqueName(&'static str),
+    /// Nothing does: says what happens then, and what shows it.
+    Nothing(&'static str),
+}
+
+impl LateCall {
+    /// In a word or two, for the reference.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Precondition(_) => "precondition",
+            Self::UniqueName(_) => "unique name",
+            Self::Nothing(_) => "nothing",
+        }
+    }
+
+    /// The sentence.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Token(why) | Self::Precondition(why) | Self::UniqueName(why) | Self::Nothing(why) => why,
+        }
+    }
+}
+
+/// How it is asked what became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// By what.
+    pub by: By,
+    /// In which case the world tells neither that it happened nor that it did not, so that a person has to look.
+    pub except: Option<&'static str>,
+}
+
+impl Asked {
+    /// Always by this.
+    pub const fn by(by: By) -> Self {
+        Self { by, except: None }
+    }
+}
+
+/// What tells what became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The token of the step, in a tag that the same call puts on.
+    Tag,
+    /// Whether a thing of this name is there.
+    Name,
+    /// Both sides of the change, held against what is there.
+    Comparison,
+    /// The token of the step, in the server's catalog.
+    Catalog,
+    /// The ledger itself: there is no other world.
+    Ledger,
+}
+
+impl By {
+    /// For the reference.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tag => "its token, in a tag",
+            Self::Name => "its name",
+            Self::Comparison => "comparing with both sides",
+            Self::Catalog => "its token, in a comment",
+            Self::Ledger => "the ledger",
+        }
+    }
 }
 
 /// The settings of a `provider "NAME"` block.
@@ -29,6 +128,16 @@ pub struct ProviderSchema {
     pub summary: &'static str,
     /// Its settings.
     pub attributes: Vec<Attribute>,
+}
+
+impl ProviderSchema {
+    /// The settings that checking a connection tells: they are recorded with what is made there, so that a way back
+    /// leads to the same place, and are no wish of the spec where that is silent.
+    pub fn facts(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let told = self.attributes.iter();
+        told.filter(|attribute| matches!(attribute.mode, Mode::Computed | Mode::OptionalComputed))
+            .map(|attribute| attribute.name)
+    }
 }
 
 /// How an attribute gets its value.
@@ -341,6 +450,11 @@ impl Kinds {
     /// All kinds, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Kind> {
         self.kinds.values()
+    }
+
+    /// Whether a setting of a provider is one that checking a connection tells.
+    pub fn is_fact(&self, provider: &str, setting: &str) -> bool {
+        self.provider(provider).is_some_and(|schema| schema.facts().any(|fact| fact == setting))
     }
 
     /// The settings of a provider.

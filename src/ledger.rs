@@ -4,6 +4,8 @@
 //! fails its next append and has changed nothing.
 
 pub mod audit;
+mod contradiction;
+mod holding;
 pub mod lease;
 mod line;
 mod memory;

@@ -9,6 +9,7 @@ pub mod concurrent;
 pub mod directives;
 pub mod folder;
 pub mod checksum;
+pub mod addition;
 pub mod class;
 
 use serde::{Deserialize, Serialize};

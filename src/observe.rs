@@ -6,6 +6,7 @@
 pub mod sight;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -14,11 +15,15 @@ use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::Things;
 use crate::ledger::state::Gone;
+use crate::migration::addition::{Addition, Written};
+use crate::migration::checksum::checksum;
+use crate::migration::class::additions;
+use crate::migration::{HistoryRow, Migration};
 use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::value::{Data, Object, Value};
-use crate::world::{Binding, Connection, ErrorClass, History, Query, World, WorldError};
+use crate::world::{Binding, Connection, Databases, ErrorClass, History, Query, World, WorldError};
 
 /// What was found. Secrets are real values, marked.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,44 @@ pub struct Observed {
     pub earlier: BTreeMap<Address, Vec<(Object, Option<Object>)>>,
     /// Histories of databases: `None` when the database is absent.
     pub databases: BTreeMap<Address, Option<History>>,
+    /// What is in the things that migrations added, where these are to be taken back.
+    pub written: BTreeMap<Address, BTreeMap<Addition, Written>>,
+    /// Why the secrets of what is wanted back cannot be had again, where they cannot.
+    pub lost: BTreeMap<Address, String>,
+}
+
+impl Observed {
+    /// As if everything were as the ledger records it: for a plan when the world cannot be asked.
+    pub fn as_recorded(things: &Things) -> Self {
+        let objects = things.resources.iter();
+        let found = |object: &Object| (object.clone(), Some(object.clone()));
+        let earlier = things.resources.iter().filter(|(_, resource)| !resource.earlier.is_empty());
+        let history = |applied: &BTreeMap<i64, Arc<Migration>>| {
+            let row = |migration: &Arc<Migration>| HistoryRow {
+                version: migration.version,
+                name: migration.name.clone(),
+                checksum: checksum(migration, true),
+            };
+            Some(History { rows: applied.values().map(row).collect(), wide: true })
+        };
+        let databases = things.databases.iter();
+        Self {
+            objects: objects.map(|(address, resource)| (address.clone(), Some(resource.object.clone()))).collect(),
+            earlier: earlier
+                .map(|(address, resource)| (address.clone(), resource.earlier.iter().map(found).collect()))
+                .collect(),
+            databases: databases.map(|(address, database)| (address.clone(), history(&database.applied))).collect(),
+            written: BTreeMap::new(),
+            lost: BTreeMap::new(),
+        }
+    }
+
+    /// As if these had not been looked at.
+    pub fn forget(&mut self, addresses: &BTreeSet<Address>) {
+        self.objects.retain(|address, _| !addresses.contains(address));
+        self.earlier.retain(|address, _| !addresses.contains(address));
+        self.databases.retain(|address, _| !addresses.contains(address));
+    }
 }
 
 /// What to look at.
@@ -36,6 +79,10 @@ pub struct Observed {
 pub struct Subject {
     things: BTreeMap<Address, Look>,
     databases: BTreeMap<Address, Binding>,
+    /// What the migrations of a database added that are to be taken back.
+    added: BTreeMap<Address, Vec<Addition>>,
+    /// Earlier states with withheld secrets that are wanted back.
+    withheld: BTreeMap<Address, Look>,
     /// Objects by address, for the settings of bindings that refer to them.
     known: BTreeMap<Address, Object>,
 }
@@ -71,13 +118,30 @@ impl Subject {
         subject
     }
 
-    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone.
+    /// What is wanted back: a database that the ledger has forgotten since, unless what it lives in is gone; secrets that
+    /// are not those of now. And what goes for that: the things that migrations added.
     #[must_use]
     pub fn and_back_to(mut self, then: &Things, now: &Things) -> Self {
         for (address, database) in &then.databases {
             let is_gone = |need: &Address| then.resources.contains_key(need) && !now.resources.contains_key(need);
             if !database.needs.iter().any(is_gone) {
                 self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
+            }
+        }
+        for (address, database) in &now.databases {
+            let kept = then.databases.get(address).map(|then| &then.applied);
+            let goes = |version: &i64| kept.is_none_or(|kept| !kept.contains_key(version));
+            let Some(first) = database.applied.keys().find(|version| goes(version)) else {
+                continue;
+            };
+            let applied: Vec<_> = database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect();
+            self.added.insert(address.clone(), additions(&applied).into_iter().flatten().flatten().collect());
+        }
+        for (address, earlier) in &then.resources {
+            let stays = now.resources.get(address).is_none_or(|now| now.object == earlier.object);
+            if !stays && earlier.object.values().any(Value::holds_sealed) {
+                let (binding, kind, object) = (earlier.binding.clone(), earlier.kind.clone(), earlier.object.clone());
+                self.withheld.insert(address.clone(), Look { binding, kind, object, earlier: Vec::new() });
             }
         }
         self
@@ -137,6 +201,14 @@ impl Subject {
         self
     }
 
+    /// All but these.
+    #[must_use]
+    pub fn without(mut self, addresses: &BTreeSet<Address>) -> Self {
+        self.things.retain(|address, _| !addresses.contains(address));
+        self.databases.retain(|address, _| !addresses.contains(address));
+        self
+    }
+
     fn add_desired(&mut self, desired: &Desired, things: &Things, kinds: &Kinds) {
         for (address, resource) in &desired.resources {
             let names_itself = kinds
@@ -190,6 +262,7 @@ pub async fn observe(
     for (group, answers) in groups.values().zip(answers) {
         group.sort_answers(kinds, answers, &mut observed, &mut errors);
     }
+    ask_for_secrets(world, subject, &lookup, &mut observed, &mut errors).await;
     observe_databases(world, subject, &lookup, &mut observed, &mut errors).await;
     (observed, errors)
 }
@@ -249,6 +322,38 @@ impl Group<'_> {
     }
 }
 
+/// Whether the secrets that are wanted back can be had again.
+async fn ask_for_secrets(
+    world: &World,
+    subject: &Subject,
+    lookup: &dyn Lookup,
+    observed: &mut Observed,
+    errors: &mut Vec<(Address, WorldError)>,
+) {
+    for (address, look) in &subject.withheld {
+        let connection = match connect(&look.binding, lookup) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => continue,
+            Err(error) => {
+                errors.push((address.clone(), error));
+                continue;
+            }
+        };
+        let Some(provider) = world.providers.get(&connection.provider) else {
+            errors.push((address.clone(), no_provider(&connection.provider)));
+            continue;
+        };
+        let query = Query { address: address.clone(), kind: look.kind.clone(), object: look.object.clone() };
+        match provider.recallable(&connection, std::slice::from_ref(&query)).await.pop() {
+            Some(Ok(Some(why))) => {
+                observed.lost.insert(address.clone(), why);
+            }
+            Some(Err(error)) => errors.push((address.clone(), error)),
+            Some(Ok(None)) | None => {}
+        }
+    }
+}
+
 async fn observe_databases(
     world: &World,
     subject: &Subject,
@@ -264,6 +369,9 @@ async fn observe_databases(
         match connect(binding, lookup) {
             Ok(Some(connection)) => match databases.history(&connection).await {
                 Ok(history) => {
+                    if let Some(added) = subject.added.get(address).filter(|_| history.is_some()) {
+                        observed.written.insert(address.clone(), look_into(&**databases, &connection, added).await);
+                    }
                     observed.databases.insert(address.clone(), history);
                 }
                 Err(error) => errors.push((address.clone(), error)),
@@ -271,6 +379,18 @@ async fn observe_databases(
             Ok(None) => {}
             Err(error) => errors.push((address.clone(), error)),
         }
+    }
+}
+
+/// What cannot be looked into is not told, and judged as if something were in it.
+async fn look_into(
+    databases: &dyn Databases,
+    connection: &Connection,
+    added: &[Addition],
+) -> BTreeMap<Addition, Written> {
+    match databases.written(connection, added).await {
+        Ok(found) => added.iter().cloned().zip(found).collect(),
+        Err(error) => added.iter().map(|one| (one.clone(), Written::Untold(error.to_string()))).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ mod exact;
 pub mod lookup;
 pub mod moves;
 pub mod order;
+mod place;
 pub mod refactor;
 pub mod thing;
 
@@ -74,6 +75,8 @@ pub struct Goal {
     pub recorded: Option<Object>,
     /// By which it is imported, if it is there and not recorded; where that is asked for.
     pub import: Option<(String, Option<Span>)>,
+    /// What cannot be reached of it, on a way back: secrets that nobody keeps.
+    pub lost: Option<String>,
     /// Where it stands in the spec.
     pub span: Option<Span>,
 }
@@ -119,6 +122,7 @@ impl Goals {
                 lifecycle: resource.lifecycle.clone(),
                 recorded: None,
                 import: None,
+                lost: None,
                 span: Some(resource.span),
             };
             (address.clone(), goal)

@@ -43,6 +43,9 @@ pub struct Review {
     /// From where on not everything can be taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub point_of_no_return: Option<PointOfNoReturn>,
+    /// What a way back leaves as it is because it cannot be reached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<String>,
     /// The outputs of the environment afterwards.
     pub outputs: Vec<OutputView>,
 }
@@ -212,6 +215,7 @@ impl Review {
             places,
             steps: change_set.steps.iter().map(StepView::of).collect(),
             point_of_no_return: PointOfNoReturn::of(change_set),
+            owed: change_set.owed.iter().map(ToString::to_string).collect(),
             outputs: change_set
                 .outputs
                 .iter()

@@ -3,6 +3,7 @@
 //! Invariant: nothing but the ledger says what was there: neither the new nor the old source is needed.
 
 mod before;
+pub mod owed;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::plan::moves::View;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals_from};
 use crate::resolve::desired::Lifecycle;
 use crate::step::{ChangeSet, Operation, PlannedOutput};
-use crate::value::{Data, Object, Unknown, Value};
+use crate::value::{Object, Unknown, Value};
 
 /// Plans the way back to the things as they were right after run `to` (0: before the first).
 pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
@@ -35,7 +36,7 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
             if is_left_out(address, kind, resource, &inputs, &mut notes) {
                 continue;
             }
-            goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs, &mut notes));
+            goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs));
         }
     }
     for (address, database) in &then.databases {
@@ -84,7 +85,7 @@ fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &m
         }
         let revised = resource.adopted.as_ref().and_then(|adopted| adopted.revised.clone());
         let recorded = revised.unwrap_or_else(|| original.clone());
-        let goal = Goal { recorded: Some(recorded), ..goal(address, kind, &then_known, then, inputs, notes) };
+        let goal = Goal { recorded: Some(recorded), ..goal(address, kind, &then_known, then, inputs) };
         goals.things.insert(address.clone(), goal);
         goals.released.insert(address.clone());
     }
@@ -92,16 +93,9 @@ fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &m
     goals.let_go.extend(databases.map(|(address, _)| address.clone()));
 }
 
-fn goal(
-    address: &Address,
-    kind: &Kind,
-    resource: &ResourceState,
-    then: &Things,
-    inputs: &Inputs<'_>,
-    notes: &mut Diagnostics,
-) -> Goal {
-    let mut object = wanted(kind, &resource.object);
-    keep_what_nobody_kept(address, kind, &mut object, inputs, notes);
+fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things, inputs: &Inputs<'_>) -> Goal {
+    let (mut object, mut recorded) = (wanted(kind, &resource.object), resource.object.clone());
+    let lost = keep_what_nobody_kept(address, kind, &mut object, &mut recorded, inputs);
     Goal {
         kind: resource.kind.clone(),
         binding: resource.binding.clone(),
@@ -109,8 +103,9 @@ fn goal(
         object,
         needs: resource.needs.clone(),
         lifecycle: Lifecycle::default(),
-        recorded: Some(resource.object.clone()),
+        recorded: Some(recorded),
         import: None,
+        lost,
         span: None,
     }
 }
@@ -133,7 +128,7 @@ fn is_left_out(
     notes: &mut Diagnostics,
 ) -> bool {
     let sent = kind.attributes.iter().filter(|attribute| !attribute.write_only && attribute.mode != Mode::Computed);
-    let mut withheld = sent.filter(|attribute| resource.object.get(attribute.name).is_some_and(holds_sealed));
+    let mut withheld = sent.filter(|attribute| resource.object.get(attribute.name).is_some_and(Value::holds_sealed));
     let Some(attribute) = withheld.next().filter(|_| kind.provider != "terraform") else {
         return false;
     };
@@ -152,12 +147,6 @@ fn is_left_out(
         ),
     }
     true
-}
-
-fn holds_sealed(value: &Value) -> bool {
-    let mut found = false;
-    value.visit(&mut |inner| found |= matches!(inner.data(), Data::Sealed(_)));
-    found
 }
 
 /// Identities of then that are not those of now, and whose they were.
@@ -211,31 +200,45 @@ fn expression(value: &Value, renewed: &BTreeMap<String, (Address, &'static str)>
     }
 }
 
-/// A secret that the world does not give back and that no store keeps (a role's password) stays as it is.
+/// A secret that the world does not give back and that no store keeps (a role's password), or does not keep any more (a
+/// parameter's version), stays as it is. Says what is lost by that.
 fn keep_what_nobody_kept(
     address: &Address,
     kind: &Kind,
     object: &mut Object,
+    recorded: &mut Object,
     inputs: &Inputs<'_>,
-    notes: &mut Diagnostics,
-) {
+) -> Option<String> {
     let now = inputs.state.things.resources.get(address).map(|now| &now.object);
-    for attribute in kind.attributes.iter().filter(|attribute| attribute.write_only) {
-        let sealed = |value: Option<&Value>| value.is_some_and(|value| matches!(value.data(), Data::Sealed(_)));
-        let (earlier, current) = (object.get(attribute.name), now.and_then(|now| now.get(attribute.name)));
-        if !sealed(earlier) || earlier == current {
+    let found = inputs.observed.objects.get(address).and_then(Option::as_ref);
+    let gone = inputs.observed.lost.get(address);
+    let mut lost = Vec::new();
+    for attribute in kind.attributes.iter().filter(|attribute| attribute.mode != Mode::Computed) {
+        let name = attribute.name;
+        if !object.get(name).is_some_and(Value::holds_sealed) {
             continue;
         }
-        notes.push(
-            Diagnostic::warning("an earlier secret is not kept anywhere")
-                .detail(format!("`{}` of `{address}` stays as it is now", attribute.name))
-                .help("set it again with the next apply, if it has to be the earlier one"),
-        );
+        let (current, why) = match (attribute.write_only, gone) {
+            (true, _) => (now.and_then(|now| now.get(name)), "which nobody keeps"),
+            (false, Some(why)) => (found.and_then(|found| found.get(name)), why.as_str()),
+            (false, None) => continue,
+        };
+        if attribute.write_only && object.get(name) == current {
+            continue;
+        }
+        lost.push(format!("the earlier `{name}` ({why}); it stays as it is now"));
         match current {
-            Some(current) => object.insert(attribute.name.to_owned(), current.clone()),
-            None => object.remove(attribute.name),
+            Some(current) => object.insert(name.to_owned(), current.clone()),
+            None => object.remove(name),
         };
     }
+    if let (false, Some(found)) = (lost.is_empty(), found) {
+        // Where the content is kept that stays.
+        for attribute in kind.attributes.iter().filter(|attribute| attribute.mode == Mode::Computed) {
+            recorded.extend(found.get(attribute.name).map(|value| (attribute.name.to_owned(), value.clone())));
+        }
+    }
+    (!lost.is_empty()).then(|| lost.join("; "))
 }
 
 /// An attribute that held the identity of a thing whose identity is another one now takes that which the

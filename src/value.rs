@@ -367,6 +367,13 @@ impl Value {
         found
     }
 
+    /// Whether a secret lies inside that is withheld.
+    pub fn holds_sealed(&self) -> bool {
+        let mut found = false;
+        self.visit(&mut |inner| found |= matches!(inner.data(), Data::Sealed(_)));
+        found
+    }
+
     /// Calls `look` for this value and every one inside.
     pub fn visit(&self, look: &mut dyn FnMut(&Self)) {
         look(self);

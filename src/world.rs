@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::expression::Deferred;
+use crate::migration::addition::{Addition, Written};
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
@@ -105,6 +106,9 @@ pub enum Settlement {
     /// It happened and stands, but it is not good: a rollout that failed, or only a part of a change. A failed step
     /// whose object is there; the object as it is now, and why it is not good.
     Stands(Object, String),
+    /// It happened, and goes on in the world for longer than anybody should wait: a rollout that is not steady yet, a
+    /// removal that drains. The object as it is now (for a removal: empty), and what it waits for.
+    GoesOn(Object, String),
     /// It did not happen.
     NotDone,
     /// Neither before nor after: a person has to look. Says what is there now.
@@ -185,6 +189,12 @@ pub trait Provider: Send + Sync {
     /// Reads many things, batched where the service can: one answer per query, in order; `None` is absent.
     async fn observe(&self, connection: &Connection, queries: &[Query]) -> Vec<Result<Option<Object>, WorldError>>;
 
+    /// For earlier things whose secrets are withheld: why those cannot be had from the world again, or nothing when they
+    /// can. One answer per query, in order. Only reads.
+    async fn recallable(&self, _connection: &Connection, queries: &[Query]) -> Vec<Result<Option<String>, WorldError>> {
+        queries.iter().map(|_| Ok(None)).collect()
+    }
+
     /// Carries out one effect and gives the object with all computed attributes (empty after a removal).
     async fn carry_out(
         &self,
@@ -211,6 +221,17 @@ pub struct MigrationEffect {
     pub migration: Migration,
     /// Longest wait for one lock.
     pub lock_timeout: Duration,
+    /// What becomes of what was written into what the migration added, on the way down.
+    pub content: Content,
+}
+
+/// What becomes of what was written into what a migration added, when that is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// There was none when the way back was planned: if there is some by now, nothing is done.
+    MustBeNone,
+    /// It goes; that was shown and accepted.
+    Goes,
 }
 
 /// The history table as found.
@@ -238,6 +259,13 @@ pub trait Databases: Send + Sync {
 
     /// Asks what became of a migration.
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;
+
+    /// Looks into what migrations added, in the order in which it is asked: whether anything was written into it.
+    /// Whoever cannot tell says so.
+    async fn written(&self, _connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
+        let untold = || Written::Untold("this runner of migrations does not look".to_owned());
+        Ok(additions.iter().map(|_| untold()).collect())
+    }
 
     /// The digest of the whole catalog, for comparing schemas.
     async fn fingerprint(&self, connection: &Connection) -> Result<crate::digest::Digest, WorldError>;

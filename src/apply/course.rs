@@ -112,17 +112,6 @@ impl<'c> Course<'c> {
         course
     }
 
-    /// What still goes on in the world: it is waited for, and the rest is done meanwhile.
-    pub(super) fn wait_for(&mut self, doubts: Vec<Failure>) {
-        for doubt in doubts {
-            if doubt.error.class == ErrorClass::Pending {
-                let title = self.step(doubt.step).title();
-                self.waits.get_or_insert_with(|| format!("{title}: {}", doubt.error.cause));
-            }
-            self.doubts.insert(doubt.step, doubt);
-        }
-    }
-
     fn wire(&mut self) {
         if let Some(point) = self.change_set.point_of_no_return {
             self.open_before_point = point.0 as usize - 1 - self.done.range(..point).count();
@@ -153,6 +142,20 @@ impl<'c> Course<'c> {
                 }
             }
         }
+    }
+
+    /// A step goes on in the world, or cannot be asked about for now: it is not begun again. The run waits for it; what
+    /// goes on does not keep the rest from being done meanwhile.
+    pub(super) fn wait_for(&mut self, failure: Failure) {
+        self.ready.remove(&failure.step);
+        self.waiting.remove(&failure.step);
+        let why = format!("{}: {}", self.step(failure.step).title(), failure.error.cause);
+        let reason = match failure.error.class {
+            ErrorClass::Pending => &mut self.waits,
+            _ => &mut self.parked,
+        };
+        reason.get_or_insert(why);
+        self.doubts.insert(failure.step, failure);
     }
 
     pub(super) fn step(&self, id: StepId) -> &'c Step {

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use super::course::Course;
 use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, StopSignal};
 use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, Work, intent, token, work};
-use super::{settle, writing};
+use super::settle::{self, Towards};
+use super::writing;
 use crate::digest::Digest;
 use crate::kind::Kinds;
 use crate::ledger::lease::{Project, founding};
@@ -92,16 +93,21 @@ impl Executor<'_> {
             return Err(ApplyError::Refused("there is no unfinished run to resume".to_owned()));
         };
         ledger.append(self.world.clock.now(), vec![Body::Resumed { run, actor }]).await?;
-        let doubts = self.settle(ledger).await?;
-        self.go(ledger, doubts).await
+        let mut open = self.settle_towards(Towards::End, ledger).await?;
+        open.retain(|failure| settle::parks(&failure.error));
+        self.go(ledger, open).await
     }
 
     /// Asks the world about every step of the unfinished run whose outcome is not known, and records the
-    /// answers. Gives the steps that stay in doubt.
+    /// answers, so that it can be taken back. Gives the steps that stay in doubt.
     ///
     /// # Errors
     /// When the ledger fails.
     pub async fn settle(&self, ledger: &mut Ledger) -> Result<Vec<Failure>, ApplyError> {
+        self.settle_towards(Towards::Start, ledger).await
+    }
+
+    async fn settle_towards(&self, goal: Towards, ledger: &mut Ledger) -> Result<Vec<Failure>, ApplyError> {
         let Some(run) = ledger.state().unfinished() else {
             return Ok(Vec::new());
         };
@@ -118,13 +124,13 @@ impl Executor<'_> {
             let place = (change_set.environment.as_str(), &fence);
             let answer = settle::ask(self, seal_key.as_ref(), place, &outcomes, &step, &intent).await;
             let (run, id) = (number, step.id);
-            let body = match answer {
+            let body = match answer.and_then(|answer| goal.read(&step, answer)) {
                 Ok(Settlement::Done(object)) => {
                     self.listener.event(Event::Settled(&step, true));
                     let outcome = seal_object(&object, seal_key.as_ref());
                     Body::Done { run, step: id, outcome, settled: Some(Settled::Asked), calls: Vec::new() }
                 }
-                Ok(Settlement::Stands(object, why)) => {
+                Ok(Settlement::Stands(object, why) | Settlement::GoesOn(object, why)) => {
                     let error = not_good(&step, why);
                     self.listener.event(Event::Failed(&step, &error));
                     let outcome = seal_object(&object, seal_key.as_ref());
@@ -135,8 +141,8 @@ impl Executor<'_> {
                     self.listener.event(Event::Settled(&step, false));
                     Body::Failed { run, step: id, error: None, settled: Some(Settled::Asked), calls: Vec::new() }
                 }
-                // It goes on in the world: whoever waits for it parks, and asks again.
-                Err(error) if error.class == ErrorClass::Pending => {
+                // It goes on, or cannot be asked for now: whoever waits for it parks, and asks again.
+                Err(error) if settle::parks(&error) => {
                     doubts.push(Failure { step: id, error, stale: false });
                     continue;
                 }
@@ -212,12 +218,12 @@ impl Executor<'_> {
         }
     }
 
-    /// Carries out what is not done yet of the newest run.
-    async fn go(&self, ledger: &mut Ledger, doubts: Vec<Failure>) -> Result<Outcome, ApplyError> {
+    /// Carries out what is not done yet of the newest run; these steps go on in the world.
+    async fn go(&self, ledger: &mut Ledger, going: Vec<Failure>) -> Result<Outcome, ApplyError> {
         let run = ledger.state().unfinished().expect("a run was begun or is being resumed");
         let change_set = Arc::clone(&run.change_set);
         let mut course = Course::of(run, &change_set, ledger, ledger.fence().await);
-        course.wait_for(doubts);
+        going.into_iter().for_each(|failure| course.wait_for(failure));
         let result = self.fly(ledger, &mut course).await;
         let outcome = course.outcome(self.stop.is_raised());
         result?;
@@ -290,6 +296,7 @@ impl Executor<'_> {
                     let key = course.seal_key.clone();
                     let looking = async move {
                         let found = ground.look(&step, &ready.looks, key.as_ref()).await;
+                        ground.learn(&step, &mut ready).await;
                         Arrival::Looked(id, Box::new(ready), found)
                     };
                     flights.push(looking.boxed());
@@ -300,7 +307,7 @@ impl Executor<'_> {
 
     fn refused(&self, course: &mut Course<'_>, id: StepId, refusal: Refusal) {
         self.listener.event(Event::Failed(course.step(id), &refusal.error));
-        if refusal.error.class == ErrorClass::Expired {
+        if settle::parks(&refusal.error) {
             course.parked = Some(refusal.error.cause.clone());
         }
         course.records.push(Body::Failed {
@@ -376,7 +383,7 @@ impl Executor<'_> {
         settled: Option<Settled>,
         calls: Vec<String>,
     ) {
-        if error.class == ErrorClass::Expired {
+        if settle::parks(&error) {
             course.parked = Some(error.cause.clone());
         }
         course.fenced |= error.class == ErrorClass::Fenced;
@@ -395,14 +402,14 @@ impl Executor<'_> {
         calls: Vec<String>,
     ) {
         let (run, step) = (course.number, course.step(id));
-        match answer {
+        match answer.and_then(|answer| Towards::End.read(step, answer)) {
             Ok(Settlement::Done(object)) => {
                 self.listener.event(Event::Settled(step, true));
                 let outcome = seal_object(&object, course.seal_key.as_ref());
                 course.records.push(Body::Done { run, step: id, outcome, settled: Some(Settled::Asked), calls });
                 course.finish(step, &object);
             }
-            Ok(Settlement::Stands(object, _)) => {
+            Ok(Settlement::Stands(object, _) | Settlement::GoesOn(object, _)) => {
                 self.listener.event(Event::Failed(step, &error));
                 let outcome = seal_object(&object, course.seal_key.as_ref());
                 course.records.push(Body::Stood { run, step: id, outcome, error: error.clone(), calls });
@@ -411,15 +418,11 @@ impl Executor<'_> {
             }
             Ok(Settlement::NotDone) => self.failed(course, id, error, Some(Settled::Asked), calls),
             // It stays intended: whoever resumes asks again.
-            Err(asked) if asked.class == ErrorClass::Pending => {
+            Err(asked) if settle::parks(&asked) => {
                 self.listener.event(Event::Progress(step, &asked.cause));
-                course.parked = Some(format!("{}: {}", step.title(), asked.cause));
-                course.doubts.insert(id, Failure { step: id, error: asked, stale: false });
+                course.wait_for(Failure { step: id, error: asked, stale: false });
             }
             Ok(Settlement::Doubt(_)) | Err(_) => {
-                if error.class == ErrorClass::Expired {
-                    course.parked = Some(error.cause.clone());
-                }
                 self.listener.event(Event::Doubted(step, &error));
                 course.records.push(Body::Doubted { run, step: id, error: error.clone() });
                 course.doubts.insert(id, Failure { step: id, error, stale: false });
@@ -504,19 +507,20 @@ impl Executor<'_> {
     async fn end(&self, ledger: &mut Ledger, course: &Course<'_>, outcome: &Outcome) -> Result<(), ApplyError> {
         let run = course.number;
         let now = self.world.clock.now();
-        let body = if outcome.is_complete() {
+        let bodies = if outcome.is_complete() {
             let sight =
                 Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
             let outputs = super::outcome::outputs(course.change_set, &sight, course.seal_key.as_ref());
-            Body::Ended { run, result: RunResult::Complete, outputs }
+            let ended = Body::Ended { run, result: RunResult::Complete, outputs };
+            std::iter::once(ended).chain(ledger.state().holds_of_rollback(run)).collect()
         } else if let Some(reason) = &outcome.parked {
-            Body::Parked { run, reason: reason.clone() }
+            vec![Body::Parked { run, reason: reason.clone() }]
         } else if course.is_without_effect() {
-            Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }
+            vec![Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }]
         } else {
             return Ok(());
         };
-        ledger.append(now, vec![body]).await?;
+        ledger.append(now, bodies).await?;
         Ok(())
     }
 }

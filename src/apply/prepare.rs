@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::expression::Deferred;
-use crate::kind::{Kind, Kinds};
+use crate::kind::{Kind, Kinds, ProviderSchema};
 use crate::ledger::Things;
 use crate::ledger::state::{Intent, ResourceState};
 use crate::observe::sight::{as_value, first_words};
@@ -20,7 +20,7 @@ use crate::step::{Action, Fingerprint, Step};
 use crate::value::seal::seal_object;
 use crate::value::{Data, Object, SealKey, Value};
 use crate::world::{
-    Binding, Connection, Effect, EffectChange, ErrorClass, Fence, MigrationEffect, Query, World, WorldError,
+    Binding, Connection, Content, Effect, EffectChange, ErrorClass, Fence, MigrationEffect, Query, World, WorldError,
 };
 
 /// What is about to be done.
@@ -257,6 +257,30 @@ impl Ground<'_> {
         Ok(looks)
     }
 
+    /// Adds to the binding that is recorded what its connection leads to, where its settings do not say it: a way back
+    /// then needs nothing but the ledger, and notices credentials of another account. What cannot be asked is left out.
+    pub async fn learn(&self, step: &Step, ready: &mut Ready) {
+        let connection = &ready.connection;
+        let makes = match step.action {
+            Action::Create { .. } | Action::Update { .. } | Action::Revise { .. } | Action::Remember { .. } => true,
+            Action::Import { .. } | Action::TakeUp { .. } => true,
+            Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } => false,
+            Action::Forget { .. } | Action::Migrate { .. } | Action::Move { .. } => false,
+        };
+        let facts = self.kinds.provider(&connection.provider).into_iter().flat_map(ProviderSchema::facts);
+        let missing: Vec<&str> = facts.filter(|fact| !connection.settings.contains_key(*fact)).collect();
+        let Some(provider) = self.world.providers.get(&connection.provider).filter(|_| makes && !missing.is_empty())
+        else {
+            return;
+        };
+        let Ok(told) = provider.check(connection).await else {
+            return;
+        };
+        let binding = ready.binding.get_or_insert_with(|| step.binding.clone());
+        let known = missing.into_iter().filter_map(|fact| Some((fact.to_owned(), told.get(fact)?.clone())));
+        binding.settings.extend(known);
+    }
+
     fn kind(&self, step: &Step, name: &str) -> Result<&Kind, Refusal> {
         let unknown =
             || refuse(step, format!("this build does not know the kind `{name}`"), "use the build that planned it");
@@ -471,6 +495,7 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
                 direction: *direction,
                 migration: migration.clone(),
                 lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),
+                content: if step.inverse.is_reversible() { Content::MustBeNone } else { Content::Goes },
             }))
         }
         Action::Create { .. } | Action::Revise { .. } => effect(EffectChange::Create { after: after() }),

@@ -10,6 +10,42 @@ use crate::step::Step;
 use crate::value::SealKey;
 use crate::world::{Connection, EffectChange, ErrorClass, Fence, Settlement, WorldError};
 
+/// What open steps are settled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Towards {
+    /// To go on: what goes on in the world is left open, and waited for.
+    End,
+    /// To go back: what goes on in the world is taken as it stands now.
+    Start,
+}
+
+/// Whether a run waits for what this says, instead of failing.
+pub(super) fn parks(error: &WorldError) -> bool {
+    matches!(error.class, ErrorClass::Expired | ErrorClass::Pending)
+}
+
+impl Towards {
+    /// What an answer means for it.
+    pub(super) fn read(self, step: &Step, answer: Settlement) -> Result<Settlement, WorldError> {
+        match (self, answer) {
+            (Self::End, Settlement::GoesOn(_, why)) => Err(goes_on(step, why)),
+            // What drains is gone for whoever goes back.
+            (Self::Start, Settlement::GoesOn(object, _)) if object.is_empty() => Ok(Settlement::Done(object)),
+            (Self::Start, Settlement::GoesOn(object, why)) => Ok(Settlement::Stands(object, why)),
+            (_, answer) => Ok(answer),
+        }
+    }
+}
+
+fn goes_on(step: &Step, why: String) -> WorldError {
+    WorldError {
+        tried: format!("{} {}", step.action.verb(), step.title()),
+        cause: why,
+        help: Some("`resume` asks again, and goes on when it is through; `rollback` takes it back".to_owned()),
+        class: ErrorClass::Pending,
+    }
+}
+
 /// Asks what became of one intent.
 pub(super) async fn ask(
     executor: &Executor<'_>,
@@ -67,6 +103,7 @@ pub(super) async fn ask_about(
     Ok(match provider.settle(connection, effect).await? {
         Settlement::Done(object) => Settlement::Done(marked(object)),
         Settlement::Stands(object, why) => Settlement::Stands(marked(object), why),
+        Settlement::GoesOn(object, why) => Settlement::GoesOn(marked(object), why),
         Settlement::NotDone => Settlement::NotDone,
         Settlement::Doubt(now) => Settlement::Doubt(now),
     })

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what was planned before the lease was held is carried out only if nobody wrote in between.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::confirm::Consent;
@@ -9,14 +10,15 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::planning;
 use super::progress::Reporter;
-use super::report::{Cause, Report};
-use super::session::{Resolved, Session};
+use super::report::{Cause, Ending, Report, shown_time};
+use super::session::{Resolved, Session, quoted};
 use super::stop;
+use crate::address::Address;
 use crate::apply::{ApplyError, Executor, Outcome, Retries, StopSignal};
 use crate::digest::Digest;
-use crate::ledger::{LeaseTerms, Ledger, Project, StoreError};
+use crate::ledger::{LeaseTerms, Ledger, Project, State, StepState, StoreError};
 use crate::secret::Secrets;
-use crate::step::ChangeSet;
+use crate::step::{ChangeSet, Operation, Step};
 use crate::verify::{self, Verdict};
 use crate::world::ErrorClass;
 
@@ -182,15 +184,12 @@ pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'
         let resumed = matches!(work, Work::Resume);
         let result = run(session, &mut hold.ledger, work, aim, stop).await;
         let began = resumed || hold.ledger.state().runs.len() > begun_before;
-        let cause = match (result, began) {
+        let ending = match (result, began) {
             (Err(error), false) => return Err(refused(session, &hold.ledger, error)),
-            (Err(error), true) => {
-                session.terminal.say(&format!("error: {error}"));
-                Cause::Other
-            }
-            (Ok(outcome), _) => cause(&outcome),
+            (Err(error), true) => broken(session, &hold.ledger, error),
+            (Ok(outcome), _) => ending(&outcome),
         };
-        let mut report = report(session, &hold.ledger, cause);
+        let mut report = report(session, &hold.ledger, &ending);
         if report.result == Exit::Done {
             verify(session, &mut hold.ledger, aim, &mut report).await;
         }
@@ -258,15 +257,48 @@ pub fn settle(session: &Session, hold: &mut Hold<'_>, secrets: &dyn Secrets) -> 
             let title = run.change_set.step(doubt.step).map(crate::step::Step::title).unwrap_or_default();
             (title, &doubt.error)
         });
+        let environment = &run.change_set.environment;
+        if doubts.iter().all(|doubt| doubt.error.class == ErrorClass::Pending) {
+            let mut failure = Failure::world("steps go on in the world; nothing was taken back yet", titles);
+            failure.exit = Exit::Parked;
+            return Err(failure.help("type the same again when they have come to their end"));
+        }
         let mut failure = Failure::world("steps stay in doubt: the world says neither done nor not done", titles);
         failure.exit = Exit::Doubt;
-        Err(failure)
+        let status = session.command(&format!("status {environment}"));
+        let addresses = doubts.iter().filter_map(|doubt| run.change_set.step(doubt.step)).map(|step| &step.address);
+        let settle = addresses.map(|address| settle_command(session, environment, address)).next().unwrap_or_default();
+        Err(failure
+            .help(format!("look at them:  {status}"))
+            .help(format!("if the world cannot be asked, a person's word does: {settle}")))
     }))
 }
 
-fn cause(outcome: &Outcome) -> Cause {
+/// How a person's word is typed.
+pub fn settle_command(session: &Session, environment: &str, address: &Address) -> String {
+    let address = quoted(&address.to_string());
+    session.command(&format!("settle {environment} {address} --as done|not-done --reason WHY"))
+}
+
+/// What only the run knew.
+fn ending(outcome: &Outcome) -> Ending {
     let stale = !outcome.failed.is_empty() && outcome.failed.iter().all(|failure| failure.stale);
-    if stale { Cause::Stale } else { Cause::Other }
+    let pending = outcome.doubted.iter().filter(|doubt| doubt.error.class == ErrorClass::Pending);
+    Ending {
+        cause: if stale { Cause::Stale } else { Cause::Steps },
+        under_way: pending.map(|doubt| doubt.step).collect(),
+    }
+}
+
+/// The ledger could not be written while the run was under way: what is told next comes from what it holds.
+fn broken(session: &Session, ledger: &Ledger, error: ApplyError) -> Ending {
+    let cause = match &error {
+        ApplyError::Ledger(StoreError::Lost { by, .. }) => Cause::Lost(by.clone()),
+        ApplyError::Ledger(StoreError::Leased { holder, .. }) => Cause::Lost(holder.clone()),
+        ApplyError::Ledger(_) | ApplyError::Stale(_) | ApplyError::Refused(_) | ApplyError::World(_) => Cause::Steps,
+    };
+    session.terminal.talk(&refused(session, ledger, error).text());
+    Ending { cause, ..Ending::default() }
 }
 
 fn refused(session: &Session, ledger: &Ledger, error: ApplyError) -> Failure {
@@ -301,28 +333,83 @@ pub fn unfinished(session: &Session, environment: &str, run: u64) -> Failure {
     .help(format!("or go back:    {}", session.command(&format!("rollback {environment} --last"))))
 }
 
-fn report(session: &Session, ledger: &Ledger, cause: Cause) -> Report {
+fn report(session: &Session, ledger: &Ledger, ending: &Ending) -> Report {
     let run = ledger.state().runs.last().expect("a run was begun");
-    let mut report = Report::of(run, ledger.state(), cause);
-    let environment = &report.environment;
+    let mut report = Report::of(run, ledger.state(), ending);
+    let environment = &run.change_set.environment;
     let command = |text: &str| session.command(&format!("{text} {environment}"));
+    let two_ways = || vec![command("resume"), format!("{} --last", command("rollback"))];
     let next = match report.result {
-        Exit::Unfinished | Exit::Doubt => vec![command("resume"), format!("{} --last", command("rollback"))],
+        Exit::Unfinished if run.ended.is_some() => owed_command(session, ledger.state()).into_iter().collect(),
+        Exit::Unfinished => two_ways(),
+        Exit::Doubt => {
+            let doubted = |step: &&Step| matches!(run.steps.get(&step.id), Some(StepState::Doubted(..)));
+            let steps = run.change_set.steps.iter().filter(doubted);
+            two_ways()
+                .into_iter()
+                .chain(steps.map(|step| settle_command(session, environment, &step.address)))
+                .collect()
+        }
         Exit::Parked => vec![command("resume")],
         Exit::Stale => vec![command("plan")],
+        Exit::Leased => vec![command("status")],
+        // The ledger could not be written: nothing was done, but the run stands in it as begun.
+        Exit::Failed if run.ended.is_none() => two_ways(),
         _ => Vec::new(),
     };
     report.next = next;
     report
 }
 
+/// What to type when what is owed can be reached again.
+pub fn owed_command(session: &Session, state: &State) -> Option<String> {
+    let newest = state.owed.values().map(|owed| owed.run).max()?;
+    let run = state.runs.iter().rev().find(|run| run.number == newest)?;
+    match run.change_set.operation {
+        Operation::Rollback { to } => {
+            Some(session.command(&format!("rollback {} --to {to}", run.change_set.environment)))
+        }
+        Operation::Apply | Operation::Destroy | Operation::Edit(_) => None,
+    }
+}
+
+/// Refuses a spec that is held.
+///
+/// # Errors
+/// When it is.
+pub fn refuse_held(session: &Session, state: &State, environment: &str, spec: Digest) -> Result<(), Failure> {
+    let Some(hold) = state.holds.get(&spec) else {
+        return Ok(());
+    };
+    let since = shown_time(hold.since);
+    let summary = format!("this spec ({}) is held in {environment}; nothing was done", spec.short());
+    let lift = session.command(&format!("hold {environment} lift {} --reason WHY", spec.short()));
+    Err(Failure::new(Exit::Held, summary)
+        .cause(format!("held since {since}: {}", hold.reason))
+        .help("apply something newer: whatever is not this very spec goes through")
+        .help(format!("or lift the hold:  {lift}")))
+}
+
+/// Records that everything is as it should be again, owed things among it: this plan is empty.
+///
+/// # Errors
+/// When the lease is held by another, or the ledger cannot be written.
+pub fn nothing_is_owed(session: &Session, hold: &mut Hold<'_>, empty: &ChangeSet) -> Result<(), Failure> {
+    hold.secure()?;
+    let keeper = hold.ledger.keeper();
+    let now = session.world.clock.now();
+    session.wait(beside(keeper, verify::verify(&mut hold.ledger, empty, now)))?;
+    Ok(())
+}
+
 /// Plans again and records that it was empty.
 async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &mut Report) {
     let again = match aim {
+        Aim::Ledger(_) if !ledger.state().owed.is_empty() => return still_owed(session, ledger, report),
         Aim::Spec(resolved) => planning::plan(session, ledger, resolved, &crate::plan::Options::default()).await,
         Aim::Ledger(secrets) => {
             let newest = ledger.state().runs.last().map_or(0, |run| run.number);
-            planning::back(session, ledger, newest, *secrets).await
+            planning::back(session, ledger, newest, &BTreeSet::new(), *secrets).await
         }
     };
     let verdict = match again {
@@ -360,10 +447,19 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
                 std::iter::once(&failure.summary).chain(&failure.causes).cloned().chain(mistakes).collect();
             if !only_recorded {
                 report.next = vec![session.command(&format!("resume {environment}"))];
-                report.end_with(Exit::Unfinished);
+                report.end_with(if failure.exit == Exit::Leased { Exit::Leased } else { Exit::Unfinished });
             }
         }
     }
+}
+
+/// What is owed was not looked at, so the environment is not whole.
+fn still_owed(session: &Session, ledger: &Ledger, report: &mut Report) {
+    report.owed = ledger.state().owed.keys().map(ToString::to_string).collect();
+    report.verified = Some(false);
+    report.unverified = vec!["what is owed has not been taken back yet".to_owned()];
+    report.next = owed_command(session, ledger.state()).into_iter().collect();
+    report.end_with(Exit::Unfinished);
 }
 
 /// Verifies the newest run once more, for when it could not be done right after it.
@@ -374,7 +470,7 @@ pub fn verify_again(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>) -> Re
     hold.secure()?;
     let keeper = hold.ledger.keeper();
     session.wait(beside(keeper, async {
-        let mut report = report(session, &hold.ledger, Cause::Other);
+        let mut report = report(session, &hold.ledger, &Ending::default());
         verify(session, &mut hold.ledger, aim, &mut report).await;
         report.note(&hold.ledger);
         Ok(report)

@@ -64,6 +64,12 @@ pub enum Verb {
     Rollback(verb::rollback::Arguments),
     /// Go on with a run that did not end
     Resume(verb::resume::Arguments),
+    /// Say yourself what became of a step, where the world cannot be asked
+    Settle(verb::settle::Arguments),
+    /// Take the lease away from whoever holds it
+    Unlock(verb::unlock::Arguments),
+    /// What must not be applied again by automation
+    Hold(verb::hold::Arguments),
     /// Show what is there and what is unfinished
     Status(verb::status::Arguments),
     /// List the runs of an environment

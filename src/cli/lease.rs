@@ -8,6 +8,7 @@ use super::environment::{self, Name};
 use super::failure::Failure;
 use super::session::Session;
 use super::spec;
+use crate::ledger::state::Lease;
 use crate::ledger::{Actor, LeaseTerms, Life};
 
 /// How long a lease holds without a sign of life, when nobody says.
@@ -49,6 +50,11 @@ impl Session {
             false => Ok(length),
         }
     }
+}
+
+/// Whether the holder of a lease is known to be dead, so that nobody has to wait for it.
+pub fn is_holder_dead(lease: &Lease) -> bool {
+    lease.life.as_ref().is_some_and(|life| is_dead(&lease.actor, life))
 }
 
 /// What tells a process of this machine from every other one; nothing where the system does not say.

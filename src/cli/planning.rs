@@ -5,19 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Failure;
-use super::session::{Resolved, Session};
+use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, State};
 use crate::observe::{self, Observed, Subject};
 use crate::plan::moves::Before;
 use crate::plan::{self, Inputs, Options, refactor};
 use crate::resolve::desired::Import;
 use crate::resolve::secrets::RevealedSecrets;
-use crate::rollback;
+use crate::rollback::{self, owed::leave_out};
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Edit};
 use crate::value::Object;
+use crate::world::WorldError;
 
 /// The way to what the spec wants.
 ///
@@ -56,18 +57,98 @@ pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) 
     judge(session, change_set, diagnostics, &Sources::default())
 }
 
-/// The way back to the state right after a run.
+/// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
+/// after it is owed as well.
 ///
 /// # Errors
-/// As [`plan()`], or when the ledger cannot be read.
-pub async fn back(session: &Session, ledger: &Ledger, to: u64, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
+/// As [`plan()`], or when the ledger cannot be read, or does not know what is skipped.
+pub async fn back(
+    session: &Session,
+    ledger: &Ledger,
+    to: u64,
+    skipped: &BTreeSet<Address>,
+    secrets: &dyn Secrets,
+) -> Result<ChangeSet, Failure> {
     let then = ledger.things_after(to).await?;
     let now = &ledger.state().things;
-    let subject = Subject::of(None, now, &session.kinds).and_back_to(&then, now).and_forgotten_since(&then, now);
-    let observed = look(session, &subject, secrets).await?;
-    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
-    let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+    let is_known = |address: &Address| {
+        [&then, now]
+            .iter()
+            .any(|things| things.resources.contains_key(address) || things.databases.contains_key(address))
+    };
+    if let Some(unknown) = skipped.iter().find(|address| !is_known(address)) {
+        return Err(Failure::usage(format!("`{unknown}` is nothing that the ledger knows; nothing was done"))
+            .help("`switchback status ENV` and the review say what there is"));
+    }
+    let subject = Subject::of(None, now, &session.kinds).and_back_to(&then, now);
+    let subject = subject.and_forgotten_since(&then, now).without(skipped);
+    let (mut observed, errors) = observe::observe(&session.world, &session.kinds, secrets, &subject).await;
+    let mut owed = skipped.clone();
+    let (change_set, diagnostics) = loop {
+        let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+        let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+        let change_set = leave_out(change_set, &owed);
+        if change_set.owed == owed {
+            break (change_set, diagnostics);
+        }
+        // What is owed is planned as if it had not been looked at, so that the same plan comes out another time.
+        owed.clone_from(&change_set.owed);
+        observed.forget(&owed);
+    };
+    let missing: Vec<&(Address, WorldError)> = errors.iter().filter(|(address, _)| !owed.contains(address)).collect();
+    if !missing.is_empty() {
+        return Err(unreachable(session, &change_set, to, &missing));
+    }
     judge(session, change_set, diagnostics, &Sources::default())
+}
+
+/// What is in the way of a way back, and that it can be left out.
+fn unreachable(session: &Session, change_set: &ChangeSet, to: u64, missing: &[&(Address, WorldError)]) -> Failure {
+    let errors = missing.iter().map(|(address, error)| (address.to_string(), error));
+    let failure = Failure::world("the world could not be read; nothing was done", errors);
+    let all = change_set.owed.iter().chain(missing.iter().map(|(address, _)| address));
+    let all: BTreeSet<String> = all.map(|address| quoted(&address.to_string())).collect();
+    let all: Vec<String> = all.into_iter().collect();
+    let words = format!("rollback {} --to {to} --skip {}", change_set.environment, all.join(" "));
+    failure.help(format!("to take back the rest, and owe these: {}", session.command(&words)))
+}
+
+/// The way back as far as the ledger alone can tell: as if the world were as it records it.
+///
+/// # Errors
+/// When the ledger cannot be read, or there is no way back.
+pub async fn back_on_paper(
+    session: &Session,
+    ledger: &Ledger,
+    state: &State,
+    to: u64,
+    secrets: &dyn Secrets,
+) -> Result<ChangeSet, Failure> {
+    let then = ledger.things_after(to).await?;
+    let observed = Observed::as_recorded(&state.things);
+    let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets };
+    let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+    judge_quietly(change_set, diagnostics)
+}
+
+/// The way back as the world is now; says nothing.
+///
+/// # Errors
+/// As [`back()`].
+pub async fn back_quietly(
+    session: &Session,
+    ledger: &Ledger,
+    state: &State,
+    to: u64,
+    secrets: &dyn Secrets,
+) -> Result<ChangeSet, Failure> {
+    let then = ledger.things_after(to).await?;
+    let subject = Subject::of(None, &state.things, &session.kinds).and_back_to(&then, &state.things);
+    let subject = subject.and_forgotten_since(&then, &state.things);
+    let observed = look(session, &subject, secrets).await?;
+    let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets };
+    let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+    judge_quietly(change_set, diagnostics)
 }
 
 /// A change of the ledger alone: new names, and what is forgotten. Nobody is asked.
@@ -123,11 +204,18 @@ fn judge(
     diagnostics: Diagnostics,
     sources: &Sources,
 ) -> Result<ChangeSet, Failure> {
-    if diagnostics.has_errors() {
-        let mut failure = Failure::mistakes(diagnostics, sources);
-        failure.summary = "the plan is refused; nothing was done".to_owned();
-        return Err(failure);
+    if !diagnostics.has_errors() {
+        session.warn(&diagnostics, sources);
+        return Ok(change_set);
     }
-    session.warn(&diagnostics, sources);
-    Ok(change_set)
+    let mut failure = Failure::mistakes(diagnostics, sources);
+    failure.summary = "the plan is refused; nothing was done".to_owned();
+    Err(failure)
+}
+
+fn judge_quietly(change_set: ChangeSet, diagnostics: Diagnostics) -> Result<ChangeSet, Failure> {
+    match diagnostics.has_errors() {
+        true => Err(Failure::mistakes(diagnostics, &Sources::default())),
+        false => Ok(change_set),
+    }
 }

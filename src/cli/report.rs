@@ -2,8 +2,9 @@
 //!
 //! Invariant: it is made from the ledger's own record of the run, so that what is reported is what is recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
@@ -37,6 +38,9 @@ pub struct Report {
     pub failed: Vec<StepReport>,
     /// Steps that may have had an effect.
     pub in_doubt: Vec<StepReport>,
+    /// Steps that go on in the world.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub under_way: Vec<StepReport>,
     /// Steps that were not begun.
     pub skipped: Vec<StepReport>,
     /// Whether what a failed step made stands.
@@ -45,6 +49,12 @@ pub struct Report {
     /// Why the run waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// Who has the lease that this run lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+    /// What was left as it was, because it could not be reached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<String>,
     /// Whether planning again was empty; nothing when that was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
@@ -84,6 +94,12 @@ pub struct StepReport {
     /// How long it took, when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<i64>,
+    /// When it was done, failed, or was begun if nobody knows more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What a step that was not begun waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -93,57 +109,91 @@ pub struct StepReport {
 }
 
 impl StepReport {
-    fn of(step: &Step, milliseconds: Option<i64>, error: Option<&WorldError>) -> Self {
+    fn of(step: &Step, at: Option<Timestamp>, error: Option<&WorldError>) -> Self {
         Self {
             step: step.id,
             action: step.action.verb(),
             title: step.title(),
-            milliseconds,
+            milliseconds: None,
+            at: at.map(shown_time),
+            waits_for: None,
             error: error.map(ToString::to_string),
             help: error.and_then(|error| error.help.clone()),
         }
     }
 }
 
-/// Why the steps that failed did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A time as people and programs read it.
+pub fn shown_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Why the run did not do everything, beside what its steps say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cause {
     /// What the plan rests on has moved.
     Stale,
-    /// Anything else.
-    Other,
+    /// The lease was lost; who has it.
+    Lost(String),
+    /// Nothing but what the steps say.
+    #[default]
+    Steps,
+}
+
+/// What only the run itself knew, and the ledger does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// Why it did not do everything.
+    pub cause: Cause,
+    /// Open steps that go on in the world.
+    pub under_way: BTreeSet<StepId>,
 }
 
 impl Report {
     /// What the ledger says of a run.
-    pub fn of(run: &Run, state: &State, cause: Cause) -> Self {
+    pub fn of(run: &Run, state: &State, ending: &Ending) -> Self {
         let mut report = Self::empty(&run.change_set.environment, run.change_set.operation, state);
         report.run = Some(run.number);
         report.waits_for.clone_from(&run.parked);
-        let begun = run.begun.as_millisecond();
-        let mut last = begun;
+        report.owed = run.change_set.owed.iter().map(ToString::to_string).collect();
+        if let Cause::Lost(by) = &ending.cause {
+            report.lost = Some(by.clone());
+        }
+        let mut last = run.begun;
         for step in &run.change_set.steps {
             match run.steps.get(&step.id) {
                 Some(StepState::Done { since, until }) => {
-                    last = last.max(until.as_millisecond());
+                    last = last.max(*until);
                     let took = until.as_millisecond() - since.as_millisecond();
-                    report.done.push(StepReport::of(step, Some(took), None));
+                    let done = StepReport::of(step, Some(*until), None);
+                    report.done.push(StepReport { milliseconds: Some(took), ..done });
                 }
                 Some(StepState::Failed { at, error }) => {
-                    last = last.max(at.as_millisecond());
-                    report.failed.push(StepReport::of(step, None, error.as_ref()));
+                    last = last.max(*at);
+                    report.failed.push(StepReport::of(step, Some(*at), error.as_ref()));
                 }
-                Some(StepState::Stood(_, error)) => {
+                Some(StepState::Stood(intent, error)) => {
                     report.stands = true;
-                    report.failed.push(StepReport::of(step, None, Some(error)));
+                    report.failed.push(StepReport::of(step, Some(intent.since), Some(error)));
                 }
-                Some(StepState::Doubted(_, error)) => report.in_doubt.push(StepReport::of(step, None, Some(error))),
-                Some(StepState::Intended(_)) => report.in_doubt.push(StepReport::of(step, None, None)),
-                None => report.skipped.push(StepReport::of(step, None, None)),
+                Some(StepState::Doubted(intent, error)) => {
+                    report.in_doubt.push(StepReport::of(step, Some(intent.since), Some(error)));
+                }
+                Some(StepState::Intended(intent)) => {
+                    let list = match ending.under_way.contains(&step.id) {
+                        true => &mut report.under_way,
+                        false => &mut report.in_doubt,
+                    };
+                    list.push(StepReport::of(step, Some(intent.since), None));
+                }
+                None => {
+                    let waits_for = Some(waits_for(run, step));
+                    report.skipped.push(StepReport { waits_for, ..StepReport::of(step, None, None) });
+                }
             }
         }
-        report.milliseconds = last - begun;
-        report.end_with(exit_of(run, &report, cause));
+        report.milliseconds = last.as_millisecond() - run.begun.as_millisecond();
+        report.end_with(exit_of(run, &report, &ending.cause));
         report
     }
 
@@ -163,9 +213,12 @@ impl Report {
             done: Vec::new(),
             failed: Vec::new(),
             in_doubt: Vec::new(),
+            under_way: Vec::new(),
             skipped: Vec::new(),
             stands: false,
             waits_for: None,
+            lost: None,
+            owed: Vec::new(),
             verified: None,
             unverified: Vec::new(),
             milliseconds: 0,
@@ -192,15 +245,48 @@ impl Report {
     }
 }
 
-fn exit_of(run: &Run, report: &Report, cause: Cause) -> Exit {
+fn exit_of(run: &Run, report: &Report, cause: &Cause) -> Exit {
     let complete = matches!(run.ended, Some((RunResult::Complete, _)));
+    let has_effects = report.has_effects() || !report.under_way.is_empty();
     match cause {
+        Cause::Lost(_) => Exit::Leased,
         _ if !report.in_doubt.is_empty() => Exit::Doubt,
-        _ if complete => Exit::Done,
+        _ if complete && report.owed.is_empty() => Exit::Done,
+        _ if complete => Exit::Unfinished,
         _ if report.waits_for.is_some() => Exit::Parked,
-        _ if report.has_effects() => Exit::Unfinished,
+        _ if has_effects => Exit::Unfinished,
         Cause::Stale => Exit::Stale,
-        Cause::Other => Exit::Failed,
+        Cause::Steps => Exit::Failed,
+    }
+}
+
+/// What a step that was not begun waits for: the first step before it that did not get done, and is not itself only
+/// waiting.
+fn waits_for(run: &Run, step: &Step) -> String {
+    let change_set = &run.change_set;
+    let mut open: Vec<StepId> = step.after.iter().copied().collect();
+    let mut seen: BTreeSet<StepId> = BTreeSet::new();
+    while let Some(before) = open.pop() {
+        if run.is_done(before) || !seen.insert(before) {
+            continue;
+        }
+        let Some(waited) = change_set.step(before) else {
+            continue;
+        };
+        if run.steps.contains_key(&before) {
+            return format!("waits for step {before} {}", waited.title());
+        }
+        open.extend(&waited.after);
+    }
+    let point = change_set.point_of_no_return.filter(|point| step.id >= *point);
+    let before_point = |earlier: &&Step| point.is_some_and(|point| earlier.id < point) && !run.is_done(earlier.id);
+    match (change_set.steps.iter().find(before_point), &run.parked) {
+        (Some(earlier), _) => {
+            let (id, title) = (earlier.id, earlier.title());
+            format!("lies behind the point of no return: waits for step {id} {title}")
+        }
+        (None, Some(_)) => "the run waits".to_owned(),
+        (None, None) => "the run was stopped before it".to_owned(),
     }
 }
 
@@ -227,6 +313,7 @@ impl View for Report {
         }
         self.failed.iter().for_each(|step| text += &line("failed", Role::Danger, step, paint));
         self.in_doubt.iter().for_each(|step| text += &line("in doubt", Role::Danger, step, paint));
+        self.under_way.iter().for_each(|step| text += &line("goes on", Role::Warning, step, paint));
         self.skipped.iter().take(DONE_LINES).for_each(|step| text += &line("skipped", Role::Faint, step, paint));
         text += &format!(
             "{} done, {} failed, {} skipped, {} in doubt, in {}\n",
@@ -244,13 +331,17 @@ impl Report {
     fn headline(&self) -> &'static str {
         match self.result {
             Exit::Done => "complete",
+            Exit::Leased => "stopped, because the lease was lost",
+            Exit::Unfinished if !self.owed.is_empty() && self.skipped.is_empty() && self.failed.is_empty() => {
+                "done, but for what is owed"
+            }
             Exit::Unfinished => "stopped half-way",
             Exit::Doubt => "in doubt",
             Exit::Parked => "waiting",
             Exit::Stale => "the plan is stale, nothing was done",
             Exit::TakenBack => "failed, and everything was taken back",
             Exit::Drift => "complete, but planning again is not empty",
-            Exit::Failed | Exit::Changes | Exit::Usage | Exit::Spec | Exit::Leased | Exit::Held | Exit::Unconfirmed => {
+            Exit::Failed | Exit::Changes | Exit::Usage | Exit::Spec | Exit::Held | Exit::Unconfirmed => {
                 "failed, nothing was changed"
             }
         }
@@ -260,6 +351,13 @@ impl Report {
         let mut text = String::new();
         if let Some(reason) = &self.waits_for {
             text += &format!("waits for: {}\n", harmless(reason));
+        }
+        if let Some(by) = &self.lost {
+            text += &format!("{}\n", paint.paint(Role::Danger, &format!("the lease was lost: {}", harmless(by))));
+        }
+        if !self.owed.is_empty() {
+            text += &format!("{}\n", paint.paint(Role::Warning, "owed, because it could not be reached:"));
+            self.owed.iter().for_each(|address| text += &format!("  {}\n", harmless(address)));
         }
         match self.verified {
             Some(true) => text += "verified: planning again is empty\n",
@@ -287,10 +385,18 @@ impl Report {
 }
 
 fn line(word: &str, role: Role, step: &StepReport, paint: &dyn Paint) -> String {
-    let took = step.milliseconds.map(|milliseconds| format!("  {}", took(milliseconds))).unwrap_or_default();
+    let when = match (step.milliseconds, &step.at, word) {
+        (Some(milliseconds), ..) => format!("  {}", took(milliseconds)),
+        (None, Some(at), "failed") => format!("  at {at}"),
+        (None, Some(at), _) => format!("  begun {at}"),
+        (None, None, _) => String::new(),
+    };
     let title = harmless(&step.title);
     let mut text =
-        format!("  {} {:>3} {} {title}{took}\n", paint.paint(role, &format!("{word:<8}")), step.step.0, step.action);
+        format!("  {} {:>3} {} {title}{when}\n", paint.paint(role, &format!("{word:<8}")), step.step.0, step.action);
+    if let Some(reason) = &step.waits_for {
+        text += &indented(reason);
+    }
     if let Some(error) = &step.error {
         text += &indented(error);
     }
@@ -307,4 +413,81 @@ pub fn indented(text: &str) -> String {
 
 fn took(milliseconds: i64) -> String {
     words::duration(std::time::Duration::from_millis(milliseconds.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::ledger::Actor;
+    use crate::ledger::state::Intent;
+    use crate::review::text::Plain;
+    use crate::world::ErrorClass;
+
+    fn run() -> Run {
+        let actor = Actor { name: "a".into(), host: "b".into(), tool: "0".into(), process: 1, commit: None };
+        Run {
+            number: 1,
+            begun_at: 1,
+            begun: Timestamp::UNIX_EPOCH,
+            actor,
+            lease: None,
+            change_set: Arc::new(crate::review::tests::sample()),
+            source: Digest::of_bytes(b"x"),
+            steps: BTreeMap::new(),
+            parked: None,
+            ended: None,
+            verified: false,
+            taken_back: false,
+        }
+    }
+
+    fn intent() -> Intent {
+        let (token, since) = ("t".to_owned(), Timestamp::UNIX_EPOCH);
+        Intent { token, since, before: None, after: None, binding: None, repairs: false }
+    }
+
+    #[test]
+    fn what_goes_on_in_the_world_waits_and_is_no_doubt() {
+        let mut run = run();
+        run.parked = Some("a rollout".to_owned());
+        run.steps.insert(StepId(1), StepState::Intended(intent()));
+        let under_way = Ending { under_way: BTreeSet::from([StepId(1)]), ..Ending::default() };
+        let waiting = Report::of(&run, &State::default(), &under_way);
+        assert_eq!((waiting.result, waiting.under_way.len(), waiting.in_doubt.len()), (Exit::Parked, 1, 0));
+        assert!(waiting.text(&Plain).contains("goes on "), "{}", waiting.text(&Plain));
+        // The same step, if nobody knows that it goes on, is a doubt, and a doubt wins.
+        let doubt = Report::of(&run, &State::default(), &Ending::default());
+        assert_eq!((doubt.result, doubt.in_doubt.len()), (Exit::Doubt, 1));
+        let second = StepState::Intended(intent());
+        run.steps.insert(StepId(2), second);
+        assert_eq!(Report::of(&run, &State::default(), &under_way).result, Exit::Doubt);
+    }
+
+    #[test]
+    fn a_step_that_was_not_begun_names_the_first_one_that_it_waits_for() {
+        let mut run = run();
+        let error = WorldError { tried: "x".into(), cause: "y".into(), help: None, class: ErrorClass::Refused };
+        run.steps.insert(StepId(1), StepState::Failed { at: Timestamp::UNIX_EPOCH, error: Some(error) });
+        let report = Report::of(&run, &State::default(), &Ending::default());
+        assert_eq!(report.result, Exit::Failed);
+        assert!(!report.skipped.is_empty());
+        for skipped in &report.skipped {
+            let waits_for = skipped.waits_for.as_deref().expect("a reason");
+            let follows = !run.change_set.step(skipped.step).expect("a step").after.is_empty();
+            assert!(!follows || waits_for.contains("step 1 "), "{waits_for}");
+        }
+        assert!(report.skipped.iter().any(|one| one.waits_for.as_deref().is_some_and(|why| why.contains("step 1 "))));
+        assert!(report.text(&Plain).contains("at 1970-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_lost_lease_ends_with_its_own_code_and_says_who_has_it() {
+        let ending = Ending { cause: Cause::Lost("somebody".to_owned()), ..Ending::default() };
+        let report = Report::of(&run(), &State::default(), &ending);
+        assert_eq!(report.exit_code, 7);
+        assert!(report.text(&Plain).contains("the lease was lost: somebody"));
+    }
 }

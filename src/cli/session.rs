@@ -127,7 +127,7 @@ fn databases() -> Option<Arc<dyn Databases>> {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_alphanumeric() || "-_./:@=+,%".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

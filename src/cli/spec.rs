@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::secrets::EdgeSecrets;
 use super::session::{Resolved, Session, checked_name};
 use crate::diagnostic::{Diagnostics, Sources};
+use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::State;
@@ -80,6 +81,26 @@ pub fn resolve(
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });
     Ok((resolved, diagnostics, sources))
+}
+
+/// The spec, if the checkout is the one that a run was begun from.
+pub fn checkout(session: &Session, environment: &str, digest: Option<Digest>) -> Option<Resolved> {
+    let (project, digest) = (session.project()?, digest?);
+    let (resolved, _mistakes, _) = resolve(session, &project, environment, Missing::Refuse).ok()?;
+    resolved.filter(|resolved| resolved.desired.spec_digest == digest)
+}
+
+/// The secrets for going on with the newest run, or back from it: those of the checkout, if it is the one that the run
+/// was begun from, and else what the ledger names.
+///
+/// # Errors
+/// When what was given cannot be read.
+pub fn secrets_at_hand(session: &Session, environment: &str, state: &State) -> Result<Arc<dyn Secrets>, Failure> {
+    let digest = state.runs.iter().rev().find_map(|run| run.change_set.spec_digest);
+    match checkout(session, environment, digest) {
+        Some(resolved) => Ok(resolved.secrets),
+        None => secrets(session, state, None),
+    }
 }
 
 /// Secrets without a spec: what was given for the variables that the ledger or a change set name, environment

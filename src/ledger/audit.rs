@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::record::{Actor, Body, Record, Sequence, Settled};
 use crate::address::Address;
-use crate::step::{ChangeSet, Operation, Step, StepId};
+use crate::step::{Action, ChangeSet, Operation, Step, StepId};
 
 /// A record with what it refers to.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ pub fn changes<'a>(records: &'a [Record], address: &Address) -> Vec<Change<'a>> 
         let (Some(run), Some(step), Some(change_set)) = (entry.run, entry.step, entry.change_set) else {
             continue;
         };
-        let Some(outcome) = outcome(&entry.record.body).filter(|_| step.address == *address) else {
+        let Some(outcome) = outcome(&entry.record.body).filter(|_| is_about(step, address)) else {
             continue;
         };
         let operation = change_set.operation;
@@ -80,6 +80,11 @@ pub fn changes<'a>(records: &'a [Record], address: &Address) -> Vec<Change<'a>> 
         found.insert((run, step.id), change);
     }
     found.into_values().rev().collect()
+}
+
+/// Whether a step changes what has this address, or takes it to another one.
+fn is_about(step: &Step, address: &Address) -> bool {
+    step.address == *address || matches!(&step.action, Action::Move { from, .. } if from == address)
 }
 
 #[derive(Default)]

@@ -68,11 +68,7 @@ impl Line {
     ///
     /// Whoever tries again what was not answered for gives the same bodies and the same time: then they stand in the
     /// chain once.
-    pub(super) async fn append(
-        &self,
-        time: Timestamp,
-        bodies: Vec<Body>,
-    ) -> Result<(Vec<Record>, Digest), StoreError> {
+    pub(super) async fn append(&self, time: Timestamp, bodies: Vec<Body>) -> Result<(Vec<Record>, Digest), StoreError> {
         let mut tip = self.tip.lock().await;
         let written = match is_batch(&tip.late, time, &bodies) {
             true => Vec::new(),
@@ -84,12 +80,7 @@ impl Line {
     }
 
     /// Gives the records, unless they were found to be there: then they are late.
-    async fn write(
-        &self,
-        tip: &mut Tip,
-        time: Timestamp,
-        mut bodies: Vec<Body>,
-    ) -> Result<Vec<Record>, StoreError> {
+    async fn write(&self, tip: &mut Tip, time: Timestamp, mut bodies: Vec<Body>) -> Result<Vec<Record>, StoreError> {
         let gives_back = bodies.iter().any(|body| matches!(body, Body::Released));
         let lease = tip.held.as_ref().map(|held| held.fence.number());
         loop {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
@@ -35,8 +36,20 @@ pub struct State {
     pub lease: Option<Lease>,
     /// Specs that automation must not apply again.
     pub holds: BTreeMap<Digest, Hold>,
+    /// What a way back left as it was because it could not be reached, until a later step touches it or everything
+    /// is verified.
+    pub owed: BTreeMap<Address, Owed>,
     /// How many records said more than who holds the lease.
     pub changes: u64,
+}
+
+/// What a way back owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The run that left it out.
+    pub run: u64,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A lease as recorded. Whether it is over is told by the store's clock alone.
@@ -155,6 +168,8 @@ pub struct Run {
     pub begun: Timestamp,
     /// Who began it.
     pub actor: Actor,
+    /// The lease that it was carried out under last.
+    pub lease: Option<Sequence>,
     /// What it carries out.
     pub change_set: Arc<ChangeSet>,
     /// Digest of the plan file or of spec, modules, migrations and variables.
@@ -257,6 +272,10 @@ impl Run {
 }
 
 impl Run {
+    fn resume(&mut self, lease: Option<Sequence>) {
+        (self.parked, self.lease) = (None, lease);
+    }
+
     fn intend(&mut self, step: StepId, mut intent: Intent) {
         intent.repairs = match self.steps.get(&step) {
             Some(StepState::Stood(..)) => true,
@@ -277,47 +296,6 @@ impl Run {
         };
         self.steps.insert(step, failed);
     }
-}
-
-/// Why a chain cannot be folded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FoldError {
-    /// A record was written by somebody who does not hold the lease.
-    #[error("record {sequence} was written {}, while {}", under_words(.under), held_words(.held))]
-    NotTheHolder {
-        /// The record.
-        sequence: Sequence,
-        /// The lease it was written under.
-        under: Option<Sequence>,
-        /// The lease that was held.
-        held: Option<Sequence>,
-    },
-    /// A record speaks of a run that has not begun.
-    #[error("record {sequence} speaks of run {run}, which has not begun")]
-    NoSuchRun {
-        /// The record.
-        sequence: Sequence,
-        /// The run.
-        run: u64,
-    },
-    /// A record speaks of a step that its change set does not have, or that was not intended.
-    #[error("record {sequence} speaks of step {step} of run {run}, which is not there or was not intended")]
-    NoSuchStep {
-        /// The record.
-        sequence: Sequence,
-        /// The run.
-        run: u64,
-        /// The step.
-        step: StepId,
-    },
-}
-
-fn under_words(under: &Option<Sequence>) -> String {
-    under.map_or("without a lease".to_owned(), |number| format!("under lease {number}"))
-}
-
-fn held_words(held: &Option<Sequence>) -> String {
-    held.map_or("nobody held the lease".to_owned(), |number| format!("lease {number} was held"))
 }
 
 impl State {
@@ -411,11 +389,11 @@ impl State {
                 run_state.steps.insert(*step, doubted);
             }
             Body::Parked { run, reason } => self.run(record.sequence, *run)?.parked = Some(reason.clone()),
-            Body::Resumed { run, .. } => self.run(record.sequence, *run)?.parked = None,
+            Body::Resumed { run, .. } => self.run(record.sequence, *run)?.resume(record.lease),
             Body::Ended { run, result, outputs } => self.end(record, *run, *result, outputs)?,
             Body::Verified { run, spec_digest } => {
                 self.run(record.sequence, *run)?.verified = true;
-                self.verified = Some(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
+                self.verify(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
             }
             Body::Leased { actor, purpose, milliseconds, life, .. } => {
                 self.lease = Some(Lease {
@@ -439,6 +417,12 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Everything is as it should be.
+    fn verify(&mut self, verification: Verification) {
+        self.verified = Some(verification);
+        self.owed.clear();
     }
 
     /// Only the holder of the lease writes, while somebody holds it.
@@ -465,6 +449,7 @@ impl State {
             begun_at: record.sequence,
             begun: record.time,
             actor: actor.clone(),
+            lease: record.lease,
             change_set: Arc::new(change_set.clone()),
             source,
             steps: BTreeMap::new(),
@@ -489,8 +474,15 @@ impl State {
     ) -> Result<(), FoldError> {
         let run = self.run(record.sequence, number)?;
         run.ended = Some((result, record.time));
-        let operation = run.change_set.operation;
+        let change_set = Arc::clone(&run.change_set);
+        let operation = change_set.operation;
         if result == RunResult::Complete {
+            if operation != Operation::Apply {
+                // It was planned over everything, and what it could not reach it names itself.
+                self.owed.clear();
+            }
+            let owed = Owed { run: number, since: record.time };
+            self.owed.extend(change_set.owed.iter().map(|address| (address.clone(), owed)));
             self.things.outputs.clone_from(outputs);
             if let Operation::Rollback { to } = operation {
                 for earlier in self.runs.iter_mut().filter(|run| run.number > to && run.number < number) {
@@ -526,6 +518,7 @@ impl State {
         run.steps.insert(id, state);
         let change_set = Arc::clone(&run.change_set);
         let step = change_set.step(id).ok_or(refuse)?;
+        self.owed.remove(&step.address);
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),

@@ -3,56 +3,84 @@
 //! Invariant: nothing is called exact unless each statement of the one text is, in reverse order, the measured
 //! inverse of one statement of the other. Whatever is not recognised whole is not proved.
 
+mod columns;
 mod deed;
+mod defaults;
+mod content;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed::{Deed, Sort, deeds};
+use defaults::Defaults;
 
+use super::addition::{Addition, Written};
 use super::{Direction, Migration};
 use crate::kind::Judgement;
 
+pub use content::additions;
+
 /// How well this migration, run in this direction, can be taken back by running it in the other one.
 pub fn judge(migration: &Migration, direction: Direction) -> Judgement {
+    judge_among(migration, direction, &[])
+}
+
+/// The same, where it is known which migrations were run before it: they may tell what a default was.
+pub fn judge_among(migration: &Migration, direction: Direction, earlier: &[Arc<Migration>]) -> Judgement {
     match (direction, &migration.down) {
         (Direction::Up, None) => Judgement::Impossible(format!("no {}.down.sql", migration.label())),
-        (Direction::Up, down) => judge_down(&migration.up, down.as_deref()),
-        (Direction::Down, down) => judge_up(&migration.up, down.as_deref().unwrap_or_default()),
+        (Direction::Up, Some(down)) => match mirrored(&migration.up, down, earlier) {
+            // Until the first write to what it added.
+            Ok(_) => Judgement::Exact,
+            Err(unproved) => Judgement::LosesData(unproved),
+        },
+        (Direction::Down, _) => judge_now(migration, earlier, &[], &BTreeMap::new()),
     }
 }
 
-/// How well `down` takes back `up`. Exact means: until the first write to what `up` added.
-pub fn judge_down(up: &str, down: Option<&str>) -> Judgement {
-    let Some(down) = down else {
-        return Judgement::Impossible("no .down.sql beside it".to_owned());
-    };
-    match mirrored(up, down) {
-        Ok(_) => Judgement::Exact,
-        Err(unproved) => Judgement::LosesData(unproved),
-    }
-}
-
-/// How well `up`, run again, takes back a `down` that was run: what the `down` dropped with its content is lost.
-pub fn judge_up(up: &str, down: &str) -> Judgement {
-    let deeds = match mirrored(up, down) {
+/// How well a migration that is taken back can be run again, with what was found in what it added: `contents` are
+/// its additions as [`additions`] gives them. What was not found out counts as written.
+pub fn judge_now(
+    migration: &Migration,
+    earlier: &[Arc<Migration>],
+    contents: &[Option<Addition>],
+    found: &BTreeMap<Addition, Written>,
+) -> Judgement {
+    let deeds = match mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier) {
         Ok(deeds) => deeds,
         Err(unproved) => return Judgement::LosesData(unproved),
     };
-    let lost: Vec<String> = deeds.iter().filter_map(content).collect();
-    if !lost.is_empty() {
-        return Judgement::LosesData(lost.join(", "));
+    let mut contents = contents.iter();
+    let (mut lost, mut anew) = (Vec::new(), Vec::new());
+    for deed in &deeds {
+        let Some(content) = content::content(deed) else {
+            anew.extend(remade(deed));
+            continue;
+        };
+        let addition = contents.next().and_then(Option::as_ref);
+        match addition.and_then(|addition| found.get(addition)) {
+            Some(Written::Nothing) => {}
+            Some(Written::Dressed) => anew.push(content.thing),
+            Some(Written::Rows(count)) => lost.push(format!("{} ({count})", content.what)),
+            Some(Written::Position) | None => lost.push(content.what),
+            Some(Written::Untold(why)) => lost.push(format!("{} (not told: {why})", content.what)),
+        }
     }
-    let remade: Vec<String> = deeds.iter().filter_map(remade).collect();
-    if !remade.is_empty() {
-        let what = remade.join(", ");
-        return Judgement::Recreates(format!("made anew, without grants and comments given since: {what}"));
+    match (lost.is_empty(), anew.is_empty()) {
+        (false, _) => Judgement::LosesData(lost.join(", ")),
+        (true, false) => {
+            Judgement::Recreates(format!("made anew, without grants and comments given since: {}", anew.join(", ")))
+        }
+        (true, true) => Judgement::Exact,
     }
-    Judgement::Exact
 }
 
 /// The deeds of `up`, if `down` undoes each of them, last one first; else what is not proved.
-fn mirrored(up: &str, down: &str) -> Result<Vec<Deed>, String> {
+fn mirrored(up: &str, down: &str, earlier: &[Arc<Migration>]) -> Result<Vec<Deed>, String> {
     let done = deeds(up)?;
     let undone = deeds(down)?;
-    let mut column_defaults = deed::Defaults::default();
+    let asks = |(deed, _): &(Deed, String)| matches!(deed, Deed::SetDefault { .. } | Deed::DropDefault { .. });
+    let mut column_defaults = if done.iter().any(asks) { defaults_after(earlier) } else { Defaults::default() };
     let inverses: Vec<Option<Deed>> = done.iter().map(|(deed, _)| column_defaults.inverse(deed)).collect();
     let mut rest = undone.into_iter();
     for ((_, statement), inverse) in done.iter().zip(&inverses).rev() {
@@ -73,22 +101,16 @@ fn mirrored(up: &str, down: &str) -> Result<Vec<Deed>, String> {
     }
 }
 
-/// The data that go when the thing that a deed made is dropped.
-fn content(deed: &Deed) -> Option<String> {
-    match deed {
-        Deed::Create { sort: Sort::Table, name, .. } => Some(format!("every row of table {name}")),
-        Deed::Create { sort: Sort::Sequence, name, .. } => Some(format!("the position of sequence {name}")),
-        Deed::Create { sort: Sort::Extension, name, .. } => Some(format!("what extension {name} holds")),
-        Deed::AddColumn { table, column, .. } => Some(format!("the values of column {table}.{column}")),
-        Deed::Create { .. }
-        | Deed::Drop { .. }
-        | Deed::DropColumn { .. }
-        | Deed::Rename { .. }
-        | Deed::RenamePart { .. }
-        | Deed::SetDefault { .. }
-        | Deed::DropDefault { .. }
-        | Deed::Other => None,
+/// The defaults that earlier migrations certainly left.
+fn defaults_after(earlier: &[Arc<Migration>]) -> Defaults {
+    let mut known = Defaults::default();
+    for migration in earlier {
+        match deeds(&migration.up) {
+            Ok(deeds) => deeds.iter().for_each(|(deed, _)| drop(known.inverse(deed))),
+            Err(_) => known = Defaults::default(),
+        }
     }
+    known
 }
 
 /// What comes back as another object of the same definition.

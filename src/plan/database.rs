@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::order::Draft;
-use super::thing::{inverse, remember, said_otherwise};
+use super::place::said_otherwise;
+use super::thing::{inverse, remember};
 use super::{DatabaseGoal, Planner};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
+use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
+use crate::migration::addition::Addition;
 use crate::migration::checksum::checksum;
-use crate::migration::class::judge;
+use crate::migration::class::{additions, judge_among, judge_now};
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};
@@ -52,13 +55,15 @@ impl Planner<'_> {
         let up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
         let is_known = recorded.filter(|_| down.is_empty() && up.is_empty());
         if let Some(recorded) = is_known {
-            let what = said_otherwise((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            let what =
+                said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));
             }
         }
-        self.push_migrations(&work, &down, &up);
+        let applied: Vec<_> = applied.into_values().collect();
+        self.push_migrations(&work, &applied, &down, &up);
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -180,8 +185,9 @@ impl Planner<'_> {
                     needs: &recorded.needs,
                     needed: recorded.needs.clone(),
                 };
-                let down: Vec<_> = recorded.applied.values().rev().cloned().collect();
-                return self.push_migrations(&work, &down, &[]);
+                let applied: Vec<_> = recorded.applied.values().cloned().collect();
+                let down: Vec<_> = applied.iter().rev().cloned().collect();
+                return self.push_migrations(&work, &applied, &down, &[]);
             }
         };
         let needs = BTreeSet::new();
@@ -197,15 +203,22 @@ impl Planner<'_> {
         self.drafts.push(draft);
     }
 
-    /// The way down, then the way up, one after the other.
-    fn push_migrations(&mut self, work: &Work<'_>, down: &[Arc<Migration>], up: &[Arc<Migration>]) {
+    /// The way down, then the way up, one after the other; `applied` are all that were applied, in their order.
+    fn push_migrations(
+        &mut self,
+        work: &Work<'_>,
+        applied: &[Arc<Migration>],
+        down: &[Arc<Migration>],
+        up: &[Arc<Migration>],
+    ) {
+        let before = Before::of(applied, down, up);
         let ways = down
             .iter()
             .map(|migration| (Direction::Down, migration))
             .chain(up.iter().map(|migration| (Direction::Up, migration)));
         let mut last = None;
         for (direction, migration) in ways {
-            let judgement = judge(migration, direction);
+            let judgement = self.judge(work.address, migration, direction, &before);
             if direction == Direction::Down && migration.down.is_none() {
                 self.refuse_no_way_down(work.address, migration);
                 return;
@@ -227,6 +240,20 @@ impl Planner<'_> {
         }
     }
 
+    /// A way up is judged by its text; a way down also by what is in the things that it takes away.
+    fn judge(&self, address: &Address, migration: &Migration, direction: Direction, before: &Before) -> Judgement {
+        let earlier = before.earlier(migration.version);
+        match direction {
+            Direction::Up => judge_among(migration, direction, earlier),
+            Direction::Down => {
+                let nothing = BTreeMap::new();
+                let found = self.inputs.observed.written.get(address).unwrap_or(&nothing);
+                let added = before.added.get(&migration.version).map_or(&[][..], Vec::as_slice);
+                judge_now(migration, earlier, added, found)
+            }
+        }
+    }
+
     fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
         let (version, name) = (migration.version, &migration.name);
         self.mistakes.push(
@@ -234,6 +261,31 @@ impl Planner<'_> {
                 .detail(format!("`{address}`: V{version}__{name} was applied without a .down.sql"))
                 .help("go forward instead: a new migration can undo what it did"),
         );
+    }
+}
+
+/// What a judgement rests on, beside the migration itself.
+struct Before {
+    /// Every migration that is or will be applied, in their order.
+    all: Vec<Arc<Migration>>,
+    /// What those that are taken back added, under the names of now.
+    added: BTreeMap<i64, Vec<Option<Addition>>>,
+}
+
+impl Before {
+    fn of(applied: &[Arc<Migration>], down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+        let mut all: Vec<_> = applied.iter().chain(up).cloned().collect();
+        all.sort_by_key(|migration| migration.version);
+        let lowest = down.iter().map(|migration| migration.version).min();
+        let from = applied.iter().position(|migration| Some(migration.version) >= lowest && lowest.is_some());
+        let from = &applied[from.unwrap_or(applied.len())..];
+        let added = from.iter().map(|migration| migration.version).zip(additions(from)).collect();
+        Self { all, added }
+    }
+
+    /// Those that were run before this one.
+    fn earlier(&self, version: i64) -> &[Arc<Migration>] {
+        &self.all[..self.all.partition_point(|migration| migration.version < version)]
     }
 }
 

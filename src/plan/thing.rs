@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Comparer;
 use super::order::Draft;
+use super::place::{moved, said_otherwise};
 use super::{Goal, Planner};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
-use crate::expression::Deferred;
+use crate::expression::{Deferred, Expr};
 use crate::kind::{Attribute, Change, Judgement, Kind, Mode};
 use crate::ledger::state::ResourceState;
 use crate::observe::sight::as_value;
@@ -18,7 +19,6 @@ use crate::resolve::evaluate::evaluate_deferred;
 use crate::step::{Action, Fingerprint, Inverse, Operation, Reason, Way};
 use crate::value::seal::seal_object;
 use crate::value::{Object, Unknown, Value};
-use crate::world::Binding;
 
 /// How a change is made that cannot be made in place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,20 +129,20 @@ impl Planner<'_> {
     }
 
     /// A new object: what the spec leaves to the world is unknown.
-    fn new_object(address: &Address, kind: &Kind, goal: &Goal, wanted: &Object) -> Object {
+    fn new_object(address: &Address, kind: &Kind, wanted: &Object) -> Object {
         let mut after = wanted.clone();
-        leave_open(address, kind, goal, None, &mut after);
+        leave_open(address, kind, None, &mut after);
         kind.rules.complete(&mut after, None);
         kind.mark_secrets(after)
     }
 
     fn create(&mut self, address: &Address, kind: &Kind, goal: &Goal, wanted: Object, reason: Reason) {
-        let after = Self::new_object(address, kind, goal, &wanted);
+        let after = Self::new_object(address, kind, &wanted);
         let inverse = inverse(kind.rules.judge(Change::Create(&after)), Way::Delete);
         let action = Action::Create {
             kind: kind.name.to_owned(),
             after: self.seal(&after),
-            deferred: still_needed(&goal.deferred, &after),
+            deferred: still_needed(kind, goal, &after),
         };
         self.planned.insert(address.clone(), as_value(&after));
         self.draft(address, goal, action, reason, inverse, Fingerprint::Absent);
@@ -194,7 +194,9 @@ impl Planner<'_> {
             let mut now = found.clone();
             carry_write_only(kind, &wanted, &recorded.object, &mut now);
             self.planned.insert(address.clone(), as_value(&kind.mark_secrets(now)));
-            let what = said_otherwise((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            let said = ((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            let mut what = said_otherwise(self.inputs.kinds, said.0, said.1);
+            what.extend(goal.lost.as_ref().map(|_| "a secret that is lost".to_owned()));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.draft(address, goal, Action::Remember { what }, reason, remember(), Fingerprint::Unasked);
@@ -221,7 +223,7 @@ impl Planner<'_> {
 
     fn update(&mut self, address: &Address, kind: &Kind, goal: &Goal, wanted: &Object, found: &Object, reason: Reason) {
         let mut after = wanted.clone();
-        leave_open(address, kind, goal, Some(found), &mut after);
+        leave_open(address, kind, Some(found), &mut after);
         kind.rules.complete(&mut after, Some(found));
         let after = kind.mark_secrets(after);
         let before = kind.mark_secrets(found.clone());
@@ -230,7 +232,7 @@ impl Planner<'_> {
             kind: kind.name.to_owned(),
             before: self.seal(&before),
             after: self.seal(&after),
-            deferred: still_needed(&goal.deferred, &after),
+            deferred: still_needed(kind, goal, &after),
         };
         let found = self.comparer(kind).fingerprint(Some(found));
         self.planned.insert(address.clone(), as_value(&after));
@@ -278,7 +280,7 @@ impl Planner<'_> {
             self.drafts[at + 1].after.insert(at);
             return;
         }
-        let after = Self::new_object(address, kind, goal, wanted);
+        let after = Self::new_object(address, kind, wanted);
         let way_back = match replacement {
             Replacement::Revision => inverse(kind.rules.judge(Change::Update(&before, &after)), Way::Return),
             Replacement::CreateFirst | Replacement::DeleteFirst => {
@@ -289,7 +291,7 @@ impl Planner<'_> {
             kind: kind.name.to_owned(),
             before: self.seal(&before),
             after: self.seal(&after),
-            deferred: still_needed(&goal.deferred, &after),
+            deferred: still_needed(kind, goal, &after),
         };
         self.planned.insert(address.clone(), as_value(&after));
         let at = self.drafts.len();
@@ -444,7 +446,7 @@ impl Planner<'_> {
             rests_on: self.rests_on(&action),
             action,
             reason,
-            inverse,
+            inverse: with_loss(inverse, goal.lost.as_deref()),
             found,
             needs: goal.needs.clone(),
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
@@ -505,6 +507,19 @@ pub(super) fn inverse(judgement: Judgement, way: Way) -> Inverse {
     }
 }
 
+/// A step that takes something back, but not all of it.
+fn with_loss(inverse: Inverse, lost: Option<&str>) -> Inverse {
+    let Some(lost) = lost else {
+        return inverse;
+    };
+    let what = lost.to_owned();
+    match inverse {
+        Inverse::Exact { way } | Inverse::Recreates { way, .. } => Inverse::LosesData { way, what },
+        Inverse::LosesData { way, what: other } => Inverse::LosesData { way, what: format!("{what}; {other}") },
+        Inverse::Impossible { why } => Inverse::Impossible { why: format!("{why}; {what}") },
+    }
+}
+
 /// The inverse of a step that only strikes something from the ledger.
 pub(super) fn remember() -> Inverse {
     Inverse::Exact { way: Way::Remember }
@@ -517,7 +532,7 @@ fn unknown(address: &Address, attribute: &Attribute) -> Value {
 }
 
 /// What the spec leaves to the world stays as it is, where something lasting is there, and is unknown otherwise.
-fn leave_open(address: &Address, kind: &Kind, goal: &Goal, found: Option<&Object>, after: &mut Object) {
+fn leave_open(address: &Address, kind: &Kind, found: Option<&Object>, after: &mut Object) {
     for attribute in &kind.attributes {
         let is_open = match attribute.mode {
             Mode::Computed => true,
@@ -526,21 +541,33 @@ fn leave_open(address: &Address, kind: &Kind, goal: &Goal, found: Option<&Object
         };
         if is_open {
             let lasting = found.and_then(|found| found.get(attribute.name)).filter(|_| !attribute.volatile);
-            let value = lasting.cloned().or_else(|| earlier(goal, attribute));
-            after.insert(attribute.name.to_owned(), value.unwrap_or_else(|| unknown(address, attribute)));
+            after.insert(attribute.name.to_owned(), lasting.cloned().unwrap_or_else(|| unknown(address, attribute)));
         }
     }
 }
 
-/// On a way back a volatile attribute says where the earlier content is kept (a parameter's version).
-fn earlier(goal: &Goal, attribute: &Attribute) -> Option<Value> {
-    goal.recorded.as_ref().filter(|_| attribute.volatile)?.get(attribute.name).cloned()
+/// Only what is not known, or must not be stored, is evaluated again at apply.
+fn still_needed(kind: &Kind, goal: &Goal, after: &Object) -> BTreeMap<String, Deferred> {
+    let needed = |name: &String| after.get(name).is_some_and(|value| !value.is_known() || value.is_sensitive());
+    let deferred = goal.deferred.iter().filter(|(name, _)| needed(name));
+    let deferred = deferred.map(|(name, deferred)| (name.clone(), deferred.clone()));
+    kept_where(kind, goal, after).chain(deferred).collect()
 }
 
-/// Only what is not known, or must not be stored, is evaluated again at apply.
-fn still_needed(deferred: &BTreeMap<String, Deferred>, after: &Object) -> BTreeMap<String, Deferred> {
-    let needed = |name: &String| after.get(name).is_some_and(|value| !value.is_known() || value.is_sensitive());
-    deferred.iter().filter(|(name, _)| needed(name)).map(|(name, deferred)| (name.clone(), deferred.clone())).collect()
+/// On a way back to a secret that is withheld, what the world gave with it says where it is kept (a parameter's version,
+/// a revision's ARN). The thing itself gets another one.
+fn kept_where<'a>(kind: &'a Kind, goal: &'a Goal, after: &'a Object) -> impl Iterator<Item = (String, Deferred)> + 'a {
+    let is_withheld = |value: &Value| value.is_sensitive() || value.holds_sealed();
+    let withheld = goal.recorded.as_ref().filter(|_| goal.object.values().any(is_withheld));
+    let tells = |attribute: &&Attribute| {
+        let open = after.get(attribute.name).is_some_and(|value| !value.is_known());
+        open && attribute.mode == Mode::Computed && (attribute.volatile || kind.rules.has_revisions())
+    };
+    let told = kind.attributes.iter().filter(tells);
+    told.filter_map(move |attribute| {
+        let value = withheld?.get(attribute.name)?.clone();
+        Some((attribute.name.to_owned(), Deferred::new(Vec::new(), Expr::literal(value))))
+    })
 }
 
 fn carry_write_only(kind: &Kind, wanted: &Object, recorded: &Object, now: &mut Object) {
@@ -549,40 +576,4 @@ fn carry_write_only(kind: &Kind, wanted: &Object, recorded: &Object, now: &mut O
             now.insert(attribute.name.to_owned(), value.clone());
         }
     }
-}
-
-/// What of needs and binding differs from what is recorded: a way back must find the world as it is reached now.
-pub(super) fn said_otherwise(
-    (needs, binding): (&BTreeSet<Address>, &Binding),
-    (recorded_needs, recorded): (&BTreeSet<Address>, &Binding),
-) -> Vec<String> {
-    let is_known = |name: &String| recorded.settings.contains_key(name);
-    let is_same_setting = |(name, value): (&String, &Value)| recorded.settings.get(name) == Some(value);
-    // A setting that came out of an expression is recorded by its value, a secret by its expression.
-    let is_same_deferred =
-        |(name, deferred): (&String, &Deferred)| is_known(name) || recorded.deferred.get(name) == Some(deferred);
-    let is_wanted = |name: &String| binding.settings.contains_key(name) || binding.deferred.contains_key(name);
-    let is_same_binding = binding.provider == recorded.provider
-        && binding.alias == recorded.alias
-        && binding.settings.iter().all(is_same_setting)
-        && binding.deferred.iter().all(is_same_deferred)
-        && recorded.settings.keys().chain(recorded.deferred.keys()).all(is_wanted);
-    let mut what = Vec::new();
-    if needs != recorded_needs {
-        what.push("what it needs".to_owned());
-    }
-    if !is_same_binding {
-        what.push("how it is reached".to_owned());
-    }
-    what
-}
-
-/// Whether two bindings lead to different places; how one gets in (profile, keys, user) is no place.
-fn moved(wanted: &Binding, recorded: &Binding) -> bool {
-    const PLACE: [&str; 5] = ["region", "endpoint", "account", "host", "port"];
-    wanted.provider != recorded.provider
-        || PLACE.iter().any(|setting| match (wanted.settings.get(*setting), recorded.settings.get(*setting)) {
-            (Some(wanted), Some(recorded)) => wanted != recorded,
-            _ => false,
-        })
 }

@@ -9,6 +9,8 @@ pub mod canonical;
 pub mod tags;
 pub mod period;
 #[cfg(feature = "aws")]
+mod watch;
+#[cfg(feature = "aws")]
 pub(crate) mod failure;
 #[cfg(feature = "aws")]
 pub(crate) mod reach;

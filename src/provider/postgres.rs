@@ -18,13 +18,15 @@ mod tls;
 #[cfg(feature = "postgres")]
 pub(crate) mod connection;
 #[cfg(feature = "postgres")]
+mod history;
+#[cfg(feature = "postgres")]
+mod fence;
+#[cfg(feature = "postgres")]
 pub(crate) mod transaction;
 #[cfg(feature = "postgres")]
 mod orphans;
 #[cfg(feature = "postgres")]
 mod resources;
-#[cfg(feature = "postgres")]
-mod history;
 #[cfg(feature = "postgres")]
 mod locks;
 #[cfg(feature = "postgres")]
@@ -32,11 +34,13 @@ mod watcher;
 #[cfg(feature = "postgres")]
 mod patience;
 #[cfg(feature = "postgres")]
-mod rows;
+mod written;
 #[cfg(feature = "postgres")]
-mod session;
+mod tally;
 #[cfg(feature = "postgres")]
 mod job;
+#[cfg(feature = "postgres")]
+mod session;
 #[cfg(feature = "postgres")]
 mod concurrent;
 #[cfg(feature = "postgres")]

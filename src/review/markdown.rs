@@ -53,6 +53,9 @@ fn render_with(review: &Review, detail: Detail) -> String {
     if let Some(point) = &review.point_of_no_return {
         text += &losses(point, detail);
     }
+    if !review.owed.is_empty() {
+        text += &format!("> **Left as it is, and owed:** {}\n\n", escaped(&review.owed.join(", ")));
+    }
     text += &table(review, detail);
     match detail {
         Detail::Everything | Detail::WithoutSql => {

@@ -66,6 +66,10 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
         text += &one_step(step, paint);
     }
     text += &outputs(review, paint);
+    if !review.owed.is_empty() {
+        let left = format!("left as it is, and owed: {}", harmless(&review.owed.join(", ")));
+        text += &format!("\n{}\n", paint.paint(Role::Warning, &left));
+    }
     text += &format!("\n{}\n", paint.paint(Role::Heading, &words::counts(&review.summary)));
     text += &way_back(review, paint);
     text += &paint.paint(Role::Faint, &format!("change set {}", review.digest.short()));

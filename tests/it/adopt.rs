@@ -390,6 +390,11 @@ fn cases() -> u64 {
     if std::env::var_os("SWITCHBACK_TEST_LONG").is_some() { 5000 } else { 150 }
 }
 
+/// How often one goes to another time: back, and in the long mode from there once more, back or forth.
+fn hops() -> usize {
+    if std::env::var_os("SWITCHBACK_TEST_LONG").is_some() { 2 } else { 1 }
+}
+
 /// One change of the spec or of the ledger alone; whether it was an edit.
 async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usize) {
     spec.refactoring = Refactoring::default();
@@ -478,7 +483,7 @@ fn whatever_was_moved_let_go_or_imported_the_way_back_gives_the_very_same() {
                 told.push((run, place.recorded().await, place.world.snapshot(), format!("{steps:?}")));
             }
             let story: Vec<_> = told.iter().map(|(run, .., steps)| format!("{run}: {steps}")).collect();
-            for _ in 0..2 {
+            for _ in 0..hops() {
                 let (to, recorded, world, _) = &told[random.below(told.len())];
                 let steps = place.back(*to, &format!("seed {seed}, back to {to} of {story:#?}")).await;
                 let what = format!("seed {seed}, back to {to} by {steps:#?} of {story:#?}");

@@ -30,12 +30,16 @@ pub struct Call {
 pub enum Reply {
     /// A status and a body.
     Json(u16, Json),
+    /// STS says that the credentials are of this account.
+    Account(String),
     /// What the stack answers.
     Forward,
     /// The stack does it, but nobody hears of it.
     ForwardAndHangUp,
     /// Nothing: the connection breaks.
     HangUp,
+    /// Nothing, ever.
+    Silence,
 }
 
 type Script = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
@@ -87,12 +91,14 @@ async fn serve(stream: TcpStream, script: Script, calls: Arc<Mutex<Vec<String>>>
             let call = Call { operation, body: serde_json::from_slice(&body).unwrap_or_default() };
             match script(&call) {
                 Reply::Json(status, json) => Ok(json_response(status, &json)),
+                Reply::Account(account) => Ok(identity_response(&account)),
                 Reply::Forward => forward(head, body).await,
                 Reply::ForwardAndHangUp => {
                     forward(head, body).await?;
                     Err("the answer is lost".to_owned())
                 }
                 Reply::HangUp => Err("the connection breaks".to_owned()),
+                Reply::Silence => std::future::pending().await,
             }
         }
     });
@@ -107,6 +113,16 @@ fn json_response(status: u16, json: &Json) -> Response<Full<Bytes>> {
         .header("x-amzn-requestid", "request-1")
         .body(Full::from(json.to_string()))
         .expect("a plain response")
+}
+
+fn identity_response(account: &str) -> Response<Full<Bytes>> {
+    let body = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{account}:root</Arn><UserId>{account}</UserId><Account>{account}</Account>\
+         </GetCallerIdentityResult></GetCallerIdentityResponse>"
+    );
+    let response = Response::builder().status(200).header("content-type", "text/xml");
+    response.body(Full::from(body)).expect("a plain response")
 }
 
 async fn forward(head: hyper::http::request::Parts, body: Bytes) -> Result<Response<Full<Bytes>>, String> {
@@ -141,13 +157,17 @@ pub struct Bench {
     lines: Lines,
 }
 
-/// Remembers what was said.
+/// Remembers what was said, and what was sent.
 #[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
+struct Lines(Mutex<Vec<String>>, Mutex<Vec<String>>);
 
 impl Progress for Lines {
     fn say(&self, message: &str) {
         self.0.lock().expect("no test panics while it holds it").push(message.to_owned());
+    }
+
+    fn called(&self, operation: &str) {
+        self.1.lock().expect("no test panics while it holds it").push(operation.to_owned());
     }
 }
 
@@ -174,6 +194,18 @@ impl Bench {
     /// What was said so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.0.lock().expect("no test panics while it holds it").clone()
+    }
+
+    /// What was sent so far, as the ledger has it.
+    pub fn called(&self) -> Vec<String> {
+        self.lines.1.lock().expect("no test panics while it holds it").clone()
+    }
+
+    /// Why earlier secrets cannot be had again.
+    pub async fn recallable(&self, kind: &str, object: &Object) -> Option<String> {
+        let query = Query { address: address(kind), kind: kind.to_owned(), object: object.clone() };
+        let mut answers = self.provider.recallable(&self.connection, &[query]).await;
+        answers.pop().expect("one answer per query").expect("it can be asked")
     }
 
     /// Checks the connection.

@@ -101,7 +101,18 @@ async fn a_version_that_is_not_kept_is_an_error_and_nothing_changes() {
     assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Refused));
     assert!(error.error.cause.contains("version 77"), "{error}");
     assert_eq!(bench.observe(KIND, &made).await, Some(made.clone()));
+    let why = bench.recallable(KIND, &lost).await.expect("it cannot be had again");
+    assert!(why.contains("does not keep version 77"), "{why}");
+    assert_eq!(bench.recallable(KIND, &sealed(&made)).await, None, "its own version is there");
+    assert_eq!(bench.recallable(KIND, &made).await, None, "nothing is withheld");
     bench.carry_out(&delete(KIND, &made)).await.expect("it is removed");
+    assert!(bench.recallable(KIND, &sealed(&made)).await.is_some(), "SSM forgets what is deleted");
+    let again = bench.create(KIND, &parameter(&name, "SecureString", "another")).await;
+    let why = bench.recallable(KIND, &sealed(&made)).await.expect("its version 1 is another one");
+    assert!(why.contains("made again"), "{why}");
+    let error = bench.carry_out(&update(KIND, &again, &sealed(&made))).await.expect_err("and is not put back");
+    assert!(error.trace == Trace::Nothing && error.error.cause.contains("made again"), "{error}");
+    bench.carry_out(&delete(KIND, &again)).await.expect("it is removed");
     let gone = bench.carry_out(&create(KIND, &sealed(&made))).await.expect_err("a deleted one has no versions");
     assert_eq!(gone.trace, Trace::Nothing);
     assert!(gone.error.cause.contains("kept nowhere"), "{gone}");

@@ -4,12 +4,23 @@
 
 mod audit;
 mod back;
+#[cfg(feature = "aws")]
+mod elsewhere;
+#[cfg(feature = "aws")]
+mod fenced;
 mod flow;
 mod grammar;
+mod hold;
+mod lease;
 #[cfg(feature = "postgres")]
 mod ledger_postgres;
 mod output;
+#[cfg(feature = "aws")]
+mod parked;
+mod settle;
+mod skip;
 mod state;
+mod status;
 mod unfinished;
 
 use std::path::{Path, PathBuf};

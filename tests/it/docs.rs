@@ -2,7 +2,7 @@
 //!
 //! Invariant: `UPDATE_DOCS=1 cargo test --test it docs::` writes the pages; without it they are compared.
 
-use switchback::kind::{Attribute, Kind, Mode, Secrecy, Shape};
+use switchback::kind::{Attribute, Kind, Kinds, LateCall, Mode, PerChange, Secrecy, Shape};
 use switchback::provider::table::kinds;
 use switchback::resolve::functions::{Function, Kind as Of, Parameter, READING, SPECIAL_FORMS, TABLE};
 
@@ -85,6 +85,57 @@ fn kind_section(kind: &Kind) -> String {
     format!("\n## {name}\n\n{summary} Provider `{}`.{revisions}\n\n{attributes}", kind.provider)
 }
 
+/// The three changes of a kind, with what is said of each.
+fn per_change<T: Copy>(of: PerChange<T>) -> [(&'static str, T); 3] {
+    [("create", of.create), ("update", of.update), ("delete", of.delete)]
+}
+
+/// How a crash is settled, and where a person has to look.
+fn asked_section(kinds: &Kinds) -> String {
+    let mut text = String::from(
+        "\n## After a crash\n\nWhat became of a step whose answer nobody heard is asked, not guessed. What tells it:\n\n\
+         | kind | create | update | delete |\n|---|---|---|---|\n",
+    );
+    for kind in kinds.iter() {
+        let [create, update, delete] = per_change(kind.asked).map(|(_, asked)| asked.by.word());
+        text += &format!("| `{}` | {create} | {update} | {delete} |\n", kind.name);
+    }
+    text += "\nWhat cannot be asked is in doubt until a person has looked; so is whatever somebody else changed in the same \
+             moment:\n\n| what | change | when |\n|---|---|---|\n";
+    for kind in kinds.iter() {
+        for (change, asked) in per_change(kind.asked) {
+            text += &asked.except.map_or_else(String::new, |when| format!("| `{}` | {change} | {when} |\n", kind.name));
+        }
+    }
+    text += "| a migration | either way | a statement that runs outside of a transaction and neither makes nor drops an \
+             index |\n";
+    text
+}
+
+/// What a call does that lands when another run has taken over.
+fn late_section(kinds: &Kinds) -> String {
+    let mut text = String::from(
+        "\n## Late calls\n\nA run that has lost its lease sends nothing more, and a lease outlives every request that is \
+         sent under it. Only a call that the\nnetwork itself held back can land after another run has taken over. What makes \
+         it harmless:\n\n| kind | change | by | |\n|---|---|---|---|\n",
+    );
+    let row = |kind: &Kind, change: &str, late: LateCall| {
+        format!("| `{}` | {change} | {} | {} |\n", kind.name, late.word(), late.why())
+    };
+    let rows = |nothing: bool| {
+        kinds.iter().flat_map(move |kind| {
+            per_change(kind.late)
+                .into_iter()
+                .filter(move |(_, late)| matches!(late, LateCall::Nothing(_)) == nothing)
+                .map(move |(change, late)| row(kind, change, late))
+        })
+    };
+    rows(false).for_each(|row| text += &row);
+    text += "\nWhere nothing does, this is what happens:\n\n| kind | change | by | |\n|---|---|---|---|\n";
+    rows(true).for_each(|row| text += &row);
+    text
+}
+
 #[test]
 fn the_page_of_the_kinds_says_what_the_table_says() {
     let kinds = kinds();
@@ -101,6 +152,8 @@ fn the_page_of_the_kinds_says_what_the_table_says() {
         let attributes = table("", &provider.attributes);
         page += &format!("\n## provider \"{}\"\n\n{}\n\n{attributes}", provider.name, provider.summary);
     }
+    page += &asked_section(&kinds);
+    page += &late_section(&kinds);
     for kind in kinds.iter() {
         assert!(page.contains(&format!("\n## {}\n", kind.name)), "{} is missing", kind.name);
     }

@@ -11,6 +11,10 @@ mod aws_endpoint;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_errors;
 #[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_fence;
+#[cfg(all(feature = "aws", feature = "cli"))]
+mod aws_lost;
+#[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_parameters;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_rollout;
@@ -19,7 +23,11 @@ mod cli;
 mod docs;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod fence;
 mod house;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod judged;
 mod laws;
 #[cfg(feature = "cli")]
 mod local;
@@ -33,6 +41,8 @@ mod postgres_connection;
 mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]

@@ -7,7 +7,7 @@ use switchback::migration::{Direction, Migration};
 use switchback::provider::postgres::Migrator;
 use switchback::provider::postgres::settings::settings_of_url;
 use switchback::value::Object;
-use switchback::world::{Connection, Databases as _, EffectError, MigrationEffect, Progress};
+use switchback::world::{Connection, Content, Databases as _, EffectError, MigrationEffect, Progress};
 
 /// Hears everything.
 #[derive(Default)]
@@ -66,6 +66,7 @@ pub fn effect(migration: &Migration, direction: Direction, token: &str) -> Migra
         direction,
         migration: migration.clone(),
         lock_timeout: Duration::from_millis(300),
+        content: Content::Goes,
     }
 }
 

@@ -74,11 +74,16 @@ impl Server {
         format!("postgres://admin:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Starts it again with the same settings, as after a failure of its machine, or a failover.
-    pub fn restart(&self) {
+    /// The file with the superuser's password.
+    pub fn password_file(&self) -> PathBuf {
+        self.folder.path().join("password")
+    }
+
+    /// Stops it in this mode (`fast`, `immediate`), and starts it again.
+    pub fn restart(&self, mode: &str) {
+        let data = self.folder.path().join("data");
         let mut restart = command("pg_ctl");
-        restart.arg("-D").arg(self.folder.path().join("data")).args(["-m", "immediate"]);
-        restart.arg("-l").arg(self.folder.path().join("data/server.log")).args(["-w", "restart"]);
+        restart.arg("-D").arg(&data).args(["-m", mode, "-w", "-l"]).arg(data.join("server.log")).arg("restart");
         finish(restart);
     }
 

@@ -8,7 +8,7 @@ mod killed;
 mod many;
 mod mistakes;
 mod project;
-mod proxy;
+pub mod proxy;
 mod s3_ledger;
 mod secrets;
 mod stale;

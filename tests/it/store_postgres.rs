@@ -337,7 +337,7 @@ async fn a_server_that_restarts_loses_no_record_and_doubles_none() {
     let restarting = tokio::task::spawn_blocking(move || {
         for _ in 0..2 {
             std::thread::sleep(Duration::from_millis(200));
-            server.restart();
+            server.restart("immediate");
         }
         server
     });

@@ -129,7 +129,10 @@ fn sql(step: &Step) -> Option<&str> {
         | Action::Retire { .. }
         | Action::Delete { .. }
         | Action::Forget { .. }
-        | Action::Remember { .. } => None,
+        | Action::Remember { .. }
+        | Action::Import { .. }
+        | Action::TakeUp { .. }
+        | Action::Move { .. } => None,
     }
 }
 

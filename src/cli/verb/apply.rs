@@ -1,12 +1,11 @@
 //! `switchback apply`: carries out a change set.
 
-use clap::ValueEnum;
-
 use crate::cli::arguments::Subject;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning;
 use crate::cli::report::Report;
@@ -15,8 +14,9 @@ use crate::cli::showing::talk_review;
 use crate::cli::spec;
 use crate::cli::subject::Typed;
 use crate::digest::Digest;
-use crate::ledger::Run;
+use crate::ledger::{Run, RunResult};
 use crate::plan::Options;
+use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation};
 
 const AFTER_HELP: &str = "\
@@ -44,16 +44,6 @@ pub struct Arguments {
     /// What to do when a step fails
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_failure: OnFailure,
-}
-
-/// What to do when a step fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum OnFailure {
-    /// Leave what was done
-    #[default]
-    Stop,
-    /// Take back what was done
-    Rollback,
 }
 
 /// Runs the verb.
@@ -88,6 +78,7 @@ pub fn apply_spec(
     let project = Some(&*resolved.desired.project);
     let mut hold = Hold::open(session, Intention { environment, project, verb: "apply" }, consent)?;
     let aim = Aim::Spec(resolved);
+    carry::refuse_held(session, hold.ledger.state(), environment, source)?;
     let mut finished = None;
     if let Some(run) = hold.ledger.state().unfinished() {
         if !is_same(run, source) {
@@ -97,7 +88,7 @@ pub fn apply_spec(
         confirm(&session.terminal, consent, &question)?;
         let report = carry::carry_out(session, &mut hold, Work::Resume, &aim)?;
         if report.result != Exit::Done {
-            return after_failure(session, &mut hold, report, &aim, on_failure);
+            return Ok(after_failure(session, &mut hold, report, &aim, on_failure));
         }
         finished = Some(report);
     }
@@ -111,7 +102,7 @@ pub fn apply_spec(
     talk_review(session, &change_set);
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
-    after_failure(session, &mut hold, report, &aim, on_failure)
+    Ok(after_failure(session, &mut hold, report, &aim, on_failure))
 }
 
 /// Whether a run was begun from the same spec (or a plan saved of it).
@@ -159,10 +150,21 @@ fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Resul
         None => Aim::Ledger(&*without_spec),
     };
     let unfinished = hold.ledger.state().unfinished().map(|run| (run.number, run.change_set.digest()));
-    let work = match unfinished {
-        Some((_, digest)) if digest == file.digest => Work::Resume,
-        Some((run, _)) if !matches!(change_set.operation, Operation::Rollback { .. }) => {
+    let is_unfinished = unfinished.as_ref().is_some_and(|(_, digest)| *digest == file.digest);
+    if let Some(report) = applied_already(session, &mut hold, &file.digest, &aim)? {
+        return Ok(report);
+    }
+    if let Some(spec) = change_set.spec_digest {
+        carry::refuse_held(session, hold.ledger.state(), &environment, spec)?;
+    }
+    let work = match (unfinished, change_set.operation) {
+        _ if is_unfinished => Work::Resume,
+        (Some((run, _)), Operation::Apply | Operation::Destroy) => {
             return Err(carry::unfinished(session, &environment, run));
+        }
+        (_, Operation::Rollback { to }) => {
+            judge_again(session, &mut hold, &change_set, to, aim.secrets())?;
+            Work::Begin(Box::new(change_set), file.digest)
         }
         _ if change_set.steps.is_empty() => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
@@ -170,7 +172,68 @@ fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Resul
         _ => Work::Begin(Box::new(change_set), file.digest),
     };
     let report = carry::carry_out(session, &mut hold, work, &aim)?;
-    after_failure(session, &mut hold, report, &aim, on_failure)
+    Ok(after_failure(session, &mut hold, report, &aim, on_failure))
+}
+
+/// A saved plan that was carried out already has nothing left to do, as long as nothing was changed since.
+///
+/// # Errors
+/// When something was.
+fn applied_already(
+    session: &Session,
+    hold: &mut Hold<'_>,
+    digest: &Digest,
+    aim: &Aim<'_>,
+) -> Result<Option<Report>, Failure> {
+    let state = hold.ledger.state();
+    let had_effect = |run: &&Run| !matches!(run.ended, Some((RunResult::WithoutEffect, _)));
+    let Some(earlier) = state.runs.iter().rev().filter(had_effect).find(|run| run.source == *digest) else {
+        return Ok(None);
+    };
+    let (number, environment) = (earlier.number, earlier.change_set.environment.clone());
+    if earlier.ended.is_none() {
+        return Ok(None);
+    }
+    let newest = state.runs.iter().rev().find(had_effect).map_or(number, |run| run.number);
+    if newest != number {
+        let summary = format!("the plan is stale: it was applied already, as run {number}; nothing was done");
+        return Err(Failure::new(Exit::Stale, summary)
+            .cause(format!("run {newest} has changed {environment} since"))
+            .help("plan again"));
+    }
+    session.terminal.say(&format!("already applied as run {number}, and nothing was changed since"));
+    Ok(Some(match earlier.verified || earlier.done_count() == 0 {
+        true => Report::nothing(&environment, earlier.change_set.operation, state),
+        false => carry::verify_again(session, hold, aim)?,
+    }))
+}
+
+/// A way back is judged when it is planned, and once more when it is carried out: rows may have been written since.
+///
+/// # Errors
+/// When it would be another one now.
+fn judge_again(
+    session: &Session,
+    hold: &mut Hold<'_>,
+    saved: &ChangeSet,
+    to: u64,
+    secrets: &dyn Secrets,
+) -> Result<(), Failure> {
+    carry::settle(session, hold, secrets)?;
+    let again = hold.wait(planning::back(session, &hold.ledger, to, &saved.owed, secrets))?;
+    if again.steps == saved.steps {
+        return Ok(());
+    }
+    let mut failure =
+        Failure::new(Exit::Stale, "the plan is stale: the way back is another one by now; nothing was done");
+    let differing = again.steps.iter().find(|step| saved.step(step.id) != Some(step));
+    if let Some(step) = differing {
+        let class = step.inverse.class();
+        failure =
+            failure.cause(format!("now step {} is to {} {} ({class})", step.id, step.action.verb(), step.title()));
+    }
+    let words = format!("rollback {} --to {to} --out FILE", saved.environment);
+    Err(failure.help(format!("save it anew: {}", session.command(&words))))
 }
 
 /// The spec, if the checkout is the one that the plan was made from: for literal secrets, and to verify against.
@@ -180,36 +243,4 @@ fn checkout_of(session: &Session, change_set: &ChangeSet) -> Result<Option<Resol
     };
     let (resolved, _mistakes, _) = spec::resolve(session, &project, &change_set.environment, spec::Missing::Refuse)?;
     Ok(resolved.filter(|resolved| Some(resolved.desired.spec_digest) == change_set.spec_digest))
-}
-
-/// Takes back what was done, if that was asked for.
-fn after_failure(
-    session: &Session,
-    hold: &mut Hold<'_>,
-    mut report: Report,
-    aim: &Aim<'_>,
-    on_failure: OnFailure,
-) -> Result<Report, Failure> {
-    if on_failure == OnFailure::Stop || report.result != Exit::Unfinished || report.verified.is_some() {
-        return Ok(report);
-    }
-    let Some(run) = report.run else {
-        return Ok(report);
-    };
-    session.terminal.say(&format!("run {run} failed; taking back what it did"));
-    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, aim.secrets()))?;
-    if back.irreversible().next().is_some() {
-        session.terminal.say("this cannot be taken back without a loss, so it is left as it is");
-        return Ok(report);
-    }
-    let digest = back.digest();
-    let taken = carry::carry_out(session, hold, Work::Begin(Box::new(back), digest), &Aim::Ledger(aim.secrets()))?;
-    if taken.result == Exit::Done {
-        report.next.clear();
-        report.verified = taken.verified;
-        report.ledger = taken.ledger;
-        report.end_with(Exit::TakenBack);
-        return Ok(report);
-    }
-    Ok(taken)
 }

@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.show(&report);
         return Ok(report.result);
     }
-    let change_set = plan(session, &hold.ledger, &resolved)?;
+    let change_set = hold.wait(plan(session, &hold.ledger, &resolved))?;
     if let Some(out) = &arguments.out {
         show_review(session, &change_set, None);
         PlanFile::new(change_set).write(&session.path(out))?;
@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// When a resource sets `prevent_destroy`, or the world cannot be read.
-pub fn plan(session: &Session, ledger: &Ledger, resolved: &Resolved) -> Result<ChangeSet, Failure> {
+pub async fn plan(session: &Session, ledger: &Ledger, resolved: &Resolved) -> Result<ChangeSet, Failure> {
     let kept: Vec<String> = ledger
         .state()
         .things
@@ -101,5 +101,5 @@ pub fn plan(session: &Session, ledger: &Ledger, resolved: &Resolved) -> Result<C
         failure.causes = kept;
         return Err(failure.help("remove `prevent_destroy` from their `lifecycle` first, if they shall go"));
     }
-    session.wait(planning::destroy(session, ledger, &*resolved.secrets))
+    planning::destroy(session, ledger, &*resolved.secrets).await
 }

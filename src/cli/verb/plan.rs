@@ -12,6 +12,7 @@ use crate::cli::session::Session;
 use crate::cli::showing::show_review;
 use crate::plan::Options;
 use crate::review::text::Role;
+use crate::review::words;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -68,8 +69,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             ),
         );
     }
+    if let Some(hold) = ledger.state().holds.get(&resolved.desired.spec_digest) {
+        let words = format!("this spec is held, an apply of it will be refused: {}", words::harmless(&hold.reason));
+        session.terminal.say_as(Role::Warning, &words);
+    }
     let change_set = if arguments.destroy {
-        super::destroy::plan(session, &ledger, &resolved)?
+        session.wait(super::destroy::plan(session, &ledger, &resolved))?
     } else {
         let (targets, replace) = (arguments.targets.clone(), arguments.replace.clone());
         let options = Options { targets, replace, ..Options::default() };

@@ -4,16 +4,18 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::report::Report;
-use crate::cli::session::{Resolved, Session};
+use crate::cli::session::Session;
 use crate::cli::spec;
-use crate::digest::Digest;
 use crate::step::Operation;
 
 const AFTER_HELP: &str = "\
 Examples:
   switchback resume prod                  settle what is in doubt, then do the rest
   switchback resume prod --auto-approve   without the question
+  switchback resume prod --on-failure=rollback
+                                          if a step fails again, take back what was done
 
 The run's change set lies in the ledger: no plan file and no checkout is needed, except for
 secrets that are literals of the spec. The other way out is `switchback rollback ENV --last`.";
@@ -28,6 +30,9 @@ pub struct Arguments {
     /// Do not ask
     #[arg(long)]
     auto_approve: bool,
+    /// What to do when a step fails
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_failure: OnFailure,
 }
 
 /// Runs the verb.
@@ -41,7 +46,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut hold = Hold::open(session, Intention { environment, project: None, verb: "resume" }, consent)?;
     let state = hold.ledger.state();
     let digest = state.runs.last().and_then(|run| run.change_set.spec_digest);
-    let resolved = checkout(session, environment, digest);
+    let resolved = spec::checkout(session, environment, digest);
     let secrets = spec::secrets(session, state, None)?;
     let aim = match &resolved {
         Some(resolved) => Aim::Spec(resolved),
@@ -55,7 +60,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
                 consent,
                 &format!("Go on with run {} of {environment} ({left} steps left)?", run.number),
             )?;
-            carry::carry_out(session, &mut hold, Work::Resume, &aim)?
+            let report = carry::carry_out(session, &mut hold, Work::Resume, &aim)?;
+            after_failure(session, &mut hold, report, &aim, arguments.on_failure)
         }
         None => match hold.ledger.state().runs.last() {
             Some(run) if !run.verified && run.done_count() > 0 => carry::verify_again(session, &mut hold, &aim)?,
@@ -67,11 +73,4 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     };
     session.terminal.show(&report);
     Ok(report.result)
-}
-
-/// The spec, if the checkout is the one that the run was begun from.
-fn checkout(session: &Session, environment: &str, digest: Option<Digest>) -> Option<Resolved> {
-    let (project, digest) = (session.project()?, digest?);
-    let (resolved, _mistakes, _) = spec::resolve(session, &project, environment, spec::Missing::Refuse).ok()?;
-    resolved.filter(|resolved| resolved.desired.spec_digest == digest)
 }

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::address::Address;
+use crate::cli::arguments::address;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::last::{Last, last};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::report::Report;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, quoted};
 use crate::cli::showing::{show_review, talk_review};
 use crate::cli::verb::apply::outputs_stand;
 use crate::cli::{planning, spec};
-use crate::ledger::{RunResult, State};
+use crate::ledger::State;
 use crate::review::Loss;
 use crate::step::{ChangeSet, Operation, StepId};
 
@@ -25,10 +28,14 @@ Examples:
   switchback rollback dev --to 0 --accept-loss all       to before the first, whatever is lost
   switchback rollback prod --last --accept-loss 3 4 --auto-approve
   switchback rollback prod --last --out back.plan.json   only save it
+  switchback rollback prod --to 7 --skip aws_ecs_service.web
+                                                         all but what cannot be reached
 
 `history` numbers the runs. Neither the new nor the old source is needed: with `--ledger URL`,
 not even a project. A way back that would lose data is refused (exit 9) until each loss, named
-by its step, is accepted.";
+by its step, is accepted; `all` accepts every one that is listed, but not where the environment
+is protected. What is skipped stays owed (exit 6), and `status` lists it until it is taken back.
+A saved way back is judged once more when it is applied.";
 
 /// Take an environment back to an earlier state
 #[derive(Debug, clap::Args)]
@@ -47,6 +54,9 @@ pub struct Arguments {
     /// Steps whose loss is accepted, by their numbers, or `all`
     #[arg(long, value_name = "STEP", num_args = 1.., value_delimiter = ',')]
     accept_loss: Vec<Accepted>,
+    /// Leave these as they are, and whatever comes after them; they are owed
+    #[arg(long, value_name = "ADDRESS", num_args = 1.., value_parser = address)]
+    skip: Vec<Address>,
     /// Only save the way back as a plan
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -85,23 +95,33 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let consent = Consent::of(arguments.auto_approve && arguments.out.is_none());
     session.known_ledger(environment)?;
     let mut hold = Hold::open(session, Intention { environment, project: None, verb: "rollback" }, consent)?;
-    let secrets = spec::secrets(session, hold.ledger.state(), None)?;
+    let secrets = spec::secrets_at_hand(session, environment, hold.ledger.state())?;
     let Some(to) = goal(arguments, hold.ledger.state())? else {
         session.terminal.say("there is nothing to take back");
+        if let Last::Automatic { back, further } = last(hold.ledger.state()) {
+            let words = session.command(&format!("rollback {environment} --to {further}"));
+            session.terminal.say(&format!("run {back} took back what had failed; to go back further: {words}"));
+        }
         session.terminal.show(&Report::nothing(environment, Operation::Rollback { to: 0 }, hold.ledger.state()));
         return Ok(Exit::Done);
     };
     // Where a rollback to the same place was begun already, finishing that is the way.
-    if is_under_way(hold.ledger.state(), to) {
+    if is_under_way(hold.ledger.state(), to) && arguments.skip.is_empty() && arguments.out.is_none() {
         confirm(&session.terminal, consent, "A rollback to there is unfinished. Finish it?")?;
         let report = carry::carry_out(session, &mut hold, Work::Resume, &Aim::Ledger(&*secrets))?;
         session.terminal.show(&report);
         return Ok(report.result);
     }
     carry::settle(session, &mut hold, &*secrets)?;
-    let change_set = hold.wait(planning::back(session, &hold.ledger, to, &*secrets))?;
+    let skipped: BTreeSet<Address> = arguments.skip.iter().cloned().collect();
+    let change_set = hold.wait(planning::back(session, &hold.ledger, to, &skipped, &*secrets))?;
+    if change_set.steps.is_empty() && !change_set.owed.is_empty() {
+        let words = "there is nothing to take back but what is skipped, or comes after it; nothing was done";
+        return Err(Failure::failed(words).help("take it back when it can be reached again"));
+    }
     if let Some(out) = &arguments.out {
         show_review(session, &change_set, None);
+        refuse_losses(arguments, session, &change_set)?;
         PlanFile::new(change_set).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
@@ -113,6 +133,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     // With `--last` a run stands in force: that it is taken back is recorded even if nothing is left to do for it.
     let is_there = !arguments.last && outputs_stand(&change_set, &hold);
     if change_set.steps.is_empty() && is_there && hold.ledger.state().unfinished().is_none() {
+        if !hold.ledger.state().owed.is_empty() {
+            carry::nothing_is_owed(session, &mut hold, &change_set)?;
+            session.terminal.say("what was owed is as it was before; nothing is owed any more");
+        }
         session.terminal.show(&Report::nothing(environment, change_set.operation, hold.ledger.state()));
         return Ok(Exit::Done);
     }
@@ -136,21 +160,10 @@ fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
         }
         return Ok((newest > 0).then_some(to));
     }
-    if let Some(run) = state.unfinished()
-        && let Operation::Rollback { to } = run.change_set.operation
-    {
-        return Ok(Some(to));
-    }
-    let newest = state.newest_in_force();
-    Ok(newest.map(|run| {
-        // A run that ended without effect changed nothing; the state before is that of the run before it.
-        let earlier = state
-            .runs
-            .iter()
-            .rev()
-            .find(|other| other.number < run.number && !matches!(other.ended, Some((RunResult::WithoutEffect, _))));
-        earlier.map_or(0, |earlier| earlier.number)
-    }))
+    Ok(match last(state) {
+        Last::To { to, .. } => Some(to),
+        Last::Nothing | Last::Automatic { .. } => None,
+    })
 }
 
 fn is_under_way(state: &State, to: u64) -> bool {
@@ -158,7 +171,8 @@ fn is_under_way(state: &State, to: u64) -> bool {
 }
 
 fn refuse_losses(arguments: &Arguments, session: &Session, change_set: &ChangeSet) -> Result<(), Failure> {
-    if arguments.accept_loss.contains(&Accepted::All) {
+    let all = arguments.accept_loss.contains(&Accepted::All);
+    if all && !change_set.standing.protected {
         return Ok(());
     }
     let accepted: BTreeSet<StepId> = arguments
@@ -175,11 +189,21 @@ fn refuse_losses(arguments: &Arguments, session: &Session, change_set: &ChangeSe
         return Ok(());
     }
     let mut failure = Failure::new(Exit::Unconfirmed, "the way back loses what cannot be had again; nothing was done");
+    if all {
+        let words = "is protected: `--accept-loss all` is not taken there, each loss is accepted by its step";
+        failure = failure.cause(format!("{} {words}", arguments.environment));
+    }
     for loss in &losses {
         failure = failure.cause(format!("step {} {}: {}, {}", loss.step, loss.title, loss.class, loss.why));
     }
-    let ids: Vec<String> = losses.iter().map(|loss| loss.step.to_string()).collect();
+    let named = accepted.iter().filter(|id| change_set.step(**id).is_some());
+    let ids: BTreeSet<StepId> = named.copied().chain(losses.iter().map(|loss| loss.step)).collect();
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let goal = arguments.to.map_or("--last".to_owned(), |to| format!("--to {to}"));
-    let words = format!("rollback {} {goal} --accept-loss {}", arguments.environment, ids.join(" "));
+    let mut words = format!("rollback {} {goal} --accept-loss {}", arguments.environment, ids.join(" "));
+    if !arguments.skip.is_empty() {
+        let skip: Vec<String> = arguments.skip.iter().map(|address| quoted(&address.to_string())).collect();
+        words += &format!(" --skip {}", skip.join(" "));
+    }
     Err(failure.help(format!("to accept these losses: {}", session.command(&words))))
 }

@@ -1,26 +1,36 @@
 //! `switchback status`: what is there, what is unfinished, and whether the way back is open. Read-only.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::hold::HoldView;
+use crate::cli::doubt::{self, Doubt, Look};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::report::indented;
+use crate::cli::holder::Holder;
+use crate::cli::outlook::{self, WayBack};
+use crate::cli::report::{indented, shown_time};
+use crate::cli::secrets::EdgeSecrets;
 use crate::cli::session::Session;
 use crate::cli::terminal::View;
+use crate::cli::{carry, spec};
 use crate::digest::Digest;
-use crate::ledger::{Ledger, Run, State, StepState};
-use crate::review::Loss;
+use crate::ledger::{Ledger, Run, StepState};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{counted, harmless};
+use crate::secret::Secrets;
 use crate::step::{Operation, Step};
 
 const AFTER_HELP: &str = "\
 Examples:
   switchback status prod                          what is there, and what is unfinished
   switchback status prod --json                   the same facts for a script
+  switchback status prod --offline                from the ledger alone
   switchback status prod --ledger file:/srv/shop  from anywhere: needs no project
 
-Reads only the ledger; `plan` asks the world.";
+Read-only. The world is looked at for what is in doubt and for the way back; where it cannot be
+asked, or with `--offline`, the ledger alone says what it knows.";
 
 /// Show what is there and what is unfinished
 #[derive(Debug, clap::Args)]
@@ -29,6 +39,9 @@ pub struct Arguments {
     /// The environment
     #[arg(value_name = "ENV")]
     environment: String,
+    /// Do not ask the world
+    #[arg(long)]
+    offline: bool,
 }
 
 #[derive(Serialize)]
@@ -36,12 +49,23 @@ struct Status {
     environment: String,
     project: Option<String>,
     ledger: LedgerFacts,
+    lease: Option<Holder>,
+    holds: Vec<HoldView>,
+    owed: Vec<OwedView>,
     resources: usize,
     databases: Vec<Database>,
     newest_run: Option<Newest>,
     unfinished: Option<Unfinished>,
     way_back: Option<WayBack>,
     next: Vec<String>,
+}
+
+/// What a way back left as it was.
+#[derive(Serialize)]
+struct OwedView {
+    address: String,
+    run: u64,
+    since: String,
 }
 
 #[derive(Serialize)]
@@ -79,6 +103,8 @@ struct Unfinished {
     in_doubt: usize,
     not_done: usize,
     steps: Vec<StepStatus>,
+    /// What is in doubt, from its three sides.
+    doubts: Vec<Doubt>,
 }
 
 #[derive(Serialize)]
@@ -88,15 +114,11 @@ struct StepStatus {
     title: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-}
-
-/// What taking the newest run in force back would do.
-#[derive(Serialize)]
-struct WayBack {
-    run: u64,
-    steps: usize,
-    losses: Vec<Loss>,
 }
 
 /// Runs the verb.
@@ -105,10 +127,32 @@ struct WayBack {
 /// When the ledger cannot be read, or nobody knows the environment.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let ledger = session.known_ledger(&arguments.environment)?;
-    session.terminal.show(&status(&arguments.environment, &ledger, session));
+    let secrets = spec::secrets_at_hand(session, &arguments.environment, ledger.state());
+    // Whatever cannot be had for asking the world is no reason to say nothing.
+    let (secrets, unasked): (Arc<dyn Secrets>, Option<String>) = match secrets {
+        _ if arguments.offline => (Arc::new(EdgeSecrets), Some("`--offline` was given".to_owned())),
+        Ok(secrets) => (secrets, None),
+        Err(failure) => (Arc::new(EdgeSecrets), Some(failure.summary.clone())),
+    };
+    let look = Look { secrets: &*secrets, unasked: unasked.as_deref() };
+    let (doubts, way_back) = session.wait(async {
+        let doubts = match ledger.state().unfinished() {
+            Some(run) => doubt::doubts(session, &ledger, run, &look).await,
+            None => Vec::new(),
+        };
+        let way_back = outlook::way_back(session, &ledger, &doubts, &look).await;
+        (doubts, way_back)
+    });
+    let mut status = status(&arguments.environment, &ledger, session);
+    status.way_back = way_back;
+    if let Some(unfinished) = &mut status.unfinished {
+        unfinished.doubts = doubts;
+    }
+    session.terminal.show(&status);
     Ok(Exit::Done)
 }
 
+/// What the ledger alone says.
 fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
     let state = ledger.state();
     let databases = state.things.databases.iter().map(|(address, database)| Database {
@@ -118,12 +162,24 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
     });
     let command = |words: &str| session.command(&format!("{words} {environment}"));
     let back = || format!("{} --last", command("rollback"));
+    let owed = carry::owed_command(session, state);
+    let doubted = |run: &Run| {
+        let doubted = run.open().filter(|(step, _)| matches!(run.steps.get(&step.id), Some(StepState::Doubted(..))));
+        let words = |(step, _): (&Step, _)| carry::settle_command(session, environment, &step.address);
+        doubted.map(words).collect::<Vec<_>>()
+    };
     let next = match (state.unfinished(), state.runs.last()) {
-        (Some(_), _) => vec![command("resume"), back()],
+        (Some(run), _) => vec![command("resume"), back()].into_iter().chain(doubted(run)).collect(),
         (None, None) => vec![command("plan")],
+        (None, Some(_)) if owed.is_some() => owed.into_iter().collect(),
         (None, Some(run)) if !run.verified && run.done_count() > 0 => vec![command("resume")],
         (None, Some(_)) => Vec::new(),
     };
+    let owed = state.owed.iter().map(|(address, owed)| OwedView {
+        address: address.to_string(),
+        run: owed.run,
+        since: shown_time(owed.since),
+    });
     Status {
         environment: environment.to_owned(),
         project: state.chain.as_ref().map(|chain| chain.project.clone()),
@@ -133,11 +189,14 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
             records: usize::try_from(ledger.last()).unwrap_or(usize::MAX),
             head: (ledger.last() > 0).then(|| ledger.head()),
         },
+        lease: Holder::of(session, ledger),
+        holds: HoldView::all(state),
+        owed: owed.collect(),
         resources: state.things.resources.len(),
         databases: databases.collect(),
         newest_run: state.runs.last().map(Newest::of),
         unfinished: state.unfinished().map(Unfinished::of),
-        way_back: way_back(state),
+        way_back: None,
         next,
     }
 }
@@ -147,7 +206,7 @@ impl Newest {
         Self {
             run: run.number,
             operation: run.change_set.operation,
-            begun: run.begun.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            begun: shown_time(run.begun),
             actor: format!("{} on {}", run.actor.name, run.actor.host),
             result: super::history::result(run),
             verified: run.verified,
@@ -168,6 +227,7 @@ impl Unfinished {
             in_doubt: count(IN_DOUBT),
             not_done: count(NOT_DONE),
             steps,
+            doubts: Vec::new(),
         }
     }
 }
@@ -179,35 +239,20 @@ const NOT_DONE: &str = "not done";
 
 impl StepStatus {
     fn of(step: &Step, state: Option<&StepState>) -> Self {
-        let (word, why) = match state {
-            Some(StepState::Done { .. }) => (DONE, None),
-            Some(StepState::Failed { error, .. }) => (FAILED, error.as_ref().map(ToString::to_string)),
-            Some(StepState::Stood(_, error)) => (FAILED, Some(format!("{error}; what it made stands"))),
-            Some(StepState::Doubted(_, error)) => (IN_DOUBT, Some(error.to_string())),
-            Some(StepState::Intended(_)) => {
-                (IN_DOUBT, Some("it was begun and nobody heard its end; the next command asks the world".to_owned()))
+        let (word, since, until, why) = match state {
+            Some(StepState::Done { since, until }) => (DONE, Some(*since), Some(*until), None),
+            Some(StepState::Failed { at, error }) => (FAILED, None, Some(*at), error.as_ref().map(ToString::to_string)),
+            Some(StepState::Stood(intent, error)) => {
+                (FAILED, Some(intent.since), None, Some(format!("{error}; what it made stands")))
             }
-            None => (NOT_DONE, None),
+            Some(state @ (StepState::Doubted(intent, _) | StepState::Intended(intent))) => {
+                (IN_DOUBT, Some(intent.since), None, doubt::why(state))
+            }
+            None => (NOT_DONE, None, None, None),
         };
-        Self { step: step.id.0, action: step.action.verb(), title: step.title(), state: word, why }
+        let (since, until) = (since.map(shown_time), until.map(shown_time));
+        Self { step: step.id.0, action: step.action.verb(), title: step.title(), state: word, since, until, why }
     }
-}
-
-/// What is lost is told by the inverses of the steps that have, or may have, had their effect.
-fn way_back(state: &State) -> Option<WayBack> {
-    let run = state.unfinished().or_else(|| state.newest_in_force())?;
-    if matches!(run.change_set.operation, Operation::Rollback { .. }) {
-        return None;
-    }
-    let had_effect = |step: &&Step| {
-        matches!(
-            run.steps.get(&step.id),
-            Some(StepState::Done { .. } | StepState::Stood(..) | StepState::Intended(_) | StepState::Doubted(..))
-        )
-    };
-    let steps: Vec<&Step> = run.change_set.steps.iter().filter(had_effect).collect();
-    let losses = steps.iter().filter(|step| !step.inverse.is_reversible()).map(|step| Loss::of(step)).collect();
-    Some(WayBack { run: run.number, steps: steps.len(), losses })
 }
 
 impl View for Status {
@@ -216,6 +261,12 @@ impl View for Status {
         let mut text = format!("{}\n", paint.paint(Role::Heading, &format!("{}{project}", self.environment)));
         let head = self.ledger.head.map(|head| format!(", head {}", head.short())).unwrap_or_default();
         text += &format!("  ledger      {} ({}{head})\n", self.ledger.url, counted(self.ledger.records, "record"));
+        if let Some(lease) = &self.lease {
+            text += &format!("  lease       {}\n", lease.line());
+        }
+        for hold in &self.holds {
+            text += &format!("  held        {}\n", hold.line());
+        }
         let Some(newest) = &self.newest_run else {
             return text + "  nothing was ever applied\n" + &self.next_lines(paint);
         };
@@ -237,6 +288,10 @@ impl View for Status {
             newest.begun,
             harmless(&newest.actor)
         );
+        for owed in &self.owed {
+            let line = format!("  owed        {} by run {}, since {}", harmless(&owed.address), owed.run, owed.since);
+            text += &format!("{}\n", paint.paint(Role::Warning, &line));
+        }
         if let Some(unfinished) = &self.unfinished {
             text += &unfinished.text(paint);
         }
@@ -274,33 +329,18 @@ impl Unfinished {
                 _ => Role::Danger,
             };
             let state = paint.paint(role, &format!("{:<8}", step.state));
-            text += &format!("  {state} {:>3} {} {}\n", step.step, step.action, harmless(&step.title));
+            let when = match (&step.until, &step.since) {
+                (Some(until), _) => format!("  at {until}"),
+                (None, Some(since)) => format!("  begun {since}"),
+                (None, None) => String::new(),
+            };
+            text += &format!("  {state} {:>3} {} {}{when}\n", step.step, step.action, harmless(&step.title));
             if let Some(why) = &step.why {
                 text += &indented(why);
             }
-        }
-        text
-    }
-}
-
-impl WayBack {
-    fn text(&self, paint: &dyn Paint) -> String {
-        if self.losses.is_empty() {
-            return format!(
-                "  way back    open: run {} can be taken back ({})\n",
-                self.run,
-                counted(self.steps, "step")
-            );
-        }
-        let head = format!(
-            "run {} ({}) has steps without a way back; `rollback` shows all that is lost before it asks:",
-            self.run,
-            counted(self.steps, "step")
-        );
-        let mut text = format!("{}\n", paint.paint(Role::Danger, &head));
-        for loss in &self.losses {
-            text +=
-                &format!("  step {} {}: {}, {}\n", loss.step, harmless(&loss.title), loss.class, harmless(&loss.why));
+            if let Some(doubt) = self.doubts.iter().find(|doubt| doubt.step.0 == step.step) {
+                doubt.lines().iter().for_each(|line| text += &indented(line));
+            }
         }
         text
     }

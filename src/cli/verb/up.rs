@@ -1,9 +1,10 @@
 //! `switchback up`: plan, apply and verify without questions, where the environment allows it.
 
-use super::apply::{OnFailure, apply_spec};
+use super::apply::apply_spec;
 use crate::cli::confirm::Consent;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::on_failure::OnFailure;
 use crate::cli::session::Session;
 
 const AFTER_HELP: &str = "\
@@ -20,6 +21,9 @@ pub struct Arguments {
     /// The environment
     #[arg(value_name = "ENV")]
     environment: String,
+    /// What to do when a step fails
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_failure: OnFailure,
 }
 
 /// Runs the verb.
@@ -39,7 +43,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {name}: {why}"))
             .help(format!("type `{}`, which asks", session.command(&format!("apply {name}")))));
     }
-    let report = apply_spec(session, &resolved, Consent::Given, OnFailure::Stop)?;
+    let report = apply_spec(session, &resolved, Consent::Given, arguments.on_failure)?;
     session.terminal.show(&report);
     Ok(report.result)
 }

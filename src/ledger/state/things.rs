@@ -123,7 +123,9 @@ impl Things {
             }
             (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, before.born),
             // What was forgotten is another thing, unless a way back makes it again.
-            (None, Some(Gone::Forgotten(before))) if step.reason == Reason::TakenBack => {
+            (None, Some(Gone::Forgotten(before)))
+                if step.reason == Reason::TakenBack && has_same_name(&before.object, outcome) =>
+            {
                 (Vec::new(), before.adopted, before.born)
             }
             (None, Some(Gone::Forgotten(_) | Gone::Database(_)) | None) => (Vec::new(), None, birth(run, step)),
@@ -200,6 +202,11 @@ pub fn rename_needs(
 /// Migrations by version.
 pub fn by_version(migrations: Vec<Migration>) -> BTreeMap<i64, Arc<Migration>> {
     migrations.into_iter().map(|migration| (migration.version, Arc::new(migration))).collect()
+}
+
+fn has_same_name(left: &Object, right: &Object) -> bool {
+    let same = |name: &str| left.get(name).is_some() && left.get(name) == right.get(name);
+    same("name") || same("arn") || same("id")
 }
 
 fn birth(run: u64, step: &Step) -> Birth {

@@ -3,10 +3,9 @@
 //! Invariant: a statement that is not recognised to its last relevant token is [`Deed::Other`], and `Other` is never
 //! part of a proof.
 
-use std::collections::BTreeMap;
-
 use super::super::cursor::{Cursor, split};
 use super::super::statements::{Script, Statement, Token};
+use super::columns::{ColumnDefault, of_columns};
 
 /// Sorts of things that a statement makes and another drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +73,8 @@ pub enum Deed {
         name: String,
         /// The arguments of a function, without defaults.
         arguments: Option<Vec<Vec<Token>>>,
+        /// The defaults of a table's columns.
+        defaults: Vec<(String, ColumnDefault)>,
     },
     /// Drops a thing, and fails when something depends on it.
     Drop {
@@ -90,8 +91,8 @@ pub enum Deed {
         table: String,
         /// The column.
         column: String,
-        /// Whether it certainly has no default of its own.
-        plain: bool,
+        /// Its default.
+        default: ColumnDefault,
     },
     /// Drops a column.
     DropColumn {
@@ -134,6 +135,8 @@ pub enum Deed {
         /// The column.
         column: String,
     },
+    /// Writes rows, comments or grants; no default of a column is another one after it.
+    Content,
     /// Anything else.
     Other,
 }
@@ -147,7 +150,7 @@ impl Deed {
                 Self::Drop { sort, name, arguments },
                 Self::Drop { sort: wanted_sort, name: wanted_name, arguments: wanted },
             ) => sort == wanted_sort && name == wanted_name && same_arguments(arguments.as_deref(), wanted.as_deref()),
-            _ => self == inverse && *self != Self::Other,
+            _ => self == inverse && !matches!(self, Self::Other | Self::Content),
         }
     }
 }
@@ -161,50 +164,6 @@ fn same_arguments(dropped: Option<&[Vec<Token>]>, created: Option<&[Vec<Token>]>
             let output = created.first().is_some_and(|token| token.is("out"));
             dropped == created || (!output && created.get(1..) == Some(dropped))
         })
-}
-
-/// The defaults of columns, as far as the statements so far tell.
-#[derive(Default)]
-pub struct Defaults(BTreeMap<(String, String), Option<Vec<Token>>>);
-
-impl Defaults {
-    /// The exact inverse of the next deed, if it has one that is certain.
-    pub fn inverse(&mut self, deed: &Deed) -> Option<Deed> {
-        match deed {
-            Deed::Create { sort, name, arguments } => {
-                Some(Deed::Drop { sort: *sort, name: name.clone(), arguments: arguments.clone() })
-            }
-            Deed::AddColumn { table, column, plain } => {
-                if *plain {
-                    self.0.insert((table.clone(), column.clone()), None);
-                }
-                Some(Deed::DropColumn { table: table.clone(), column: column.clone() })
-            }
-            Deed::Rename { sort, from, to } => {
-                self.0.clear();
-                Some(Deed::Rename { sort: *sort, from: to.clone(), to: from.clone() })
-            }
-            Deed::RenamePart { of, from, to } => {
-                self.0.clear();
-                Some(Deed::RenamePart { of: of.clone(), from: to.clone(), to: from.clone() })
-            }
-            Deed::SetDefault { table, column, expression } => self.restore(table, column, Some(expression.clone())),
-            Deed::DropDefault { table, column } => self.restore(table, column, None),
-            Deed::Drop { .. } | Deed::DropColumn { .. } | Deed::Other => {
-                self.0.clear();
-                None
-            }
-        }
-    }
-
-    /// What brings the earlier default back; nothing when these statements do not tell what it was.
-    fn restore(&mut self, table: &str, column: &str, now: Option<Vec<Token>>) -> Option<Deed> {
-        let (table, column) = (table.to_owned(), column.to_owned());
-        match self.0.insert((table.clone(), column.clone()), now)? {
-            Some(expression) => Some(Deed::SetDefault { table, column, expression }),
-            None => Some(Deed::DropDefault { table, column }),
-        }
-    }
 }
 
 /// The deeds of a text in order, each with its statement for messages.
@@ -240,7 +199,8 @@ fn of_statement(tokens: &[Token]) -> Option<Vec<Deed>> {
     if cursor.word("alter") {
         return alter(cursor);
     }
-    None
+    const CONTENT: [&str; 8] = ["insert", "update", "delete", "merge", "comment", "grant", "revoke", "analyze"];
+    CONTENT.iter().any(|word| cursor.peeks(word)).then(|| vec![Deed::Content])
 }
 
 fn create(mut cursor: Cursor<'_>) -> Option<Deed> {
@@ -271,7 +231,8 @@ fn create(mut cursor: Cursor<'_>) -> Option<Deed> {
         Sort::Type => cursor.peeks("as"),
         _ => true,
     };
-    whole.then_some(Deed::Create { sort, name, arguments })
+    let defaults = if sort == Sort::Table { of_columns(cursor) } else { Vec::new() };
+    whole.then_some(Deed::Create { sort, name, arguments, defaults })
 }
 
 fn create_index(mut cursor: Cursor<'_>) -> Option<Deed> {
@@ -290,7 +251,7 @@ fn create_index(mut cursor: Cursor<'_>) -> Option<Deed> {
         Some((schema, _)) => format!("{schema}.{name}"),
         None => name,
     };
-    Some(Deed::Create { sort: Sort::Index, name, arguments: None })
+    Some(Deed::Create { sort: Sort::Index, name, arguments: None, defaults: Vec::new() })
 }
 
 fn create_on_table(mut cursor: Cursor<'_>, sort: Sort) -> Option<Deed> {
@@ -298,7 +259,7 @@ fn create_on_table(mut cursor: Cursor<'_>, sort: Sort) -> Option<Deed> {
     let at = cursor.rest().iter().position(|token| token.is("on"))?;
     cursor.skip(at + 1);
     let table = cursor.name()?;
-    Some(Deed::Create { sort, name: format!("{table}.{name}"), arguments: None })
+    Some(Deed::Create { sort, name: format!("{table}.{name}"), arguments: None, defaults: Vec::new() })
 }
 
 fn drop_things(mut cursor: Cursor<'_>) -> Option<Vec<Deed>> {
@@ -424,11 +385,8 @@ fn action_of(mut cursor: Cursor<'_>, table: &str) -> Option<Deed> {
             return None;
         }
         let column = cursor.name()?;
-        const NOT_PLAIN: [&str; 5] = ["default", "generated", "serial", "bigserial", "smallserial"];
-        let plain = !cursor.rest().iter().any(|token| {
-            NOT_PLAIN.iter().any(|word| token.is(word)) || (token.text.starts_with("serial") && token.text.len() == 7)
-        });
-        return Some(Deed::AddColumn { table, column, plain });
+        let default = ColumnDefault::of(cursor.rest());
+        return Some(Deed::AddColumn { table, column, default });
     }
     if cursor.word("drop") {
         if cursor.peeks("constraint") {

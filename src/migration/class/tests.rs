@@ -3,6 +3,19 @@
 //! Invariant: what is called exact here was run on a real server.
 
 use super::*;
+use crate::migration::addition::Count;
+
+fn of(up: &str, down: Option<&str>) -> Migration {
+    Migration { version: 2, name: "m".to_owned(), up: up.to_owned(), down: down.map(str::to_owned), transaction: true }
+}
+
+fn judge_down(up: &str, down: Option<&str>) -> Judgement {
+    judge(&of(up, down), Direction::Up)
+}
+
+fn judge_up(up: &str, down: &str) -> Judgement {
+    judge(&of(up, Some(down)), Direction::Down)
+}
 
 fn exact(up: &str, down: &str) {
     assert_eq!(judge_down(up, Some(down)), Judgement::Exact, "{up} <- {down}");
@@ -227,4 +240,79 @@ fn running_the_up_again_does_not_bring_content_back() {
     assert_eq!(judge_up("create index i on t (a)", "drop index i"), Judgement::Exact);
     assert_eq!(judge_up("alter table t rename a to b", "alter table t rename b to a"), Judgement::Exact);
     assert!(matches!(judge_up("create view v as select 1", "drop view v"), Judgement::Recreates(_)));
+}
+
+#[test]
+fn earlier_migrations_tell_what_a_default_was() {
+    let up = "alter table t alter a set default 5";
+    let judged = |earlier: &[&str], down: &str| {
+        let earlier: Vec<_> = earlier.iter().map(|text| Arc::new(of(text, None))).collect();
+        judge_among(&of(up, Some(down)), Direction::Up, &earlier)
+    };
+    let none = "alter table t alter a drop default";
+    let three = "alter table t alter a set default 3";
+    for (earlier, down) in [
+        (&["create table t (b text default 'x', a int not null)"][..], none),
+        (&["create table t (a int default 3 not null, check (a > 0))"], three),
+        (&["create table t (a int)", "insert into t values (1)", "comment on table t is 'x'"], none),
+        (&["create table t (a int)", "alter table t alter a set default 3"], three),
+        (&["create table u (b int)", "alter table u rename to t", "alter table t rename b to a"], none),
+        (&["alter table t add a int default 3"], three),
+    ] {
+        assert_eq!(judged(earlier, down), Judgement::Exact, "{earlier:?} {down}");
+    }
+    for (earlier, down) in [
+        (&["create table t (a int default 3)"][..], none),
+        (&["create table t (a int)"], three),
+        (&["create table t (a int)", "do $$ begin end $$"], none),
+        (&["create table t (a int)", "select change_everything()"], none),
+        (&["create table t (a serial)"], none),
+        (&["create table t (a int default 3 + (select 1))"], three),
+        (&["create table t (a int)", "drop table t", "create table t as select 1 as a"], none),
+        (&["create table t (a int)", "alter table t rename a to b"], none),
+        (&["create table t (a int)", "create table ("], none),
+        (&[], none),
+    ] {
+        assert!(matches!(judged(earlier, down), Judgement::LosesData(_)), "{earlier:?} {down}");
+    }
+}
+
+#[test]
+fn what_was_found_decides_what_is_lost() {
+    let one = of(
+        "create table t (a int); alter table u add b int; create sequence s; create index i on t (a)",
+        Some("drop index i; drop sequence s; alter table u drop b; drop table t"),
+    );
+    let later = Arc::new(of("alter table t rename to v; alter table u rename b to c; update v set a = 1", None));
+    let added = additions(&[Arc::new(one.clone()), later]);
+    let table = Addition::Table { name: "v".to_owned() };
+    let column = Addition::Column { table: "u".to_owned(), column: "c".to_owned() };
+    let sequence = Addition::Sequence { name: "s".to_owned() };
+    assert_eq!(added, [vec![Some(table.clone()), Some(column.clone()), Some(sequence.clone())], vec![]]);
+    let judged = |found: [Written; 3]| {
+        let found = [table.clone(), column.clone(), sequence.clone()].into_iter().zip(found).collect();
+        judge_now(&one, &[], &added[0], &found)
+    };
+    let nothing = || Written::Nothing;
+    assert_eq!(judged([nothing(), nothing(), nothing()]), Judgement::Exact);
+    let lost = |found| match judged(found) {
+        Judgement::LosesData(what) => what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(lost([Written::Rows(Count::of(12)), nothing(), nothing()]), "every row of table t (10 to 99 rows)");
+    assert_eq!(
+        lost([nothing(), Written::Rows(Count::of(1)), Written::Position]),
+        "the values of column u.b (1 to 9 rows), the position of sequence s"
+    );
+    let untold = Written::Untold("it is locked".to_owned());
+    assert_eq!(lost([untold, nothing(), nothing()]), "every row of table t (not told: it is locked)");
+    assert!(
+        matches!(judged([Written::Dressed, nothing(), nothing()]), Judgement::Recreates(what) if what.ends_with("table t"))
+    );
+    // Nobody looked.
+    assert!(matches!(judge_now(&one, &[], &added[0], &BTreeMap::new()), Judgement::LosesData(_)));
+    // Without its name it is not asked for.
+    let moved =
+        additions(&[Arc::new(of("create table a.t ()", None)), Arc::new(of("alter schema a rename to b", None))]);
+    assert_eq!(moved, [vec![None], vec![]]);
 }

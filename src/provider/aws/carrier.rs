@@ -12,9 +12,9 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::clients::Clients;
-use super::failure::withhold;
+use super::failure::{Failure, withhold};
 use super::shared::{Calls, Silence, Work, contains_sealed};
-use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, settings, ssm_parameter};
+use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, settings, ssm_parameter, watch};
 use crate::kind::Kind;
 use crate::value::{Object, Value};
 use crate::world::{
@@ -110,6 +110,19 @@ impl Provider for Aws {
         answers
     }
 
+    async fn recallable(&self, connection: &Connection, queries: &[Query]) -> Vec<Result<Option<String>, WorldError>> {
+        let clients = match self.clients(connection).await {
+            Ok(clients) => clients,
+            Err(error) => return queries.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let clients = &*clients;
+        let asked = queries.iter().map(|query| async move {
+            let (_, calls) = self.calls(&query.kind)?;
+            Ok(calls.recallable(clients, &query.object).await?)
+        });
+        join_all(asked).await
+    }
+
     async fn carry_out(
         &self,
         connection: &Connection,
@@ -120,16 +133,10 @@ impl Provider for Aws {
         let clients = self.clients(connection).await.map_err(unsent)?;
         let (kind, calls) = self.calls(&effect.kind).map_err(unsent)?;
         let work = Work { clients: &clients, kind, effect, progress };
-        let outcome = match &effect.change {
-            EffectChange::Create { after } => calls.create(&work, after).await.map(|made| worded(kind, after, made)),
-            EffectChange::Update { before, after } => {
-                calls.update(&work, before, after).await.map(|made| worded(kind, after, made))
-            }
-            EffectChange::Delete { before } if calls.keeps(before) => Ok(Object::new()),
-            EffectChange::Delete { before } => calls.delete(&work, before).await.map(|()| Object::new()),
-        };
+        let (outcome, sent) = watch::over(&effect.fence, progress, change(calls, &work)).await;
         outcome.map_err(|failure| {
             let EffectError { error, trace } = failure.into();
+            let trace = if error.class == ErrorClass::Fenced { sent } else { trace };
             EffectError { error: withhold(error, object_of(effect)), trace }
         })
     }
@@ -149,8 +156,22 @@ impl Provider for Aws {
             Settlement::Done(found) if found.is_empty() => Ok(Settlement::Done(found)),
             Settlement::Done(found) => Ok(Settlement::Done(worded(kind, known, found))),
             Settlement::Stands(found, why) => Ok(Settlement::Stands(worded(kind, known, found), why)),
+            Settlement::GoesOn(found, why) if found.is_empty() => Ok(Settlement::GoesOn(found, why)),
+            Settlement::GoesOn(found, why) => Ok(Settlement::GoesOn(worded(kind, known, found), why)),
             other @ (Settlement::NotDone | Settlement::Doubt(_)) => Ok(other),
         }
+    }
+}
+
+async fn change(calls: &dyn Calls, work: &Work<'_>) -> Result<Object, Failure> {
+    let kind = work.kind;
+    match &work.effect.change {
+        EffectChange::Create { after } => calls.create(work, after).await.map(|made| worded(kind, after, made)),
+        EffectChange::Update { before, after } => {
+            calls.update(work, before, after).await.map(|made| worded(kind, after, made))
+        }
+        EffectChange::Delete { before } if calls.keeps(before) => Ok(Object::new()),
+        EffectChange::Delete { before } => calls.delete(work, before).await.map(|()| Object::new()),
     }
 }
 

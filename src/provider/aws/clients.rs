@@ -10,11 +10,11 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::failure::{self, Failure};
 use super::reach::Reach;
-use super::settings;
+use super::{settings, watch};
 use crate::value::{Object, Value};
 use crate::world::{Connection, ErrorClass, WorldError};
 
@@ -30,6 +30,7 @@ pub(super) struct Clients {
     region: String,
     place: String,
     permits: Semaphore,
+    facts: OnceCell<Result<Object, WorldError>>,
 }
 
 impl Clients {
@@ -37,6 +38,9 @@ impl Clients {
     pub(super) async fn open(connection: &Connection) -> Result<Self, WorldError> {
         let settings = &connection.settings;
         let text = |name: &str| settings.get(name).and_then(Value::as_str).map(str::to_owned);
+        if let Some(endpoint) = text("endpoint") {
+            check_endpoint(&endpoint)?;
+        }
         let reach = Reach {
             region: text("region"),
             endpoint: text("endpoint"),
@@ -62,6 +66,7 @@ impl Clients {
             place: text("endpoint").unwrap_or_else(|| region.clone()),
             region,
             permits: Semaphore::new(AT_ONCE),
+            facts: OnceCell::new(),
         })
     }
 
@@ -73,8 +78,10 @@ impl Clients {
     {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         tracing::debug!(operation, subject, "calling AWS");
-        call.await.map_err(|error| {
-            let failure = failure::read(self.tried(operation, subject), &error);
+        let tried = self.tried(operation, subject);
+        let answer = watch::within_limits(operation, &tried, call).await;
+        answer.map_err(|limit| failure::silent(tried.clone(), limit))?.map_err(|error| {
+            let failure = failure::read(tried, &error);
             tracing::debug!(operation, subject, code = failure.code, class = ?failure.error.class, "AWS call failed");
             failure
         })
@@ -85,8 +92,13 @@ impl Clients {
         format!("{operation} {subject} at {}", self.place)
     }
 
-    /// Who we are: checks the account, and gives account and region.
+    /// Who we are: checks the account, and gives account and region. It is asked once, also when nobody answers: where
+    /// STS cannot be reached, not every step shall wait for it.
     pub(super) async fn check(&self, connection: &Connection) -> Result<Object, WorldError> {
+        self.facts.get_or_init(|| self.ask_who_we_are(connection)).await.clone()
+    }
+
+    async fn ask_who_we_are(&self, connection: &Connection) -> Result<Object, WorldError> {
         let patience = RetryConfig::standard().with_max_attempts(3);
         let override_config = aws_sdk_sts::Config::builder().retry_config(patience);
         let call = self.sts.get_caller_identity().customize().config_override(override_config).send();
@@ -95,16 +107,21 @@ impl Clients {
         let account = identity.account().unwrap_or_default().to_owned();
         let right = settings::right_accounts(&connection.settings);
         if !right.is_empty() && !right.contains(&account) {
-            return Err(WorldError {
-                tried: self.tried("sts:GetCallerIdentity", subject),
-                cause: format!("the credentials lead to account {account}, allowed is {}", right.join(", ")),
-                help: Some(
+            let right = right.join(", ");
+            let (cause, help) = match connection.settings.contains_key("account") {
+                true => (
+                    format!("the credentials lead to account {account}, and what the ledger records lies in {right}"),
+                    format!("use credentials of account {right}"),
+                ),
+                false => (
+                    format!("the credentials lead to account {account}, allowed is {right}"),
                     "use credentials of the allowed account, or correct `allowed_account_ids` of the `provider \
                      \"aws\"` block"
                         .to_owned(),
                 ),
-                class: ErrorClass::Denied,
-            });
+            };
+            let tried = self.tried("sts:GetCallerIdentity", subject);
+            return Err(WorldError { tried, cause, help: Some(help), class: ErrorClass::Denied });
         }
         Ok(Object::from([
             ("account".to_owned(), Value::from(account)),
@@ -123,12 +140,29 @@ fn retries(settings: &Object) -> RetryConfig {
         .with_max_backoff(Duration::from_secs(10))
 }
 
+/// The limits of everything around an attempt, credentials among it; what is sent has those of `watch`.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(4))
-        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(45))
         .operation_timeout(Duration::from_secs(180))
         .build()
+}
+
+/// The SDK says of an endpoint that is no URL whatever comes first to its mind.
+fn check_endpoint(endpoint: &str) -> Result<(), WorldError> {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| endpoint.strip_prefix(scheme));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-._:[]@%".contains(letter);
+    if host.is_some_and(|host| !host.is_empty() && host.chars().all(good)) {
+        return Ok(());
+    }
+    Err(WorldError {
+        tried: "aws: reading `endpoint` of the `provider \"aws\"` block".to_owned(),
+        cause: format!("`{endpoint}` is not the URL of an endpoint"),
+        help: Some("write it as `http://127.0.0.1:4566`, or leave `endpoint` out to reach AWS itself".to_owned()),
+        class: ErrorClass::Refused,
+    })
 }
 
 fn credentials(settings: &Object) -> Result<Option<Credentials>, WorldError> {

@@ -13,10 +13,8 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
-use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value as Json;
 
@@ -28,8 +26,6 @@ use super::failure::Failure;
 pub(super) struct Answer {
     /// The body.
     pub body: Json,
-    /// When, by the service's clock, in seconds since 1970.
-    pub seconds: Option<f64>,
 }
 
 /// One request and its answer.
@@ -71,8 +67,7 @@ impl Intercept for Exchange {
     ) -> Result<(), BoxError> {
         let response = context.response();
         let body = response.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-        let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        let answer = Answer { body, seconds: date.map(|date| date.as_secs_f64()) };
+        let answer = Answer { body };
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         Ok(())
     }

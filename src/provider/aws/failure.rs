@@ -4,11 +4,13 @@
 //! has to be settled by asking. No value of a request gets into its text.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::watch::Halt;
 use crate::value::Object;
 use crate::world::{EffectError, ErrorClass, Trace, WorldError};
 
@@ -27,6 +29,12 @@ impl Failure {
     /// A refusal of our own, before anything was sent.
     pub(super) fn refused(tried: String, cause: impl Into<String>, help: impl Into<String>) -> Self {
         let error = WorldError { tried, cause: cause.into(), help: Some(help.into()), class: ErrorClass::Refused };
+        Self { error, trace: Trace::Nothing, code: None }
+    }
+
+    /// What was begun goes on in the world for longer than is waited; nothing more is to be sent for it.
+    pub(super) fn pending(tried: String, cause: impl Into<String>, help: impl Into<String>) -> Self {
+        let error = WorldError { tried, cause: cause.into(), help: Some(help.into()), class: ErrorClass::Pending };
         Self { error, trace: Trace::Nothing, code: None }
     }
 
@@ -105,6 +113,12 @@ pub(crate) fn read<E>(tried: String, error: &SdkError<E, HttpResponse>) -> Failu
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    match Halt::within(error) {
+        // What was sent before it is known to the watch, which has the last word.
+        Some(Halt::Fenced(error)) => return Failure { error: error.clone(), trace: Trace::Unknown, code: None },
+        Some(Halt::Silent(limit)) => return silent(tried, *limit),
+        None => {}
+    }
     match error {
         SdkError::ServiceError(answer) => read_answer(tried, answer.raw().status().as_u16(), answer.err()),
         SdkError::ResponseError(answer) => {
@@ -121,6 +135,14 @@ where
             fail(tried, chain(error), "this is unexpected; run again with `-vv`", ErrorClass::Transient, Trace::Unknown)
         }
     }
+}
+
+/// A call to which nobody answered in time.
+pub(super) fn silent(tried: String, limit: Duration) -> Failure {
+    let help = "see whether `endpoint` and `region` are right and the endpoint answers; what a call did is settled by \
+                asking";
+    let cause = format!("no answer within {:.1} s", limit.as_secs_f64());
+    fail(tried, cause, help, ErrorClass::Unreachable, Trace::Unknown)
 }
 
 fn read_answer<E: ProvideErrorMetadata>(tried: String, status: u16, answer: &E) -> Failure {
@@ -187,6 +209,10 @@ fn help(class: ErrorClass, code: &str) -> Option<String> {
 fn read_unsent<E: Error + 'static>(tried: String, error: &SdkError<E, HttpResponse>) -> Failure {
     let cause = chain(error);
     let lower = cause.to_ascii_lowercase();
+    if lower.contains("endpoint") && !lower.contains("credential") {
+        let help = "see whether `endpoint` and `region` of the `provider \"aws\"` block are right";
+        return fail(tried, cause, help, ErrorClass::Unreachable, Trace::Nothing);
+    }
     if lower.contains("credential") || lower.contains("identity") || lower.contains("sso") {
         let expired = lower.contains("expired");
         let (class, help) = match expired {

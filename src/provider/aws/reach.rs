@@ -9,6 +9,8 @@ use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls::Provider as TlsProvider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
+use super::watch;
+
 /// What is given; the rest is found where the AWS tools find it.
 pub(crate) struct Reach {
     /// The region.
@@ -34,7 +36,7 @@ impl Reach {
             None => stand_in(self.endpoint.as_deref(), self.profile.as_deref()),
         };
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.build_https())
+            .http_client(watch::guarded(http.build_https()))
             .retry_config(self.retries)
             .timeout_config(self.timeouts);
         if let Some(region) = self.region {

@@ -14,7 +14,11 @@ pub fn schema() -> ProviderSchema {
         name: "aws",
         summary: "Amazon Web Services, or an endpoint that speaks its protocols.",
         attributes: vec![
-            Attribute::optional("region", Type::String, "The region; absent: as in the AWS CLI."),
+            Attribute::optional_computed(
+                "region",
+                Type::String,
+                "The region; absent: as in the AWS CLI, and recorded with what is made there.",
+            ),
             Attribute::optional("endpoint", Type::String, "The URL of an endpoint that stands in for all of AWS."),
             Attribute::optional("profile", Type::String, "A profile of the shared AWS configuration files."),
             Attribute::optional("access_key", Type::String, "An access key id; absent: the default credential chain."),
@@ -27,7 +31,7 @@ pub fn schema() -> ProviderSchema {
                 "The accounts this may lead to; anywhere else nothing is done.",
             ),
             Attribute::optional("max_retries", Type::Number, "How often a call is tried again; absent: 7 times."),
-            Attribute::computed("account", Type::String, "The account it leads to, recorded at the first apply."),
+            Attribute::computed("account", Type::String, "The account it leads to, recorded with what is made there."),
         ],
     }
 }

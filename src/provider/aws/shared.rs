@@ -10,7 +10,7 @@ use super::clients::Clients;
 use super::failure::Failure;
 use super::tags::{self, Tags};
 use crate::kind::{Attribute, Kind, Mode};
-use crate::value::{Data, Object, Value};
+use crate::value::{Object, Value};
 use crate::world::{Effect, Progress, Query, Settlement};
 
 /// A thing as the world has it.
@@ -54,6 +54,11 @@ pub(super) trait Calls: Send + Sync {
 
     /// Removes it; what is gone is removed.
     async fn delete(&self, work: &Work<'_>, before: &Object) -> Result<(), Failure>;
+
+    /// Why a secret that is withheld in an earlier object cannot be had from the world again.
+    async fn recallable(&self, _clients: &Clients, _earlier: &Object) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
 
     /// Whether a removal leaves it where it is, because the spec said so.
     fn keeps(&self, before: &Object) -> bool {
@@ -145,9 +150,7 @@ fn different(kind: &Kind, wanted: &Object, found: &Object) -> Vec<&'static str> 
 
 /// Whether a secret lies inside that is withheld.
 pub(super) fn contains_sealed(value: &Value) -> bool {
-    let mut sealed = false;
-    value.visit(&mut |inner| sealed |= matches!(inner.data(), Data::Sealed(_)));
-    sealed
+    value.holds_sealed()
 }
 
 /// Refuses an effect that needs a secret which is withheld and which the world does not keep.

@@ -49,7 +49,7 @@ pub fn split(all: &Tags) -> (Value, Option<String>) {
 }
 
 /// Whether a name belongs to us or to AWS.
-fn is_reserved(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     name.starts_with(PREFIX) || name.starts_with("aws:")
 }
 

@@ -6,6 +6,7 @@
 use tokio_postgres::{Client, Error};
 
 use super::errors::{refused, world_error};
+use super::quoting;
 use crate::migration::concurrent::{ConcurrentIndex, Work};
 use crate::world::{Progress, WorldError};
 
@@ -45,7 +46,7 @@ pub async fn clear(client: &Client, index: &ConcurrentIndex, progress: &dyn Prog
     };
     if is_made && state(client, index).await? == State::Invalid {
         progress.say(&format!("dropping index {}, which an interrupted build left INVALID", index.name));
-        client.batch_execute(&format!("drop index concurrently {}", quoted(&index.name))).await?;
+        client.batch_execute(&format!("drop index concurrently {}", quoting::written(&index.name))).await?;
     }
     Ok(())
 }
@@ -71,7 +72,7 @@ pub async fn left_nothing(client: &Client, index: &ConcurrentIndex, progress: &d
 /// # Errors
 /// As the server says.
 pub async fn finish_drop(client: &Client, index: &ConcurrentIndex) -> Result<(), Error> {
-    client.batch_execute(&format!("drop index concurrently if exists {}", quoted(&index.name))).await
+    client.batch_execute(&format!("drop index concurrently if exists {}", quoting::written(&index.name))).await
 }
 
 /// Checks that the statement did what it says.
@@ -89,33 +90,4 @@ pub async fn assert_done(client: &Client, index: &ConcurrentIndex, tried: &str) 
     }
     let cause = format!("the statement ended without an error, but index {} is {found:?}", index.name);
     Err(refused(tried, cause, "look at the index, drop it if it is INVALID, then go on"))
-}
-
-/// The name with each part in quotes, so that keywords are names too.
-fn quoted(name: &str) -> String {
-    let mut parts = Vec::new();
-    let mut part = String::new();
-    let mut in_quotes = false;
-    for letter in name.chars() {
-        match letter {
-            '"' => {
-                in_quotes = !in_quotes;
-                part.push(letter);
-            }
-            '.' if !in_quotes => parts.push(std::mem::take(&mut part)),
-            _ => part.push(letter),
-        }
-    }
-    parts.push(part);
-    let quote = |part: &String| if part.starts_with('"') { part.clone() } else { format!("\"{part}\"") };
-    parts.iter().map(quote).collect::<Vec<_>>().join(".")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_part_of_a_name_is_quoted_once() {
-        assert_eq!(super::quoted("app.i"), "\"app\".\"i\"");
-        assert_eq!(super::quoted("\"a.b\".\"I\"\"x\""), "\"a.b\".\"I\"\"x\"");
-    }
 }

@@ -31,12 +31,18 @@ pub async fn open(target: &Target) -> Result<Client, WorldError> {
     open_as(target, APPLICATION).await
 }
 
-/// Opens a session for one effect, which is known by its token.
+/// Opens a session for one effect, which is known by its token. The server answered when the step was looked at
+/// last: one that does not now may do so shortly.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn open_for(target: &Target, token: &str) -> Result<Client, WorldError> {
-    open_as(target, &application_of(token)).await
+    open_as(target, &application_of(token)).await.map_err(|mut error| {
+        if error.class == ErrorClass::Unreachable {
+            error.class = ErrorClass::Transient;
+        }
+        error
+    })
 }
 
 /// The name of a session that carries out the effect with this token.

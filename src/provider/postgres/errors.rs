@@ -117,13 +117,14 @@ fn class_of(code: &SqlState) -> ErrorClass {
         SqlState::TOO_MANY_CONNECTIONS,
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
         SqlState::OBJECT_IN_USE,
     ];
     if denied.contains(code) || code.code().starts_with("28") {
         ErrorClass::Denied
     } else if transient.contains(code) {
         ErrorClass::Transient
-    } else if *code == SqlState::CANNOT_CONNECT_NOW || code.code().starts_with("08") {
+    } else if code.code().starts_with("08") {
         ErrorClass::Unreachable
     } else {
         ErrorClass::Refused
@@ -134,8 +135,10 @@ fn class_of_io(error: &Error) -> ErrorClass {
     let text = error.to_string();
     if text.contains("authentication") {
         ErrorClass::Denied
-    } else if error.is_closed() || text.contains("communicating") || text.contains("connecting") || text.contains("TLS")
-    {
+    } else if error.is_closed() || text.contains("communicating") {
+        // A session that was there and is lost: the next one may do.
+        ErrorClass::Transient
+    } else if text.contains("connecting") || text.contains("TLS") {
         ErrorClass::Unreachable
     } else {
         ErrorClass::Refused

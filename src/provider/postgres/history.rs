@@ -70,6 +70,23 @@ impl Table {
     }
 }
 
+/// The schema where the table is, or where it would be made.
+///
+/// # Errors
+/// As [`find`].
+pub async fn place(client: &Client) -> Result<String, WorldError> {
+    let tried = format!("look for {TABLE}");
+    let statement = "select coalesce((select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n \
+                     on n.oid = c.relnamespace where c.oid = to_regclass($1)), current_schema())::text";
+    let row = client.query_one(statement, &[&TABLE]).await.map_err(|error| world_error(&tried, &error))?;
+    row.get::<_, Option<String>>(0).ok_or_else(|| no_place(&tried))
+}
+
+fn no_place(tried: &str) -> WorldError {
+    let help = "create a schema of the search path, or set the role's search_path";
+    refused(tried, "no schema of the search path exists, so there is no place for the table", help)
+}
+
 /// Finds the table through the search path, as refinery does; says where it would be made when there is none.
 ///
 /// # Errors
@@ -84,10 +101,7 @@ pub async fn find(client: &Client) -> Result<Table, WorldError> {
     let Some(found) = client.query_opt(statement, &[&TABLE]).await.map_err(failed)? else {
         let row = client.query_one("select current_schema()::text", &[]).await.map_err(failed)?;
         let schema: Option<String> = row.get(0);
-        let schema = schema.ok_or_else(|| {
-            let help = "create a schema of the search path, or set the role's search_path";
-            refused(&tried, "no schema of the search path exists, so there is no place for the table", help)
-        })?;
+        let schema = schema.ok_or_else(|| no_place(&tried))?;
         return Ok(Table { schema, exists: false, wide: false, rows: Vec::new() });
     };
     let wide = match found.get::<_, Option<String>>(1).as_deref() {

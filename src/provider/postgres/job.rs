@@ -2,13 +2,29 @@
 //!
 //! Invariant: what may not run is refused before anything is dialled.
 
+use std::sync::Arc;
+
 use super::errors::refused;
-use super::session::Mode;
+use super::tally;
 use crate::migration::Direction;
+use crate::migration::addition::Addition;
+use crate::migration::class::additions;
 use crate::migration::concurrent::ConcurrentIndex;
 use crate::migration::directives;
 use crate::migration::statements::{Script, Statement};
-use crate::world::{MigrationEffect, WorldError};
+use crate::world::{Content, MigrationEffect, WorldError};
+
+/// How statements run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All of them in one transaction.
+    Together,
+    /// The first one outside of any transaction, then the others.
+    Outside {
+        /// The index that the first one makes or drops concurrently, if that is what it does.
+        index: Option<ConcurrentIndex>,
+    },
+}
 
 /// An effect, read and checked before anything is dialled.
 pub struct Job {
@@ -16,8 +32,10 @@ pub struct Job {
     pub text: String,
     /// How to run it.
     pub mode: Mode,
-    /// How many statements it has.
-    pub statements: usize,
+    /// Of each of its statements, whether rows that it shows were written.
+    pub writes: Vec<bool>,
+    /// What must not have been written to since the way back was planned.
+    pub spared: Vec<Addition>,
     /// What is being done, for messages.
     pub tried: String,
 }
@@ -51,7 +69,18 @@ impl Job {
             true => Mode::Together,
             false => Mode::Outside { index: script.statements.first().and_then(ConcurrentIndex::of) },
         };
-        Ok(Self { text: text.to_owned(), mode, statements: script.statements.len(), tried })
+        let spared = match (effect.direction, effect.content) {
+            (Direction::Down, Content::MustBeNone) => additions(&[Arc::new(effect.migration.clone())]),
+            (Direction::Up, _) | (_, Content::Goes) => Vec::new(),
+        };
+        let spared = spared.into_iter().flatten().flatten().collect();
+        Ok(Self {
+            spared,
+            text: text.to_owned(),
+            mode,
+            writes: script.statements.iter().map(tally::writes).collect(),
+            tried,
+        })
     }
 
     /// The one statement of a text that runs outside of a transaction.

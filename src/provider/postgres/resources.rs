@@ -7,10 +7,11 @@ use tokio_postgres::Client;
 
 use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, world_error};
+use super::fence::ARRIVAL;
 use super::settings::Target;
 use super::{database, orphans, role};
 use crate::value::{Object, Value};
-use crate::world::{Connection, Effect, EffectError, Progress, Provider, Query, Settlement, WorldError};
+use crate::world::{Connection, Effect, EffectChange, EffectError, Progress, Provider, Query, Settlement, WorldError};
 
 /// The provider `postgres`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +47,7 @@ impl Provider for Postgres {
     ) -> Result<Object, EffectError> {
         let target = target(&connection.settings).map_err(nothing)?;
         let client = open_for(&target, &effect.token).await.map_err(nothing)?;
+        progress.called(operation(effect));
         match effect.kind.as_str() {
             "postgres_role" => role::calls::carry_out(&client, &target, effect).await,
             "postgres_database" => database::calls::carry_out(&client, &target, effect, progress).await,
@@ -56,6 +58,8 @@ impl Provider for Postgres {
     async fn settle(&self, connection: &Connection, effect: &Effect) -> Result<Settlement, WorldError> {
         let target = target(&connection.settings)?;
         let client = open(&target).await?;
+        // The session of a later holder bears the same token.
+        effect.fence.check("ask what became of a PostgreSQL role or database", ARRIVAL)?;
         orphans::end(&client, &effect.token).await?;
         match effect.kind.as_str() {
             "postgres_role" => role::calls::settle(&client, effect).await,
@@ -99,6 +103,19 @@ async fn found(client: &Client, target: &Target, queries: &[Query], kind: &str) 
         _ => database::calls::read(client, target, &names).await?,
     };
     Ok(things.into_iter().map(|thing| thing.object).collect())
+}
+
+/// What is sent, for the ledger.
+fn operation(effect: &Effect) -> &'static str {
+    let is_role = effect.kind == "postgres_role";
+    match &effect.change {
+        EffectChange::Create { .. } if is_role => "postgresql:CREATE ROLE",
+        EffectChange::Create { .. } => "postgresql:CREATE DATABASE",
+        EffectChange::Update { .. } if is_role => "postgresql:ALTER ROLE",
+        EffectChange::Update { .. } => "postgresql:ALTER DATABASE",
+        EffectChange::Delete { .. } if is_role => "postgresql:DROP ROLE",
+        EffectChange::Delete { .. } => "postgresql:DROP DATABASE",
+    }
 }
 
 fn no_kind(kind: &str) -> WorldError {

@@ -11,13 +11,15 @@ use tokio_postgres::error::SqlState;
 
 use super::connection::{open, open_for, target};
 use super::errors::{nothing, refused, unknown, world_error};
+use super::fence::Guard;
 use super::history::{self, Table};
 use super::job::Job;
 use super::patience::Patience;
 use super::session::Session;
 use super::watcher::Watcher;
-use super::{fingerprint, locks, settle};
+use super::{fingerprint, locks, settle, tally, written};
 use crate::digest::Digest;
+use crate::migration::addition::{Addition, Written};
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
@@ -54,32 +56,40 @@ impl Databases for Migrator {
         let client = open_for(&target, &effect.token).await.map_err(nothing)?;
         let row = client.query_one("select pg_backend_pid()", &[]).await;
         let process = row.map_err(|error| nothing(world_error(&job.tried, &error)))?.get(0);
+        let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
         let waited = locks::take_turn(&client, self.patience.turn, progress).await.map_err(nothing)?;
+        guard.sit_down(&client, &job.tried).await.map_err(nothing)?;
         let mut session = Session {
             client,
             watcher: Watcher::start(&target, process, effect.lock_timeout),
             tried: job.tried.clone(),
-            mode: job.mode.clone(),
+            job: &job,
+            guard,
             lock_timeout: effect.lock_timeout,
             patience: self.patience,
             progress,
             waited,
-            rows: 0,
+            done: Vec::new(),
         };
         let result = run(&mut session, effect, &job).await;
         locks::give_turn_back(&session.client).await;
         result?;
         let milliseconds = |time: Duration| Value::from(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        Ok(Object::from([
+        let mut facts = tally::facts(&session.done);
+        facts.extend([
             ("duration_ms".to_owned(), milliseconds(started.elapsed())),
             ("lock_wait_ms".to_owned(), milliseconds(session.waited)),
-            ("rows".to_owned(), Value::from(i64::try_from(session.rows).unwrap_or(i64::MAX))),
-            ("statements".to_owned(), Value::from(i64::try_from(job.statements).unwrap_or(i64::MAX))),
-        ]))
+            ("statements".to_owned(), Value::from(i64::try_from(job.writes.len()).unwrap_or(i64::MAX))),
+        ]);
+        Ok(facts)
     }
 
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
         settle::settle(connection, effect, self.patience).await
+    }
+
+    async fn written(&self, connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
+        written::look(&target(&connection.settings)?, additions).await
     }
 
     async fn fingerprint(&self, connection: &Connection) -> Result<Digest, WorldError> {

@@ -10,12 +10,15 @@ use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction}
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-use super::concurrent;
-use super::errors::{has_code, is_refusal, line_in, nothing, unknown, world_error};
+use super::errors::{has_code, is_refusal, line_in, nothing, refused, unknown, world_error};
+use super::fence::{Closed, Guard};
+use super::job::{Job, Mode};
 use super::patience::Patience;
-use super::rows;
+use super::tally::{self, Done};
 use super::transaction::{commit, roll_back};
 use super::watcher::Watcher;
+use super::written::Lock;
+use super::{concurrent, written};
 use crate::migration::concurrent::ConcurrentIndex;
 use crate::world::{EffectError, Progress};
 
@@ -27,8 +30,10 @@ pub struct Session<'a> {
     pub watcher: Watcher,
     /// What is being done, for messages.
     pub tried: String,
-    /// Whether statements run in a transaction.
-    pub mode: Mode,
+    /// What is run, and how.
+    pub job: &'a Job,
+    /// What says whether our lease is in force.
+    pub guard: Guard,
     /// Longest wait for one lock.
     pub lock_timeout: Duration,
     /// How often to try.
@@ -37,20 +42,8 @@ pub struct Session<'a> {
     pub progress: &'a dyn Progress,
     /// Time spent waiting for others so far.
     pub waited: Duration,
-    /// How many rows the migration's own text touched.
-    pub rows: u64,
-}
-
-/// How statements run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// All of them in one transaction.
-    Together,
-    /// The first one outside of any transaction, then the others.
-    Outside {
-        /// The index that the first one makes or drops concurrently, if that is what it does.
-        index: Option<ConcurrentIndex>,
-    },
+    /// What each statement of the migration did.
+    pub done: Vec<Done>,
 }
 
 /// What one try came to.
@@ -87,8 +80,8 @@ impl Session<'_> {
     /// # Errors
     /// Of the last try.
     pub async fn run(&mut self, queries: &[&str]) -> Result<(), EffectError> {
-        let mode = self.mode.clone();
-        match (&mode, queries) {
+        let job = self.job;
+        match (&job.mode, queries) {
             (Mode::Outside { index }, [first, rest @ ..]) if !rest.is_empty() => {
                 self.persist(&Way::Outside(first, index.as_ref())).await?;
                 // What ran cannot be taken back any more: until its row is written, its outcome has to be asked for.
@@ -109,8 +102,9 @@ impl Session<'_> {
             };
             let (blocked, blocker) = self.watcher.take();
             let mut failure = match result {
-                Ok(()) => {
+                Ok(done) => {
                     self.waited += blocked;
+                    self.done.extend(done);
                     return Ok(());
                 }
                 Err(failure) => failure,
@@ -137,33 +131,47 @@ impl Session<'_> {
         }
     }
 
-    async fn together(&mut self, queries: &[&str]) -> Result<(), Failure> {
+    async fn together(&self, queries: &[&str]) -> Result<Vec<Done>, Failure> {
+        self.in_time()?;
         let milliseconds = self.lock_timeout.as_millis().max(1);
         let begin = format!("begin; set local lock_timeout = {milliseconds}");
         self.client.batch_execute(&begin).await.map_err(|error| self.certain("", &error))?;
-        let mut touched = Vec::new();
+        if queries.contains(&self.job.text.as_str())
+            && let Err(failure) = self.spare(Lock::Taken).await
+        {
+            roll_back(&self.client).await;
+            return Err(failure);
+        }
+        let mut done = Vec::new();
         for query in queries {
-            match self.during(rows::counted(&self.client, query)).await {
-                Ok(rows) => touched.push(rows),
+            match self.during(self.send(query)).await {
+                Ok(did) => done.extend(did),
                 Err(error) => {
                     roll_back(&self.client).await;
                     return Err(self.certain(query, &error));
                 }
             }
         }
-        // Deferred constraints may wait for locks as well.
-        let committed = self.during(commit(&self.client)).await;
-        if committed.is_ok() {
-            // The row of the history comes last, and is nobody's business.
-            self.rows += touched[..touched.len().saturating_sub(1)].iter().sum::<u64>();
+        let held = match self.in_time() {
+            Ok(()) => self.guard.lock(&self.client).await.map_err(|closed| self.closed(closed)),
+            late => late,
+        };
+        if let Err(failure) = held {
+            roll_back(&self.client).await;
+            return Err(failure);
         }
-        committed.map_err(|(error, certain)| match certain {
+        // Deferred constraints may wait for locks as well.
+        self.during(commit(&self.client)).await.map_err(|(error, certain)| match certain {
             true => self.certain("", &error),
             false => Failure { error: unknown(world_error(&self.tried, &error)), is_lock_timeout: false },
-        })
+        })?;
+        Ok(done)
     }
 
-    async fn outside(&mut self, query: &str, index: Option<&ConcurrentIndex>) -> Result<(), Failure> {
+    async fn outside(&self, query: &str, index: Option<&ConcurrentIndex>) -> Result<Vec<Done>, Failure> {
+        self.in_time()?;
+        self.guard.still_ours(&self.client).await.map_err(|closed| self.closed(closed))?;
+        self.spare(Lock::Impossible).await?;
         // A concurrent build waits for old transactions without standing in anybody's way.
         let milliseconds = self.lock_timeout.as_millis().max(1) * self.patience.concurrent_factor;
         let prepared = async {
@@ -176,14 +184,9 @@ impl Session<'_> {
         if let Err(error) = prepared.await {
             return Err(self.outside_failure(query, &error, concurrent::is_clean(&self.client, index).await));
         }
-        let result = self.during(rows::counted(&self.client, query)).await.map(|rows| self.rows += rows);
-        let Err(error) = result else {
-            return match index {
-                Some(index) => concurrent::assert_done(&self.client, index, &self.tried)
-                    .await
-                    .map_err(|error| Failure { error: unknown(error), is_lock_timeout: false }),
-                None => Ok(()),
-            };
+        let error = match self.during(self.send(query)).await {
+            Ok(done) => return self.assert_done(index).await.map(|()| done),
+            Err(error) => error,
         };
         let traceless = match index {
             _ if !is_refusal(&error) => false,
@@ -191,6 +194,56 @@ impl Session<'_> {
             None => refuses_before_it_begins(&error),
         };
         Err(self.outside_failure(query, &error, traceless))
+    }
+
+    /// Whether the statement did what it says, and under a lease that is still in force: else its outcome has to be
+    /// asked for by whoever has the lease.
+    async fn assert_done(&self, index: Option<&ConcurrentIndex>) -> Result<(), Failure> {
+        let unheard = |error| Failure { error: unknown(error), is_lock_timeout: false };
+        let ours = self.guard.still_ours(&self.client).await;
+        ours.map_err(|closed| unheard(closed.into_world(&self.tried)))?;
+        match index {
+            Some(index) => concurrent::assert_done(&self.client, index, &self.tried).await.map_err(unheard),
+            None => Ok(()),
+        }
+    }
+
+    /// What nobody had written to when the way back was planned is taken away only if that is still so.
+    async fn spare(&self, lock: Lock) -> Result<(), Failure> {
+        if self.job.spared.is_empty() {
+            return Ok(());
+        }
+        let found = self.during(written::objection(&self.client, &self.job.spared, lock)).await;
+        match found.map_err(|error| self.certain("", &error))? {
+            None => Ok(()),
+            Some(why) => {
+                let help = "plan the way back again: what would be lost is shown, and has to be accepted";
+                Err(Failure { error: nothing(refused(&self.tried, why, help)), is_lock_timeout: false })
+            }
+        }
+    }
+
+    /// Sends a text. What the migration itself did is counted.
+    async fn send(&self, query: &str) -> Result<Vec<Done>, Error> {
+        if query != self.job.text {
+            self.client.batch_execute(query).await?;
+            return Ok(Vec::new());
+        }
+        self.progress.called("postgresql:migrate");
+        tally::run(&self.client, query, &self.job.writes).await
+    }
+
+    /// Nothing is sent that could arrive after the lease.
+    fn in_time(&self) -> Result<(), Failure> {
+        let late = |error| Failure { error: nothing(error), is_lock_timeout: false };
+        self.guard.in_time(&self.tried).map_err(late)
+    }
+
+    fn closed(&self, closed: Closed) -> Failure {
+        match closed {
+            Closed::Error(error) => self.certain("", &error),
+            Closed::Fenced(error) => Failure { error: nothing(error), is_lock_timeout: false },
+        }
     }
 
     fn outside_failure(&self, query: &str, error: &Error, traceless: bool) -> Failure {

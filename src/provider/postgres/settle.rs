@@ -5,10 +5,10 @@
 use super::concurrent::{self, State};
 use super::connection::{open, target};
 use super::errors::world_error;
+use super::fence::Guard;
 use super::history::{self, Table};
-use super::job::Job;
+use super::job::{Job, Mode};
 use super::patience::Patience;
-use super::session::Mode;
 use super::{locks, orphans, transaction};
 use crate::migration::concurrent::{ConcurrentIndex, Work};
 use crate::migration::{Direction, HistoryRow};
@@ -27,8 +27,10 @@ pub async fn settle(
     let target = target(&connection.settings)?;
     let job = Job::read(effect, &target.to_string())?;
     let client = open(&target).await?;
+    let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, &Silence).await?;
     orphans::end(&client, &effect.token).await?;
     locks::take_turn(&client, patience.turn, &Silence).await?;
+    guard.sit_down(&client, &job.tried).await?;
     let patient = format!("set lock_timeout = {}", effect.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
     client.batch_execute(&patient).await.map_err(|error| world_error(&job.tried, &error))?;
     let table = history::find(&client).await?;
@@ -46,7 +48,7 @@ pub async fn settle(
                 Direction::Up => table.insert(&effect.migration),
                 Direction::Down => table.delete(&effect.migration),
             };
-            settle_index(&client, index, &table, row, &job.tried).await?
+            settle_index(&client, &guard, index, &table, row, &job.tried).await?
         }
         (Mode::Outside { index: None }, ..) => {
             let statement = job.outside().map(|statement| statement.excerpt()).unwrap_or_default();
@@ -61,12 +63,14 @@ pub async fn settle(
 
 async fn settle_index(
     client: &tokio_postgres::Client,
+    guard: &Guard,
     index: &ConcurrentIndex,
     table: &Table,
     row: String,
     tried: &str,
 ) -> Result<Settlement, WorldError> {
     let failed = |error| world_error(tried, &error);
+    guard.in_time(tried)?;
     let found = concurrent::state(client, index).await.map_err(failed)?;
     let done = match (index.work, found) {
         (Work::Make { if_not_exists: false }, State::Valid) | (Work::Drop, State::Absent) => true,
@@ -92,7 +96,7 @@ async fn settle_index(
         statements.push(table.create_wide());
     }
     statements.push(row);
-    match transaction::run(client, tried, &statements).await {
+    match transaction::run(client, tried, &statements, Some(guard)).await {
         Ok(()) => Ok(Settlement::Done(Object::new())),
         Err(failed) => Err(failed.error),
     }

@@ -5,13 +5,19 @@
 use tokio_postgres::{Client, Error};
 
 use super::errors::{is_refusal, nothing, unknown, world_error};
+use super::fence::Guard;
 use crate::world::EffectError;
 
-/// Runs all statements in one transaction.
+/// Runs all statements in one transaction, under the fence of the database if it has one.
 ///
 /// # Errors
 /// Of the statement that failed, with what is known about its trace.
-pub async fn run(client: &Client, tried: &str, statements: &[String]) -> Result<(), EffectError> {
+pub async fn run(
+    client: &Client,
+    tried: &str,
+    statements: &[String],
+    guard: Option<&Guard>,
+) -> Result<(), EffectError> {
     let begun = async {
         client.batch_execute("begin").await?;
         for statement in statements {
@@ -22,6 +28,12 @@ pub async fn run(client: &Client, tried: &str, statements: &[String]) -> Result<
     if let Err(error) = begun.await {
         roll_back(client).await;
         return Err(nothing(world_error(tried, &error)));
+    }
+    if let Some(guard) = guard
+        && let Err(closed) = guard.lock(client).await
+    {
+        roll_back(client).await;
+        return Err(nothing(closed.into_world(tried)));
     }
     commit(client).await.map_err(|(error, certain)| {
         let error = world_error(tried, &error);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: `output` is what `input` was when it was last applied, unknown parts and all.
 
-use crate::kind::{Attribute, Change, Judgement, Kind, ProviderSchema, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, PerChange, ProviderSchema, Rules};
 use crate::value::{Object, Type, Value};
 
 /// The provider of the built-in kind: no settings.
@@ -23,6 +23,10 @@ pub fn kind() -> Kind {
             Attribute::computed("output", Type::Any, "What `input` was when it was applied."),
             Attribute::computed("id", Type::String, "A unique name, made when it is created."),
         ],
+        late: PerChange::alike(LateCall::Precondition(
+            "nothing is sent: the ledger refuses whoever has lost the lease",
+        )),
+        asked: PerChange::alike(Asked::by(By::Ledger)),
         rules: Box::new(TerraformData),
     }
 }

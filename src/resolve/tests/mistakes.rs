@@ -134,9 +134,9 @@ fn what_is_never_evaluated_is_checked_all_the_same() {
 fn nothing_is_ignored_in_silence() {
     for (spec, summary) in [
         ("data \"a\" \"b\" {}", "1: this block is not built yet"),
-        ("moved {}", "1: this block is not built yet"),
-        ("removed {}", "1: this block is not built yet"),
-        ("import {}", "1: this block is not built yet"),
+        ("moved {}", "1: a required attribute is missing"),
+        ("removed {}", "1: a required attribute is missing"),
+        ("import {}", "1: a required attribute is missing"),
         ("check \"a\" {}", "1: this block is not built yet"),
         ("verify \"a\" {}", "1: this block is not built yet"),
         ("terraform {}", "1: there is no such block"),

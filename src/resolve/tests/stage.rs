@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostics;
 use crate::files::Files;
-use crate::kind::{Attribute, Change, Judgement, Kind, Kinds, Mistake, ProviderSchema, Rules, Secrecy, Shape};
+use crate::kind::{
+    Asked, Attribute, By, Change, Judgement, Kind, Kinds, LateCall, Mistake, PerChange, ProviderSchema, Rules, Secrecy,
+    Shape,
+};
 use crate::resolve::desired::{Desired, DesiredResource};
 use crate::resolve::inputs::Inputs;
 use crate::resolve::{Resolved, resolve};
@@ -173,7 +176,9 @@ impl Rules for Plain {
 }
 
 fn kind(name: &'static str, provider: &'static str, attributes: Vec<Attribute>) -> Kind {
-    Kind { name, provider, summary: "A kind.", attributes, rules: Box::new(Plain) }
+    let late = PerChange::alike(LateCall::Token("each step has its own"));
+    let asked = PerChange::alike(Asked::by(By::Tag));
+    Kind { name, provider, summary: "A kind.", attributes, late, asked, rules: Box::new(Plain) }
 }
 
 fn data() -> Kind {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use switchback::kind::{Attribute, Change, Judgement, Kind, Kinds, ProviderSchema, Rules};
+use switchback::kind::{
+    Asked, Attribute, By, Change, Judgement, Kind, Kinds, LateCall, PerChange, ProviderSchema, Rules,
+};
 use switchback::secret::{SecretError, SecretReference, Secrets};
 use switchback::value::{Object, Type, Value};
 use switchback::world::{
@@ -21,7 +23,10 @@ pub fn kinds() -> Kinds {
         Attribute::optional("link", Type::String, "the id of another"),
         Attribute::computed("id", Type::String, "its id"),
     ];
-    let kind = Kind { name: "fake_thing", provider: "fake", summary: "a fake", attributes, rules: Box::new(Named) };
+    let (late, asked) =
+        (PerChange::alike(LateCall::Token("each step has its own")), PerChange::alike(Asked::by(By::Tag)));
+    let rules = Box::new(Named);
+    let kind = Kind { name: "fake_thing", provider: "fake", summary: "a fake", attributes, late, asked, rules };
     Kinds::new([kind], [ProviderSchema { name: "fake", summary: "a fake", attributes: Vec::new() }])
 }
 

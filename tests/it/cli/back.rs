@@ -73,6 +73,57 @@ resource "aws_ssm_parameter" "secret" {
     bench.expect(0, "rollback dev --to 0 --accept-loss all --auto-approve");
 }
 
+/// A spec with a secret parameter.
+fn secret() -> &'static str {
+    r#"
+variable "key" {
+  type      = string
+  sensitive = true
+}
+
+resource "aws_ssm_parameter" "secret" {
+  name  = "/NAME/secret"
+  type  = "SecureString"
+  value = var.key
+}
+"#
+}
+
+#[test]
+fn the_version_of_a_parameter_that_comes_back_is_not_promised() {
+    let bench = aws(secret());
+    bench.expect(0, "up dev --var key=first-secret");
+    bench.expect(0, "up dev --var key=second-secret");
+    bench
+        .expect(0, "rollback dev --last --out back.plan.json")
+        .has("version: 2 -> (known after apply)")
+        .has_not("2 -> 1");
+    bench.expect(0, "apply back.plan.json").has("verified");
+    bench.expect(0, "plan dev --detailed-exitcode --var key=first-secret").has("nothing to do");
+    bench.expect(0, "rollback dev --to 0 --accept-loss all --auto-approve");
+}
+
+#[test]
+fn a_secret_that_went_with_its_versions_is_a_loss_to_be_accepted_although_the_name_is_there_again() {
+    let bench = aws(secret());
+    let spec = bench.read("environments/dev.hcl");
+    bench.expect(0, "up dev --var key=first-secret");
+    let (without, _) = spec.split_once("resource ").expect("there is one");
+    bench.write("environments/dev.hcl", without);
+    bench.expect(0, "up dev --var key=first-secret");
+    bench.write("environments/dev.hcl", &spec);
+    bench.expect(0, "up dev --var key=third-secret");
+    // Its version is 1 again, and another one.
+    bench
+        .expect(9, "rollback dev --to 1 --auto-approve")
+        .has("loses data")
+        .has("was made again since, and its version 1 is another one")
+        .has("--accept-loss 1");
+    bench.expect(0, "rollback dev --to 1 --auto-approve --accept-loss 1").has("verified");
+    bench.expect(0, "plan dev --detailed-exitcode --var key=third-secret").has("nothing to do");
+    bench.expect(0, "rollback dev --to 0 --accept-loss all --auto-approve");
+}
+
 #[test]
 fn what_can_only_be_struck_out_is_struck_out_so_that_the_next_way_back_goes_further() {
     let stack = shared();
@@ -106,8 +157,9 @@ resource "postgres_role" "app" {{
     bench.set("SWITCHBACK_VAR_server", crate::stack::read(stack.postgres_password_file()).trim());
     bench.expect(0, "up dev --var key=first-password");
     bench.expect(0, "up dev --var key=second-password");
+    bench.expect(9, "rollback dev --last --auto-approve").has("nobody keeps").has("loses data").has("--accept-loss 1");
     bench
-        .expect(0, "rollback dev --last --auto-approve")
+        .expect(0, "rollback dev --last --accept-loss 1 --auto-approve")
         .has("stays as it is now")
         .has("run 3, rollback of dev: complete");
     bench.expect(0, "rollback dev --last --accept-loss all --auto-approve").has("delete postgres_role.app");

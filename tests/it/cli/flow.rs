@@ -122,7 +122,9 @@ fn a_saved_plan_is_applied_exactly_or_refused() {
     bench.write("altered.plan.json", &altered);
     bench.expect(1, "apply altered.plan.json").has("was altered");
     bench.expect(0, "apply a.plan.json").has("run 1, apply of dev: complete").has("verified");
-    bench.expect(5, "apply a.plan.json").has("stale");
+    bench.expect(0, "apply a.plan.json").has("already applied as run 1");
+    bench.expect(0, "up dev --var greeting=hi");
+    bench.expect(5, "apply a.plan.json").has("stale").has("as run 1").has("run 2 has changed dev since");
 }
 
 const SECRET: &str = r#"

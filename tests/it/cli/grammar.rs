@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 21] = [
     "init",
     "validate",
     "console",
@@ -15,6 +15,9 @@ const VERBS: [&str; 18] = [
     "up",
     "rollback",
     "resume",
+    "settle",
+    "unlock",
+    "hold",
     "status",
     "history",
     "output",

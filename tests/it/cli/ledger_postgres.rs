@@ -64,7 +64,7 @@ fn a_server_that_restarts_in_mid_apply_is_waited_for() {
     let apply = in_background(bench.command("apply dev --auto-approve"));
     for _ in 0..2 {
         std::thread::sleep(Duration::from_millis(250));
-        server.restart();
+        server.restart("immediate");
     }
     let said = Said::of(apply.wait_with_output().unwrap());
     assert_eq!(said.code, 0, "{}{}", said.out, said.talk);

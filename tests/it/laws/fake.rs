@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use switchback::digest::Digest;
-use switchback::kind::{Attribute, Change, Judgement, Kind, Kinds, ProviderSchema, Rules};
+use switchback::kind::{
+    Asked, Attribute, By, Change, Judgement, Kind, Kinds, LateCall, PerChange, ProviderSchema, Rules,
+};
 use switchback::migration::checksum::checksum;
 use switchback::migration::{Direction, HistoryRow, Migration};
 use switchback::secret::{SecretError, SecretReference, Secrets};
@@ -35,7 +37,15 @@ impl Kinds3 {
                 Attribute::computed("id", Type::String, "its id"),
             ]
         };
-        let kind = |name, rules| Kind { name, provider: "fake", summary: "a fake", attributes: attributes(), rules };
+        let kind = |name, rules| Kind {
+            name,
+            provider: "fake",
+            summary: "a fake",
+            attributes: attributes(),
+            late: PerChange::alike(LateCall::Token("each step has its own")),
+            asked: PerChange::alike(Asked::by(By::Tag)),
+            rules,
+        };
         let mut revision = kind("fake_revision", Box::new(FakeRules::Revision) as Box<dyn Rules>);
         for attribute in &mut revision.attributes {
             attribute.replaces = true;

@@ -17,7 +17,7 @@ fn back_to(state: &State, random: &mut Random) -> u64 {
     if let Some(run) = state.unfinished() {
         return match run.change_set.operation {
             Operation::Rollback { to } => to,
-            Operation::Apply | Operation::Destroy => run.number - 1,
+            Operation::Apply | Operation::Destroy | Operation::Edit(_) => run.number - 1,
         };
     }
     let is_whole = |result| !matches!(result, Some((RunResult::TakenBack, _)));
@@ -83,7 +83,7 @@ async fn converge(place: &Place, spec: &Spec, to: u64, random: &mut Random) -> R
         let way = [Way::Resume, Way::Back][random.below(2) as usize];
         let to = match ledger.state().unfinished().map(|run| (run.number, run.change_set.operation)) {
             Some((_, Operation::Rollback { to })) => to,
-            Some((number, Operation::Apply | Operation::Destroy)) => number - 1,
+            Some((number, Operation::Apply | Operation::Destroy | Operation::Edit(_))) => number - 1,
             None => to,
         };
         match place.live(Process::plain(way), &deed, to).await {

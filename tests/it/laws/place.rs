@@ -192,6 +192,7 @@ impl Place {
                 self.specs.lock().unwrap().get(&digest).cloned()
             }
             Operation::Destroy => None,
+            Operation::Edit(_) => unreachable!("nothing is moved or imported here"),
             Operation::Rollback { to } => self.goal(state, to),
         }
     }

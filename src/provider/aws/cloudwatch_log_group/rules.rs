@@ -2,7 +2,7 @@
 //!
 //! Invariant: a log group is known by its name; its events are data, which no way back brings again.
 
-use crate::kind::{Attribute, Change, Judgement, Kind, Mistake, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::{canonical, tags};
 use crate::value::{Object, Type, Value};
@@ -18,6 +18,18 @@ pub fn kind() -> Kind {
         provider: "aws",
         summary: "A group of log streams in CloudWatch Logs.",
         attributes: attributes(),
+        late: PerChange {
+            create: LateCall::UniqueName(
+                "a group of this name is made once; one that was taken back meanwhile is there again, empty, with the tags of its step, and the next apply that makes it refuses by name",
+            ),
+            update: LateCall::Nothing(
+                "it sets retention, key or tags as its step planned them: what a resumed run has set already; after a way back, the next plan shows it",
+            ),
+            delete: LateCall::Nothing(
+                "it removes the group of this name, also one that was made again meanwhile; the next plan makes it again, without its events",
+            ),
+        },
+        asked: PerChange { create: Asked::by(By::Tag), update: Asked::by(By::Comparison), delete: Asked::by(By::Name) },
         rules: Box::new(LogGroupRules { attributes: attributes() }),
     }
 }

@@ -93,8 +93,11 @@ impl Calls for Clusters {
             let passing = failure.is(&["ClusterContainsTasksException", "UpdateInProgressException"]);
             if failure.is(&["ClusterNotFoundException"]) {
                 return Ok(());
-            } else if !passing || Instant::now() >= deadline {
+            } else if !passing {
                 return Err(failure);
+            } else if Instant::now() >= deadline {
+                let help = "its tasks are stopping still; look again with `switchback resume`";
+                return Err(Failure::pending(failure.error.tried, failure.error.cause, help));
             }
             work.progress.say(&format!("cluster {name}: waiting for its last tasks to stop"));
             sleep(Duration::from_secs(2)).await;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a cluster is known by its name, and its ARN follows from the name, the account and the region.
 
-use crate::kind::{Attribute, Change, Judgement, Kind, Mistake, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
 use crate::provider::aws::wire::{Member, member};
 use crate::provider::aws::{canonical, tags};
 use crate::value::{Object, Type, Value};
@@ -21,6 +21,16 @@ pub fn kind() -> Kind {
         provider: "aws",
         summary: "A cluster, in which ECS services and tasks run.",
         attributes: attributes(),
+        late: PerChange {
+            create: LateCall::UniqueName(
+                "ECS answers with the cluster that is there; one that was taken back meanwhile is there again, empty, with the tags of its step, and the next apply that makes it refuses by name",
+            ),
+            update: LateCall::Nothing(
+                "it sets the settings as its step planned them: what a resumed run has set already; after a way back, the next plan shows it",
+            ),
+            delete: LateCall::Precondition("ECS refuses while services, tasks or instances are in it"),
+        },
+        asked: PerChange { create: Asked::by(By::Tag), update: Asked::by(By::Comparison), delete: Asked::by(By::Name) },
         rules: Box::new(ClusterRules { attributes: attributes() }),
     }
 }

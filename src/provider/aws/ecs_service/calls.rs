@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::attributes::{MEMBERS, attributes};
 use super::rollout::{self, Started};
 use super::waiting::{Patience, describe_one, settle_rollout, status, subject, wait_for_rollout, wait_until_gone};
+use crate::kind::Mode;
 use crate::provider::aws::canonical::differences;
 use crate::provider::aws::clients::Clients;
 use crate::provider::aws::ecs_cluster::calls::set_tags;
@@ -22,7 +23,7 @@ use crate::provider::aws::shared::{
 };
 use crate::provider::aws::{period, tags, wire};
 use crate::value::{Object, Value};
-use crate::world::{Query, Settlement};
+use crate::world::{ErrorClass, Query, Settlement};
 
 /// How many services ECS describes at once.
 const BATCH: usize = 10;
@@ -136,6 +137,9 @@ impl Calls for Services {
             return Ok(Settlement::Doubt("it is being removed, although it was to be changed".to_owned()));
         };
         match compare(work.kind, before, after, now.object) {
+            Settlement::Done(_) if let Some(name) = unseen(work, before, after) => {
+                Ok(Settlement::Doubt(format!("ECS does not show whether the change of `{name}` has reached it")))
+            }
             Settlement::Done(object) => settle_rollout(work, after, "update", answer, object).await,
             other => Ok(other),
         }
@@ -146,8 +150,14 @@ impl Calls for Services {
         match describe_one(work.clients, cluster, name).await? {
             None => Ok(Settlement::Done(Object::new())),
             Some(answer) if status(&answer.body) == "DRAINING" => {
-                wait_until_gone(work, cluster, name, &Patience::starting_now(period::limit(before, "delete"))).await?;
-                Ok(Settlement::Done(Object::new()))
+                let patience = Patience::settling(period::limit(before, "delete"));
+                match wait_until_gone(work, cluster, name, &patience).await {
+                    Ok(()) => Ok(Settlement::Done(Object::new())),
+                    Err(failure) if failure.error.class == ErrorClass::Pending => {
+                        Ok(Settlement::GoesOn(Object::new(), failure.error.cause))
+                    }
+                    Err(failure) => Err(failure),
+                }
             }
             Some(_) => Ok(Settlement::NotDone),
         }
@@ -301,7 +311,7 @@ fn update_body(work: &Work<'_>, before: &Object, after: &Object) -> Map<String, 
     let all = attributes();
     let normalise = |name: &str, value: &Value| work.kind.rules.normalise(name, value);
     let silent = |name: &str| {
-        let free = work.kind.attribute(name).is_some_and(|one| one.mode == crate::kind::Mode::OptionalComputed);
+        let free = work.kind.attribute(name).is_some_and(|one| one.mode == Mode::OptionalComputed);
         free && after.get(name).is_none_or(Value::is_null)
     };
     let changed: Vec<&str> =
@@ -327,6 +337,22 @@ fn update_body(work: &Work<'_>, before: &Object, after: &Object) -> Map<String, 
         body.insert("forceNewDeployment".to_owned(), true.into());
     }
     body
+}
+
+/// What has changed of what ECS does not show, unless something changed in the same call that it does show.
+fn unseen(work: &Work<'_>, before: &Object, after: &Object) -> Option<&'static str> {
+    const UNSEEN: [&str; 3] = ["service_connect_configuration", "triggers", "force_new_deployment"];
+    let all = attributes();
+    let normalise = |name: &str, value: &Value| work.kind.rules.normalise(name, value);
+    let changed: Vec<&'static str> = differences(&all, &normalise, before, after).collect();
+    let is_seen = |name: &&str| {
+        // Tags go in a call of their own.
+        *name != "tags" && work.kind.attribute(name).is_some_and(|one| !one.write_only && one.mode != Mode::Computed)
+    };
+    if changed.iter().any(is_seen) {
+        return None;
+    }
+    changed.into_iter().find(|name| UNSEEN.contains(name) && !update_body(work, before, after).is_empty())
 }
 
 /// How an attribute is taken away that was there.

@@ -126,12 +126,6 @@ pub fn events(service: &Json, since: Option<&Json>) -> String {
     lines.concat()
 }
 
-/// Since when a deployment is there, in seconds since 1970 by the service's clock.
-pub fn begun(service: &Json, deployment: &str) -> Option<f64> {
-    let ours = deployments(service).find(|candidate| text(candidate, "id") == deployment)?;
-    ours.get("createdAt").and_then(Json::as_f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! Invariant: two references to the same cluster or revision, by name or by ARN, are equal.
 
 use super::attributes::attributes;
-use crate::kind::{Change, Judgement, Kind, Mistake, Rules};
+use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
 use crate::provider::aws::ecs_cluster::rules::{cluster_name, keep_names};
 use crate::provider::aws::ecs_task_definition::rules::short_reference;
 use crate::provider::aws::{canonical, period, tags};
@@ -16,6 +16,25 @@ pub fn kind() -> Kind {
         provider: "aws",
         summary: "Keeps tasks of a revision running; a change waits until ECS calls its rollout completed or failed.",
         attributes: attributes(),
+        late: PerChange {
+            create: LateCall::Token("`clientToken` is that of the step, the same for every try of it"),
+            update: LateCall::Nothing(
+                "it sets what its step planned: what a resumed run has set already; after a way back ECS refuses a revision that was deregistered, and all else is shown by the next plan",
+            ),
+            delete: LateCall::Nothing(
+                "it removes the service of this name, also one that was made again meanwhile; the next plan makes it again",
+            ),
+        },
+        asked: PerChange {
+            create: Asked::by(By::Tag),
+            update: Asked {
+                by: By::Comparison,
+                except: Some(
+                    "nothing changes but `service_connect_configuration`, `triggers` or `force_new_deployment`, which ECS does not show",
+                ),
+            },
+            delete: Asked::by(By::Name),
+        },
         rules: Box::new(ServiceRules { attributes: attributes() }),
     }
 }

@@ -14,7 +14,7 @@ use crate::provider::aws::failure::Failure;
 use crate::provider::aws::period;
 use crate::provider::aws::shared::Work;
 use crate::value::{Object, Value};
-use crate::world::Settlement;
+use crate::world::{ErrorClass, Settlement};
 
 /// The first pause between two looks, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -35,14 +35,9 @@ impl Patience {
         Self { until: Instant::now() + limit, over: format!("not done within {} s", limit.as_secs()) }
     }
 
-    /// What is left of it for a rollout that has begun already, by the clock of ECS; while settling.
-    fn for_begun(limit: Duration, begun: Option<f64>, now: Option<f64>) -> Self {
-        let passed = begun.zip(now).map_or(0.0, |(begun, now)| (now - begun).max(0.0));
-        let left = limit.saturating_sub(Duration::try_from_secs_f64(passed).unwrap_or(limit));
-        match left > SETTLING {
-            true => Self { until: Instant::now() + SETTLING, over: "not done yet, it goes on".to_owned() },
-            false => Self { until: Instant::now() + left, ..Self::starting_now(limit) },
-        }
+    /// While settling.
+    pub(super) fn settling(limit: Duration) -> Self {
+        Self::starting_now(limit.min(SETTLING))
     }
 
     fn is_over(&self) -> bool {
@@ -71,7 +66,7 @@ pub(super) async fn describe_one(clients: &Clients, cluster: &str, name: &str) -
     };
     let services = answer.body.get_mut("services").and_then(Json::as_array_mut).map(std::mem::take);
     let there = services.into_iter().flatten().find(|service| status(service) != "INACTIVE");
-    Ok(there.map(|body| Answer { body, ..answer }))
+    Ok(there.map(|body| Answer { body }))
 }
 
 /// Waits for a rollout; gives the service when ECS calls it completed.
@@ -103,7 +98,7 @@ pub(super) async fn wait_for_rollout(
         if patience.is_over() {
             let cause = unfinished(&line, &answer.body, &patience.over);
             let help = "it goes on in ECS; look again with `switchback resume`, or give it longer with `timeouts`";
-            return Err(Failure::refused(tried(), cause, help));
+            return Err(Failure::pending(tried(), cause, help));
         }
         if line != said {
             work.progress.say(&line);
@@ -133,7 +128,7 @@ pub(super) async fn wait_until_gone(
             let tried = work.clients.tried("ecs: waiting for the removal of", &subject(cluster, name));
             let line = format!("{}, {running} tasks still run", status(&answer.body));
             let cause = unfinished(&line, &answer.body, &patience.over);
-            return Err(Failure::refused(tried, cause, "it goes on in ECS; look again with `switchback resume`"));
+            return Err(Failure::pending(tried, cause, "it goes on in ECS; look again with `switchback resume`"));
         }
         if running != said {
             work.progress.say(&format!("removal of {}: {running} tasks still run", subject(cluster, name)));
@@ -145,8 +140,8 @@ pub(super) async fn wait_until_gone(
     Ok(())
 }
 
-/// The settlement of a change that is in the service as planned: its rollout has the last word. It is waited for as
-/// long as the change itself would have been, but for a minute at most; asked again later, it may be completed.
+/// The settlement of a change that is in the service as planned: its rollout has the last word. It is waited for, but
+/// for a minute at most; asked again later, it may be completed.
 pub(super) async fn settle_rollout(
     work: &Work<'_>,
     after: &Object,
@@ -158,16 +153,18 @@ pub(super) async fn settle_rollout(
     let Some(started) = rollout::started(&answer.body).filter(|_| waits) else {
         return Ok(Settlement::Done(object));
     };
-    let begun = rollout::begun(&answer.body, &started.deployment);
-    let patience = Patience::for_begun(period::limit(after, part), begun, answer.seconds);
+    let patience = Patience::settling(period::limit(after, part));
     let service = |member: &str| answer.body.get(member).and_then(Json::as_str).unwrap_or_default().to_owned();
     let (cluster, name) = (service("clusterArn"), service("serviceName"));
     let cluster = crate::provider::aws::ecs_cluster::rules::cluster_name(&cluster);
     match wait_for_rollout(work, cluster, &name, &started, &patience).await {
         Ok(_) => Ok(Settlement::Done(object)),
-        // The rollout failed or did not end: the service is there as planned, but it is not good.
-        Err(failure) if failure.code.is_none() && failure.error.class == crate::world::ErrorClass::Refused => {
+        // The rollout failed: the service is there as planned, but it is not good.
+        Err(failure) if failure.code.is_none() && failure.error.class == ErrorClass::Refused => {
             Ok(Settlement::Stands(object, failure.error.cause))
+        }
+        Err(failure) if failure.error.class == ErrorClass::Pending => {
+            Ok(Settlement::GoesOn(object, failure.error.cause))
         }
         Err(failure) => Err(failure),
     }

@@ -42,6 +42,16 @@ impl Calls for TaskDefinitions {
         .await
     }
 
+    async fn recallable(&self, clients: &Clients, earlier: &Object) -> Result<Option<String>, Failure> {
+        let arn = text(earlier, "arn");
+        if !earlier.get("container_definitions").is_some_and(contains_sealed) {
+            return Ok(None);
+        }
+        let described = describe(clients, arn).await?;
+        let kept = described.is_some_and(|json| wire::look(&json, "taskDefinition.containerDefinitions").is_some());
+        Ok((!kept).then(|| format!("ECS does not keep {} any more", short_reference(arn))))
+    }
+
     async fn create(&self, work: &Work<'_>, after: &Object) -> Result<Object, Failure> {
         let after = &recall(work, after).await?;
         refuse_sealed(work, after)?;

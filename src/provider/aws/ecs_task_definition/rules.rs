@@ -3,7 +3,7 @@
 //! Invariant: a revision never changes; every change of what it runs is a new revision beside the earlier ones.
 
 use super::containers;
-use crate::kind::{Attribute, Change, Judgement, Kind, Mistake, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::wire::{Member, member};
 use crate::provider::aws::{canonical, tags};
@@ -35,6 +35,16 @@ pub fn kind() -> Kind {
         provider: "aws",
         summary: "What an ECS task runs; each change registers a new revision and leaves the earlier one usable.",
         attributes: attributes(),
+        late: PerChange {
+            create: LateCall::Nothing(
+                "a registration has no token: it makes one more revision, which nothing uses, with the tags of its step",
+            ),
+            update: LateCall::Nothing(
+                "it sets the tags as its step planned them: what a resumed run has set already; after a way back, the next plan shows it",
+            ),
+            delete: LateCall::UniqueName("the number of a revision is never given again"),
+        },
+        asked: PerChange { create: Asked::by(By::Tag), update: Asked::by(By::Comparison), delete: Asked::by(By::Name) },
         rules: Box::new(TaskDefinitionRules { attributes: attributes() }),
     }
 }

@@ -45,6 +45,23 @@ impl Calls for Parameters {
         queries.iter().map(|query| answer(&query.object, &values, &descriptions)).collect()
     }
 
+    async fn recallable(&self, clients: &Clients, earlier: &Object) -> Result<Option<String>, Failure> {
+        if !["value", "insecure_value"].iter().any(|name| earlier.get(*name).is_some_and(contains_sealed)) {
+            return Ok(None);
+        }
+        let name = text(earlier, "name").unwrap_or_default();
+        let Some(version) = earlier.get("version").and_then(Value::as_i64) else {
+            return Ok(Some(format!("the ledger does not say which version of {name} had it")));
+        };
+        Ok(match history(clients, name, version).await? {
+            None => Some(format!("SSM does not keep version {version} of {name} any more")),
+            Some(time) if is_another(earlier, Some(&time)) => {
+                Some(format!("{name} was made again since, and its version {version} is another one"))
+            }
+            Some(_) => None,
+        })
+    }
+
     async fn create(&self, work: &Work<'_>, after: &Object) -> Result<Object, Failure> {
         refuse_sealed(work, after)?;
         let name = text(after, "name").unwrap_or_default();
@@ -67,7 +84,8 @@ impl Calls for Parameters {
         if puts {
             refuse_sealed(work, &recalled)?;
         }
-        let tagged = tags::of(before) != tags::of(after);
+        // What an earlier try left of them is not known, so they are looked at wherever there are any.
+        let tagged = [before, after].iter().any(|side| !tags::of(side).is_empty());
         if tagged {
             change_tags(work, after).await?;
         }
@@ -101,17 +119,40 @@ impl Calls for Parameters {
         let Some(found) = read_one(self, work, &unrecorded(before)).await? else {
             return Ok(Settlement::Doubt("it is gone, although it was to be changed".to_owned()));
         };
-        // Where values are withheld, the version tells: each put makes the next one.
-        let withheld = [before, after].iter().any(|side| content(side).is_some_and(contains_sealed));
-        let version = |object: &Object| object.get("version").and_then(Value::as_i64);
-        if withheld && is_put_needed(work, before, after) && version(before).is_some() {
-            return Ok(match version(&found.object) == version(before) {
-                true => Settlement::NotDone,
-                false => settled(work.kind, after, found.object),
-            });
+        let there = found.object.clone();
+        let put = settle_put(work, before, after, found.object);
+        let (earlier, planned) = (tags::of(before), tags::of(after));
+        if earlier == planned {
+            return Ok(put);
         }
-        Ok(compare(work.kind, before, after, found.object))
+        // Tags go first, in calls of their own.
+        let all = list_tags(work.clients, text(after, "name").unwrap_or_default()).await?;
+        let own: Tags = all.into_iter().filter(|(name, _)| !tags::is_reserved(name)).collect();
+        let puts = is_put_needed(work, before, after);
+        Ok(match put {
+            Settlement::Done(object) if own == planned => Settlement::Done(object),
+            Settlement::Done(_) if own == earlier && !puts => Settlement::NotDone,
+            Settlement::NotDone if own == earlier => Settlement::NotDone,
+            Settlement::NotDone | Settlement::Done(_) => {
+                Settlement::Stands(there, "only a part was changed: its tags, or some of them".to_owned())
+            }
+            other @ (Settlement::Stands(..) | Settlement::GoesOn(..) | Settlement::Doubt(_)) => other,
+        })
     }
+}
+
+/// What became of a put.
+fn settle_put(work: &Work<'_>, before: &Object, after: &Object, found: Object) -> Settlement {
+    // Where values are withheld, the version tells: each put makes the next one.
+    let withheld = [before, after].iter().any(|side| content(side).is_some_and(contains_sealed));
+    let version = |object: &Object| object.get("version").and_then(Value::as_i64);
+    if withheld && is_put_needed(work, before, after) && version(before).is_some() {
+        return match version(&found) == version(before) {
+            true => Settlement::NotDone,
+            false => settled(work.kind, after, found),
+        };
+    }
+    compare(work.kind, before, after, found)
 }
 
 fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
@@ -368,9 +409,40 @@ async fn recall(work: &Work<'_>, after: &Object) -> Result<Object, Failure> {
         }
         Err(failure) => return Err(failure),
     };
+    if is_another(&after, answer.parameter().and_then(modified).as_deref()) {
+        let tried = work.clients.tried("ssm:GetParameter", &format!("{name}:{version}"));
+        let cause = format!("the parameter was made again since, and its version {version} is not the earlier one");
+        return Err(Failure::refused(tried, cause, "give the secret again in the spec and apply it"));
+    }
     let value = answer.parameter().and_then(Parameter::value).map(|value| Value::from(value).sensitive());
     after.extend(value.map(|value| (attribute.to_owned(), value)));
     Ok(after)
+}
+
+/// When a version was put, if it is kept; nothing is decrypted.
+async fn history(clients: &Clients, name: &str, version: i64) -> Result<Option<String>, Failure> {
+    let mut token = None;
+    loop {
+        let request = clients.ssm.get_parameter_history().name(name).with_decryption(false).max_results(50);
+        let page = match clients.call("ssm:GetParameterHistory", name, request.set_next_token(token).send()).await {
+            Ok(page) => page,
+            Err(failure) if failure.is(&["ParameterNotFound"]) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        if let Some(found) = page.parameters().iter().find(|kept| kept.version() == version) {
+            let time = found.last_modified_date().and_then(|time| time.fmt(Format::DateTime).ok());
+            return Ok(Some(time.unwrap_or_default()));
+        }
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// Whether a version was put at another time than the recorded one of the same number.
+fn is_another(recorded: &Object, time: Option<&str>) -> bool {
+    text(recorded, "last_modified").is_some_and(|recorded| Some(recorded) != time)
 }
 
 /// Reads what was just put, with everything about it.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the value of a `SecureString` is a secret wherever it appears.
 
-use crate::kind::{Attribute, Change, Judgement, Kind, Mistake, Rules, Secrecy};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Secrecy};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::{canonical, tags};
 use crate::value::{Object, Type, Value};
@@ -14,6 +14,18 @@ pub fn kind() -> Kind {
         provider: "aws",
         summary: "A parameter in the Parameter Store of Systems Manager.",
         attributes: attributes(),
+        late: PerChange {
+            create: LateCall::UniqueName(
+                "without `Overwrite`, SSM refuses when the parameter is there; one that was taken back meanwhile is there again, with the tags of its step, and the next apply that makes it refuses by name",
+            ),
+            update: LateCall::Nothing(
+                "it puts the value that its step planned as one more version: what a resumed run has put already; after a way back, the next plan shows it",
+            ),
+            delete: LateCall::Nothing(
+                "it removes the parameter of this name, also one that was made again meanwhile; the next plan makes it again",
+            ),
+        },
+        asked: PerChange { create: Asked::by(By::Tag), update: Asked::by(By::Comparison), delete: Asked::by(By::Name) },
         rules: Box::new(ParameterRules { attributes: attributes() }),
     }
 }

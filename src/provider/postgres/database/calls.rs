@@ -1,6 +1,9 @@
 //! The calls of `postgres_database`. Talks to the server.
 //!
 //! Invariant: nobody else's session is ever ended to get a database dropped.
+//!
+//! A call that arrives after its lease: a second database of the name cannot be made; one that was made again since
+//! (its oid tells) is not dropped; a change sets what it sets, and its tag tells whose it was.
 
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use tokio_postgres::error::SqlState;
 use super::rules;
 use crate::provider::postgres::connection::APPLICATION;
 use crate::provider::postgres::errors::{has_code, is_refusal, nothing, refused, unknown, world_error};
+use crate::provider::postgres::fence::ARRIVAL;
 use crate::provider::postgres::settings::Target;
 use crate::provider::postgres::thing::{Thing, agrees, name_of};
 use crate::provider::postgres::{quoting, tag, transaction};
@@ -62,7 +66,7 @@ pub async fn carry_out(
             update(client, target, effect, before, after).await?;
             after
         }
-        EffectChange::Delete { before } => return drop_it(client, target, before, progress).await,
+        EffectChange::Delete { before } => return drop_it(client, target, effect, before, progress).await,
     };
     let name = name_of(after).map_err(unknown)?;
     let found = read(client, target, &[name]).await.map_err(unknown)?.into_iter().next();
@@ -81,6 +85,7 @@ fn with_template(mut object: Object, after: &Object) -> Object {
 async fn create(client: &Client, target: &Target, effect: &Effect, after: &Object) -> Result<(), EffectError> {
     let name = name_of(after).map_err(nothing)?;
     let tried = format!("create database {name} at {target}");
+    effect.fence.check(&tried, ARRIVAL).map_err(nothing)?;
     client.batch_execute(&create_statement(name, after)).await.map_err(|error| {
         let found = world_error(&tried, &error);
         if is_refusal(&error) { nothing(found) } else { unknown(found) }
@@ -136,7 +141,9 @@ async fn update(
     if let Some(owner) = owner {
         statements.push(format!("alter database {} owner to {}", quoting::name(name), quoting::name(owner)));
     }
-    transaction::run(client, &format!("change database {name} at {target}"), &statements).await
+    let tried = format!("change database {name} at {target}");
+    effect.fence.check(&tried, ARRIVAL).map_err(nothing)?;
+    transaction::run(client, &tried, &statements, None).await
 }
 
 const DROP_TRIES: u32 = 20;
@@ -145,6 +152,7 @@ const DROP_PAUSE: Duration = Duration::from_millis(250);
 async fn drop_it(
     client: &Client,
     target: &Target,
+    effect: &Effect,
     before: &Object,
     progress: &dyn Progress,
 ) -> Result<Object, EffectError> {
@@ -159,7 +167,13 @@ async fn drop_it(
         )));
     }
     let statement = format!("drop database if exists {}", quoting::name(name));
+    let found = read(client, target, &[name]).await.map_err(nothing)?.into_iter().next();
+    if let Some(found) = found.filter(|found| !same_oid(before, found)) {
+        let cause = format!("another database is there now: {}", describe(&found));
+        return Err(nothing(refused(tried, cause, "plan again")));
+    }
     for _ in 0..DROP_TRIES {
+        effect.fence.check(&tried, ARRIVAL).map_err(nothing)?;
         end_our_sessions(client, name, &tried, progress).await?;
         match client.batch_execute(&statement).await {
             Ok(()) => return Ok(Object::new()),
@@ -247,13 +261,15 @@ pub async fn settle(client: &Client, target: &Target, effect: &Effect) -> Result
         EffectChange::Create { .. } | EffectChange::Update { .. } => {
             Settlement::Doubt(format!("database {name} is there, but not as this step makes it: {}", describe(&found)))
         }
-        EffectChange::Delete { before } if before.get("oid").is_none_or(|oid| Some(oid) == found.object.get("oid")) => {
-            Settlement::NotDone
-        }
+        EffectChange::Delete { before } if same_oid(before, &found) => Settlement::NotDone,
         EffectChange::Delete { .. } => {
             Settlement::Doubt(format!("another database {name} is there now: {}", describe(&found)))
         }
     })
+}
+
+fn same_oid(before: &Object, found: &Thing) -> bool {
+    before.get("oid").is_none_or(|oid| Some(oid) == found.object.get("oid"))
 }
 
 fn describe(found: &Thing) -> String {

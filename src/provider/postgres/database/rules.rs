@@ -2,7 +2,7 @@
 //!
 //! Invariant: removing a database always loses data, whatever it held.
 
-use crate::kind::{Attribute, Change, Judgement, Kind, Mistake, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
 use crate::provider::postgres::names;
 use crate::value::{Object, Type, Value};
 
@@ -37,6 +37,20 @@ pub fn kind() -> Kind {
             ),
             Attribute::computed("oid", Type::Number, "The number by which the server's catalogs know it."),
         ],
+        late: PerChange {
+            create: LateCall::UniqueName("the server has one database of a name"),
+            update: LateCall::Nothing(
+                "it sets owner and limit as its step planned them: what a resumed run has set already; after a way back, the next plan shows it",
+            ),
+            delete: LateCall::Precondition(
+                "the server refuses while anybody is connected; a database that was made again meanwhile and has no sessions yet is removed",
+            ),
+        },
+        asked: PerChange {
+            create: Asked::by(By::Catalog),
+            update: Asked::by(By::Catalog),
+            delete: Asked::by(By::Name),
+        },
         rules: Box::new(DatabaseRules),
     }
 }

@@ -1,12 +1,16 @@
 //! The calls of `postgres_role`. Talks to the server.
 //!
 //! Invariant: a role and its tag are made or changed in one transaction, so that the tag tells what happened.
+//!
+//! A call that arrives after its lease: a second role of the name cannot be made; one that was made again since (its
+//! oid tells) is not dropped; a change sets what it sets, and its tag tells whose it was.
 
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::Client;
 
 use super::rules;
 use crate::provider::postgres::errors::{nothing, refused, world_error};
+use crate::provider::postgres::fence::ARRIVAL;
 use crate::provider::postgres::settings::Target;
 use crate::provider::postgres::thing::{Thing, agrees, name_of};
 use crate::provider::postgres::{quoting, tag, transaction};
@@ -80,7 +84,11 @@ pub async fn carry_out(client: &Client, target: &Target, effect: &Effect) -> Res
             (vec![drop], format!("drop role {name} at {target}"), None)
         }
     };
-    transaction::run(client, &tried, &statements).await.map_err(|mut failed| {
+    if let EffectChange::Delete { before } = &effect.change {
+        refuse_another(client, before, &tried).await.map_err(nothing)?;
+    }
+    effect.fence.check(&tried, ARRIVAL).map_err(nothing)?;
+    transaction::run(client, &tried, &statements, None).await.map_err(|mut failed| {
         if failed.error.cause.contains("(2BP01)") {
             failed.error.help = Some(
                 "the role still owns things or has grants: drop them first, or run REASSIGN OWNED and DROP OWNED in each database that is named"
@@ -92,6 +100,16 @@ pub async fn carry_out(client: &Client, target: &Target, effect: &Effect) -> Res
     match after {
         Some(after) => outcome(client, after).await.map_err(crate::provider::postgres::errors::unknown),
         None => Ok(Object::new()),
+    }
+}
+
+/// A role of the same name that is not the one that was recorded stays.
+async fn refuse_another(client: &Client, before: &Object, tried: &str) -> Result<(), WorldError> {
+    match read(client, &[name_of(before)?]).await?.first() {
+        Some(found) if !same_oid(before, found) => {
+            Err(refused(tried, format!("another role is there now: {}", describe(found)), "plan again"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

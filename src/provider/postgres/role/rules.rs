@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::kind::{Attribute, Change, Judgement, Kind, Mistake, Rules, Secrecy};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Secrecy};
 use crate::provider::postgres::names;
 use crate::value::{Object, Type, Value};
 
@@ -40,6 +40,20 @@ pub fn kind() -> Kind {
             ),
             Attribute::computed("oid", Type::Number, "The number by which the server's catalogs know it."),
         ],
+        late: PerChange {
+            create: LateCall::UniqueName("the server has one role of a name"),
+            update: LateCall::Nothing(
+                "it sets the options as its step planned them: what a resumed run has set already; after a way back, the next plan shows it, a password excepted",
+            ),
+            delete: LateCall::Precondition(
+                "the server refuses while the role owns anything or has a right to anything",
+            ),
+        },
+        asked: PerChange {
+            create: Asked::by(By::Catalog),
+            update: Asked::by(By::Catalog),
+            delete: Asked::by(By::Name),
+        },
         rules: Box::new(RoleRules),
     }
 }

@@ -1,0 +1,74 @@
+//! What follows when a step of a run fails: it stays half-way, or is taken back at once.
+//!
+//! Invariant: nothing is taken back on its own while anything is in doubt, or where that would lose something.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
+
+use super::carry::{self, Aim, Hold, Work};
+use super::exit::Exit;
+use super::planning;
+use super::report::Report;
+use super::session::Session;
+use crate::review::Loss;
+use crate::step::Operation;
+
+/// What to do when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// Leave what was done
+    #[default]
+    Stop,
+    /// Take back what was done
+    Rollback,
+}
+
+/// Takes back what a run did that failed, if that was asked for. A run that a person stopped, that waits, that lost
+/// its lease or is in doubt is left as it is, and so is a rollback.
+pub fn after_failure(
+    session: &Session,
+    hold: &mut Hold<'_>,
+    mut report: Report,
+    aim: &Aim<'_>,
+    on_failure: OnFailure,
+) -> Report {
+    let is_rollback = matches!(report.operation, Operation::Rollback { .. });
+    let failed = report.result == Exit::Unfinished && !report.failed.is_empty() && !is_rollback;
+    let (OnFailure::Rollback, Some(run), true) = (on_failure, report.run, failed) else {
+        return report;
+    };
+    session.terminal.say(&format!("run {run} failed; taking back what it did"));
+    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, &BTreeSet::new(), aim.secrets()));
+    let back = match back {
+        Ok(back) => back,
+        Err(failure) => {
+            session.terminal.talk(&failure.text());
+            session.terminal.say("the way back could not be planned, so what was done is left as it is");
+            return report;
+        }
+    };
+    let losses: Vec<Loss> = back.irreversible().map(Loss::of).collect();
+    if !losses.is_empty() {
+        session.terminal.say("this cannot be taken back without a loss, so it is left as it is:");
+        for loss in losses {
+            session.terminal.say(&format!("  step {} {}: {}, {}", loss.step, loss.title, loss.class, loss.why));
+        }
+        return report;
+    }
+    let digest = back.digest();
+    match carry::carry_out(session, hold, Work::Begin(Box::new(back), digest), &Aim::Ledger(aim.secrets())) {
+        Ok(taken) if taken.result == Exit::Done => {
+            report.next.clear();
+            report.verified = taken.verified;
+            report.ledger = taken.ledger;
+            report.end_with(Exit::TakenBack);
+            report
+        }
+        Ok(taken) => taken,
+        Err(failure) => {
+            session.terminal.talk(&failure.text());
+            report
+        }
+    }
+}

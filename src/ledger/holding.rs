@@ -1,0 +1,63 @@
+//! Which spec is in force, and what a rollback holds, so that automation does not redo it. Pure.
+//!
+//! Invariant: the spec that is in force after a rollback is never held by it.
+
+use super::record::{Body, RunResult};
+use super::state::{Run, State};
+use crate::digest::Digest;
+use crate::step::Operation;
+
+impl State {
+    /// The spec of the state right after a run; nothing before the first one, or where everything was removed.
+    pub fn spec_after(&self, run: u64) -> Option<Digest> {
+        let mut number = run;
+        loop {
+            let run = self.runs.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
+            number = match run.change_set.operation {
+                // What had no effect left the state of the run before.
+                _ if matches!(run.ended, Some((RunResult::WithoutEffect, _))) => number - 1,
+                // What a spec wants does not change when the ledger learns names.
+                Operation::Edit(_) => number - 1,
+                Operation::Apply => return run.change_set.spec_digest,
+                Operation::Destroy => return None,
+                Operation::Rollback { to } => to,
+            };
+        }
+    }
+
+    /// The spec that was applied last and not taken back.
+    pub fn spec_in_force(&self) -> Option<Digest> {
+        self.spec_after(self.runs.last()?.number)
+    }
+
+    /// What a rollback that is complete holds and lifts: said in the same batch as its end.
+    pub fn holds_of_rollback(&self, number: u64) -> Vec<Body> {
+        let run = self.runs.last().filter(|run| run.number == number && run.change_set.standing.holds);
+        let Some(Operation::Rollback { to }) = run.map(|run| run.change_set.operation) else {
+            return Vec::new();
+        };
+        let in_force = self.spec_after(to);
+        let mut held: Vec<Digest> = Vec::new();
+        let mut bodies = Vec::new();
+        for run in self.runs.iter().filter(|run| run.number > to && is_taken_back_now(run)) {
+            let digest = run.change_set.spec_digest.filter(|digest| Some(*digest) != in_force);
+            let digest = digest.filter(|digest| !held.contains(digest) && !self.holds.contains_key(digest));
+            if let Some(spec_digest) = digest {
+                held.push(spec_digest);
+                let reason = format!("run {} was taken back by run {number}", run.number);
+                bodies.push(Body::Held { spec_digest, run: Some(run.number), reason });
+            }
+        }
+        if let Some(spec_digest) = in_force.filter(|digest| self.holds.contains_key(digest)) {
+            bodies.push(Body::Lifted { spec_digest, reason: format!("run {number} brought it back") });
+        }
+        bodies
+    }
+}
+
+/// Whether a run is taken back by the rollback that is ending: it had an effect, and no other took it back before.
+fn is_taken_back_now(run: &Run) -> bool {
+    run.change_set.operation == Operation::Apply
+        && !run.taken_back
+        && !matches!(run.ended, Some((RunResult::WithoutEffect, _)))
+}
