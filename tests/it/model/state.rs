@@ -116,13 +116,24 @@ impl Bits {
 }
 
 impl Process {
+    /// Whether it does nothing in the world.
+    pub fn is_at_rest(&self) -> bool {
+        (self.flight, self.migration) == (Flight::No, Migration::No)
+    }
+
+    /// Its lease, unless it is giving it back.
+    pub fn working(&self) -> Option<Held> {
+        let is_leaving = |request: Request| matches!(request.entry, Entry::Released { .. });
+        self.held.filter(|_| !self.request.is_some_and(is_leaving))
+    }
+
     /// What cannot matter any more is struck.
     fn strike(&mut self, length: u8, config: &Config) {
         let is_compared = config.broken != Some(Broken::NoCompare);
         if self.held.is_none() {
             (self.known, self.unanswered) = (0, None);
         }
-        if (self.flight, self.migration) == (Flight::No, Migration::No) {
+        if self.is_at_rest() {
             self.under = 0;
         }
         // What expects a shorter chain is refused whenever it arrives.

@@ -107,8 +107,11 @@ impl Steps<'_> {
             left.losses += 1;
             left.request = None;
             left.ghost = Some(request).filter(|request| request.answer.is_none());
-            if matches!(request.entry, Entry::Work { .. }) {
-                left.unanswered = Some(request.entry);
+            match request.entry {
+                Entry::Work { .. } => left.unanswered = Some(request.entry),
+                // It was the last that it had to say.
+                Entry::Released { .. } => left.held = None,
+                Entry::Leased { .. } | Entry::Renewed { .. } | Entry::Unlocked => {}
             }
             self.add("hears nothing", number, Ok(model));
         }
@@ -183,33 +186,34 @@ impl Steps<'_> {
             return;
         };
         let may_grow = self.may_grow(model);
+        let (config, next) = (self.config, &mut self.next);
         let mut write = |name: &'static str, entry: Entry, change: fn(&mut Process)| {
             let mut model = *model;
             let writing = &mut model.processes[number];
             writing.request = Some(Request { expected: process.known, entry, since: 0, answer: None });
             change(writing);
-            self.add(name, number, Ok(model));
+            next.push((Step { name, process: Some(number == 1) }, Ok(model)));
         };
         if let Some(entry) = process.unanswered {
             write("writes again", entry, |_| {});
-        } else if process.works < self.config.works && may_grow {
+        } else if process.works < config.works && may_grow {
             write("writes", Entry::Work { lease, id: process.works }, |writing| writing.works += 1);
         }
-        if process.renewals < self.config.renewals && may_grow {
+        if process.renewals < config.renewals && may_grow {
             write("renews", Entry::Renewed { lease }, |writing| writing.renewals += 1);
         }
-        if process.unanswered.is_none() && process.flight == Flight::No && may_grow {
+        if process.unanswered.is_none() && process.is_at_rest() && may_grow {
             write("gives back", Entry::Released { lease }, |_| {});
         }
     }
 
-    /// Something is checked, sent, and lands.
+    /// Something is checked, sent, and lands; also while a record is under way, unless it gives the lease back.
     fn fly(&mut self, model: &Model, number: usize) {
         let mut next = *model;
         let process = &mut next.processes[number];
         let lease = self.rules.lease(model.chain);
         let is_unlocked = self.rules.is_unlocked(model.chain);
-        match (process.flight, process.held) {
+        match (process.flight, process.working()) {
             (Flight::No, Some(held)) if process.effects < self.config.effects && self.rules.may_send(held.since) => {
                 process.effects += 1;
                 process.under = held.number;
@@ -239,7 +243,7 @@ impl Steps<'_> {
             && model.processes.iter().any(|process| process.migration == Migration::Seen);
         let mut next = *model;
         let process = &mut next.processes[number];
-        match (process.migration, process.held) {
+        match (process.migration, process.working()) {
             (Migration::No, Some(held)) => {
                 let is_free = !is_held && model.row <= held.number;
                 if process.migrations < self.config.migrations && is_free && self.rules.may_send(held.since) {
