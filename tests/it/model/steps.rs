@@ -1,6 +1,6 @@
 //! What may happen next.
 
-use super::rules::{LIMIT, Rules};
+use super::rules::{LENGTH, LIMIT, Rules};
 use super::state::{Entry, Flight, Held, Migration, Model, Process, Request};
 use super::{Broken, Config};
 
@@ -167,7 +167,9 @@ impl Steps<'_> {
         }
         let found = &self.rules.entries(model.chain)[usize::from(process.known)..];
         if found == [request.entry] && !matches!(request.entry, Entry::Renewed { .. }) {
-            return self.take_in(model, number, Request { expected: process.known, ..request });
+            // The store counts from when the earlier try arrived, so this one renews nothing.
+            let since = if self.rules.is_broken(Broken::RenewedByRepetition) { request.since } else { LENGTH };
+            return self.take_in(model, number, Request { expected: process.known, since, ..request });
         }
         let late = process.unanswered.filter(|unanswered| found.first() == Some(unanswered));
         let rest = &found[usize::from(late.is_some())..];
