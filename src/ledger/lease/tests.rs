@@ -192,3 +192,22 @@ fn a_renewal_between_a_lost_answer_and_the_next_try_does_no_harm() {
         });
     }
 }
+
+/// A record whose answer was lost is written again much later: the store counts from the first try, so we do as well.
+#[test]
+fn a_repetition_that_finds_its_record_there_renews_nothing() {
+    run(async {
+        let (losing, clock) = (Arc::new(Losing::default()), Arc::new(Hand(AtomicU64::new(0))));
+        let store: Arc<dyn Store> = Arc::<Losing>::clone(&losing);
+        let mut ledger = Ledger::open(store).await.expect("the chain is whole");
+        ledger.take_lease(&terms("first", &clock), &project()).await.expect("nobody holds it");
+        losing.loses.store(true, Ordering::SeqCst);
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        ledger.append(time, hold()).await.expect_err("no answer");
+        clock.0.store(9_000, Ordering::SeqCst);
+        ledger.append(time, hold()).await.expect("it is there already");
+        assert_eq!(ledger.fence().await.left(), Duration::from_secs(1), "it holds as long as it did");
+        ledger.append(time, vec![Body::Renewed]).await.expect("it still holds");
+        assert_eq!(ledger.fence().await.left(), Duration::from_secs(10), "what is new renews it");
+    });
+}

@@ -132,7 +132,9 @@ impl Things {
             {
                 (Vec::new(), before.adopted, before.born)
             }
-            (None, Some(Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_)) | None) => (Vec::new(), None, birth(run, step)),
+            (None, Some(Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_)) | None) => {
+                (Vec::new(), None, birth(run, step))
+            }
         };
         let now = ResourceState {
             kind: kind.to_owned(),
