@@ -168,7 +168,7 @@ impl Subject {
                         self.databases.entry(address.clone()).or_insert_with(|| database.binding.clone());
                     }
                 }
-                Gone::Deleted(_) => {}
+                Gone::Deleted(_) | Gone::Emptied(_) => {}
             }
         }
         self

@@ -65,7 +65,7 @@ fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &m
     let left = before::Left::at(then, things, to);
     let deleted = things.gone.iter().filter_map(|(address, gone)| match gone {
         Gone::Deleted(resource) => Some((address, resource)),
-        Gone::Forgotten(_) | Gone::Database(_) => None,
+        Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => None,
     });
     for (address, resource) in things.resources.iter().chain(deleted) {
         let Some(original) = left.as_it_was(resource) else { continue };

@@ -229,10 +229,13 @@ impl Doubt {
     }
 }
 
-/// Whether a step is in doubt, and why, for its line.
-pub fn why(state: &StepState) -> Option<String> {
+/// Whether a step is in doubt, and why, for its line; `waits` when its run is parked.
+pub fn why(state: &StepState, waits: bool) -> Option<String> {
     match state {
         StepState::Doubted(_, error) => Some(error.to_string()),
+        StepState::Intended(_) if waits => {
+            Some("it was begun and goes on; `resume` asks the world how far it is".to_owned())
+        }
         StepState::Intended(_) => {
             Some("it was begun and nobody heard its end; the next command asks the world".to_owned())
         }

@@ -101,7 +101,10 @@ impl Ledger {
             });
             let asked = terms.clock.uptime();
             match self.append(terms.clock.now(), bodies).await {
-                Ok(()) => return Ok(self.held(terms, asked).await),
+                Ok(()) => {
+                    self.held(terms, asked).await;
+                    return Ok(());
+                }
                 // Somebody was quicker; perhaps it was only the holder's sign of life.
                 Err(StoreError::Overtaken { .. }) => {}
                 Err(error) => return Err(error),

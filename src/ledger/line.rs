@@ -84,7 +84,7 @@ impl Line {
         let gives_back = bodies.iter().any(|body| matches!(body, Body::Released));
         let lease = tip.held.as_ref().map(|held| held.fence.number());
         loop {
-            let asked = tip.held.as_ref().map(|held| held.clock.uptime());
+            let mut asked = tip.held.as_ref().map(|held| held.clock.uptime());
             let (records, head) = follow(tip.last, tip.head, time, lease, bodies);
             match self.store.append(tip.last, &records).await {
                 Ok(()) => {}
@@ -96,6 +96,8 @@ impl Line {
                         }
                         continue;
                     }
+                    // The store counts from when the earlier try arrived, so this one renews nothing.
+                    asked = None;
                 }
                 Err(error) => {
                     if matches!(error, StoreError::Storage { .. }) {

@@ -106,6 +106,8 @@ pub enum Gone {
     Forgotten(ResourceState),
     /// A database that was struck from the ledger.
     Database(DatabaseState),
+    /// A database whose last migration was taken down: nothing of ours is in it.
+    Emptied(DatabaseState),
 }
 
 /// The first record of a chain.

@@ -171,7 +171,7 @@ impl View {
         let database = || things.databases.get(address).map(|database| &database.binding);
         let gone = || match things.gone.get(address) {
             Some(Gone::Deleted(resource) | Gone::Forgotten(resource)) => Some(&resource.binding),
-            Some(Gone::Database(database)) => Some(&database.binding),
+            Some(Gone::Database(database) | Gone::Emptied(database)) => Some(&database.binding),
             None => None,
         };
         resource.or_else(database).or_else(gone).cloned().unwrap_or_default()

@@ -32,7 +32,7 @@ impl<'a> Left<'a> {
             match gone {
                 Gone::Forgotten(resource) => drop(left.forgotten.insert(resource.born, &resource.object)),
                 Gone::Database(database) => left.databases.extend([database.born]),
-                Gone::Deleted(_) => {}
+                Gone::Deleted(_) | Gone::Emptied(_) => {}
             }
         }
         left
@@ -80,7 +80,7 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
             Gone::Forgotten(resource) => taken_up(address, resource, &left, inputs),
             Gone::Database(database) if left.is_left(database) => None,
             Gone::Database(database) => database_taken_up(address, database, inputs),
-            Gone::Deleted(_) => None,
+            Gone::Deleted(_) | Gone::Emptied(_) => None,
         };
         before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
     }
@@ -189,6 +189,7 @@ fn renames(then: &Things, now: &Things, take_up: &BTreeMap<Address, TakenUp>) ->
     // What is gone and will be made again is known again, too.
     let gone = now.gone.iter().filter_map(|(address, gone)| match gone {
         Gone::Deleted(resource) | Gone::Forgotten(resource) => Some((address, resource.born)),
+        Gone::Emptied(database) => Some((address, database.born)),
         Gone::Database(_) => None,
     });
     let gone = gone.filter(|(address, _)| !take_up.contains_key(*address) && !now.resources.contains_key(*address));

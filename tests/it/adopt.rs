@@ -227,7 +227,7 @@ impl Place {
         let things = self.ledger().await.state().things.clone();
         let forgotten = things.gone.into_iter().filter_map(|(address, gone)| match gone {
             Gone::Forgotten(resource) => Some((address, resource.object["name"].as_str()?.to_owned())),
-            Gone::Deleted(_) | Gone::Database(_) => None,
+            Gone::Deleted(_) | Gone::Database(_) | Gone::Emptied(_) => None,
         });
         forgotten.collect()
     }

@@ -1,5 +1,6 @@
 //! What the ledger lies in, and what is changed, breaks in mid-apply: no step is forgotten, the message says what to
 //! type, and typing it ends well.
+#![expect(clippy::print_stdout, reason = "how it ended is told in the test's own output")]
 
 mod disk;
 mod ledger;

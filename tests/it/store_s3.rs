@@ -159,7 +159,7 @@ fn an_endpoint_that_ignores_conditions_is_declined_and_nothing_is_recorded() {
     place.fault(&serde_json::json!({ "answer": "unconditional", "times": 1000 }));
     let refused = run(place.open().append(0, &chain(1, 1, Digest::of_bytes(b"")))).expect_err("declined").to_string();
     assert!(refused.contains("If-None-Match") && refused.contains("postgres:"), "{refused}");
-    let refused = run(s3::make_place(&place.url)).err().expect("declined").to_string();
+    let refused = run(s3::make_place(&place.url)).expect_err("declined").to_string();
     assert!(refused.contains("If-None-Match"), "{refused}");
     assert_eq!(place.list("ledgers/dev/"), Vec::<String>::new());
     place.heal();

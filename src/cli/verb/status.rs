@@ -216,8 +216,12 @@ impl Newest {
 
 impl Unfinished {
     fn of(run: &Run) -> Self {
-        let steps: Vec<StepStatus> =
-            run.change_set.steps.iter().map(|step| StepStatus::of(step, run.steps.get(&step.id))).collect();
+        let steps: Vec<StepStatus> = run
+            .change_set
+            .steps
+            .iter()
+            .map(|step| StepStatus::of(step, run.steps.get(&step.id), run.parked.is_some()))
+            .collect();
         let count = |state: &str| steps.iter().filter(|step| step.state == state).count();
         Self {
             run: run.number,
@@ -238,7 +242,7 @@ const IN_DOUBT: &str = "in doubt";
 const NOT_DONE: &str = "not done";
 
 impl StepStatus {
-    fn of(step: &Step, state: Option<&StepState>) -> Self {
+    fn of(step: &Step, state: Option<&StepState>, waits: bool) -> Self {
         let (word, since, until, why) = match state {
             Some(StepState::Done { since, until }) => (DONE, Some(*since), Some(*until), None),
             Some(StepState::Failed { at, error }) => (FAILED, None, Some(*at), error.as_ref().map(ToString::to_string)),
@@ -246,7 +250,7 @@ impl StepStatus {
                 (FAILED, Some(intent.since), None, Some(format!("{error}; what it made stands")))
             }
             Some(state @ (StepState::Doubted(intent, _) | StepState::Intended(intent))) => {
-                (IN_DOUBT, Some(intent.since), None, doubt::why(state))
+                (IN_DOUBT, Some(intent.since), None, doubt::why(state, waits))
             }
             None => (NOT_DONE, None, None, None),
         };

@@ -131,3 +131,83 @@ fn who_does_not_hold_the_lease_cannot_write_and_changes_nothing() {
         assert_eq!(place.open().await.last(), 2, "founded and leased");
     });
 }
+
+/// A store that writes, and does not answer, once.
+#[derive(Default)]
+struct Losing {
+    inner: MemoryStore,
+    loses: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Store for Losing {
+    fn url(&self) -> String {
+        "losing:".to_owned()
+    }
+
+    async fn read(&self, after: Sequence) -> Result<Vec<crate::ledger::Record>, StoreError> {
+        self.inner.read(after).await
+    }
+
+    async fn append(&self, expected: Sequence, records: &[crate::ledger::Record]) -> Result<(), StoreError> {
+        self.inner.append(expected, records).await?;
+        match self.loses.swap(false, Ordering::SeqCst) {
+            true => Err(StoreError::Storage { tried: "append".into(), cause: "no answer".into() }),
+            false => Ok(()),
+        }
+    }
+
+    async fn age(&self) -> Result<Option<(Sequence, Duration)>, StoreError> {
+        self.inner.age().await
+    }
+}
+
+/// Between a lost answer and the next try the lease is renewed: the renewal finds our own record, and the lease is not
+/// called lost; the next try finds that it has been written.
+#[test]
+fn a_renewal_between_a_lost_answer_and_the_next_try_does_no_harm() {
+    for tried_again in [true, false] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let (losing, clock) = (Arc::new(Losing::default()), Arc::new(Hand(AtomicU64::new(0))));
+            let store: Arc<dyn Store> = Arc::<Losing>::clone(&losing);
+            let mut ledger = Ledger::open(Arc::clone(&store)).await.expect("the chain is whole");
+            ledger.take_lease(&terms("first", &clock), &project()).await.expect("nobody holds it");
+            losing.loses.store(true, Ordering::SeqCst);
+            let time = jiff::Timestamp::UNIX_EPOCH;
+            ledger.append(time, hold()).await.expect_err("no answer");
+            clock.0.store(4_000, Ordering::SeqCst);
+            let keeper = ledger.keeper();
+            tokio::time::timeout(Duration::from_millis(20), keeper).await.expect_err("it never ends");
+            assert_eq!(losing.inner.read(0).await.expect("it reads").len(), 4, "founded, leased, held, renewed");
+            match tried_again {
+                true => ledger.append(time, hold()).await.expect("it is there already"),
+                false => ledger.release(time).await.expect("something else follows"),
+            }
+            let written = losing.inner.read(0).await.expect("it reads");
+            let held = written.iter().filter(|record| matches!(record.body, Body::Held { .. })).count();
+            assert_eq!(held, 1, "{written:?}");
+            assert_eq!(ledger.state().holds.len(), 1, "and it is known");
+            Ledger::open(store).await.expect("the chain is whole");
+        });
+    }
+}
+
+/// A record whose answer was lost is written again much later: the store counts from the first try, so we do as well.
+#[test]
+fn a_repetition_that_finds_its_record_there_renews_nothing() {
+    run(async {
+        let (losing, clock) = (Arc::new(Losing::default()), Arc::new(Hand(AtomicU64::new(0))));
+        let store: Arc<dyn Store> = Arc::<Losing>::clone(&losing);
+        let mut ledger = Ledger::open(store).await.expect("the chain is whole");
+        ledger.take_lease(&terms("first", &clock), &project()).await.expect("nobody holds it");
+        losing.loses.store(true, Ordering::SeqCst);
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        ledger.append(time, hold()).await.expect_err("no answer");
+        clock.0.store(9_000, Ordering::SeqCst);
+        ledger.append(time, hold()).await.expect("it is there already");
+        assert_eq!(ledger.fence().await.left(), Duration::from_secs(1), "it holds as long as it did");
+        ledger.append(time, vec![Body::Renewed]).await.expect("it still holds");
+        assert_eq!(ledger.fence().await.left(), Duration::from_secs(10), "what is new renews it");
+    });
+}

@@ -1,6 +1,6 @@
 //! What a step that is done makes of the things. Pure.
 //!
-//! Invariant: what is struck out stays known under its address, so that a way back can take it up again; a thing is
+//! Invariant: a database is recorded while a migration of it is applied; what is struck out stays known under its address, so that a way back can take it up again; a thing is
 //! known by its birth, whatever it is called.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +68,7 @@ impl Things {
         let Action::Migrate { direction, migration, lock_timeout_milliseconds } = &step.action else { return };
         let address = &step.address;
         let born = match self.gone.remove(address) {
-            Some(Gone::Database(before)) => before.born,
+            Some(Gone::Database(before) | Gone::Emptied(before)) => before.born,
             Some(Gone::Deleted(_) | Gone::Forgotten(_)) | None => birth(run, step),
         };
         let database = self.databases.entry(address.clone()).or_insert_with(|| DatabaseState {
@@ -85,6 +85,10 @@ impl Things {
             Direction::Up => database.applied.insert(migration.version, Arc::new(migration.clone())),
             Direction::Down => database.applied.remove(&migration.version),
         };
+        if database.applied.is_empty() {
+            let emptied = self.databases.remove(address).map(Gone::Emptied);
+            self.gone.extend(emptied.map(|gone| (address.clone(), gone)));
+        }
     }
 
     /// A thing that was there before is known from now on.
@@ -129,7 +133,9 @@ impl Things {
             {
                 (Vec::new(), before.adopted, before.born)
             }
-            (None, Some(Gone::Forgotten(_) | Gone::Database(_)) | None) => (Vec::new(), None, birth(run, step)),
+            (None, Some(Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_)) | None) => {
+                (Vec::new(), None, birth(run, step))
+            }
         };
         let now = ResourceState {
             kind: kind.to_owned(),

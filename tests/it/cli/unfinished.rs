@@ -243,7 +243,7 @@ fn nothing_is_taken_back_on_its_own_where_that_would_lose_something() {
         ),
     );
     let bench = Bench::with_spec(&text);
-    bench.write("migrations/V1__make.sql", "CREATE TABLE made (id int);\n");
+    bench.write("migrations/V1__make.sql", "CREATE TABLE made (id int);\nINSERT INTO made VALUES (0);\n");
     bench.write("migrations/V1__make.down.sql", "DROP TABLE made;\n");
     bench.write("migrations/V2__fill.sql", "INSERT INTO made VALUES (1);\n");
     bench.write("migrations/V2__fill.down.sql", "DELETE FROM made;\n");

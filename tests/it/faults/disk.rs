@@ -47,6 +47,8 @@ impl Disk {
 
     /// A shop whose ledger lies on this disk, and whose program sees it.
     fn keeps_ledger_of(&self, shop: &mut Project) {
+        // What could not be written is tried again while the lease lasts.
+        shop.set("SWITCHBACK_LEASE", "15s");
         shop.set("SWITCHBACK_LEDGER", &format!("file:{}", self.path().join("ledger").display()));
         let mut words: Vec<&str> = self.entering.iter().map(String::as_str).collect();
         let folder = format!("--wd={}", shop.path("").display());

@@ -1,5 +1,6 @@
 //! The place of the ledger is away: a cable to S3 or PostgreSQL that is cut exactly before an outcome is written; and
 //! an S3 that answers wrongly, late or not at all.
+#![expect(clippy::print_stdout, reason = "how it ended is told in the test's own output")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -86,6 +87,7 @@ fn away_at_an_outcome(kind: StoreKind) {
     };
     let (mut shop, proxy) = shop_with_big("away");
     shop.keep_ledger_at(&place);
+    shop.set("SWITCHBACK_LEASE", "15s");
     let mut running = shop.follow(APPLY);
     proxy.wait();
     running.wait_for("V8__sync_display_name: done in");
@@ -162,6 +164,7 @@ fn an_s3_that_is_broken_for_long_forgets_nothing_and_the_run_is_taken_back() {
     let bucket = place.url.trim_start_matches("s3://").split('/').next().unwrap().to_owned();
     let mut shop = Project::shop("broken");
     shop.keep_ledger_at(&place);
+    shop.set("SWITCHBACK_LEASE", "15s");
     let order = json!({
         "operation": "s3.PutObject", "containing": bucket, "answer": 503, "skip": 9, "times": 100_000,
     });

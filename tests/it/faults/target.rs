@@ -1,4 +1,5 @@
 //! The PostgreSQL server that is migrated is restarted in mid-apply.
+#![expect(clippy::print_stdout, reason = "how it ended is told in the test's own output")]
 
 use std::time::Duration;
 

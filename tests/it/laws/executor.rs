@@ -258,13 +258,15 @@ fn what_goes_on_is_waited_for_and_not_begun_twice() {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let mut ledger = bench.lease(&store).await;
         bench.gate.go_on("n0-0");
-        let outcome = bench.apply(&mut ledger, "0t1 1t2>0 2t3", 1, &Notes::default()).await.unwrap();
+        let notes = Notes::default();
+        let outcome = bench.apply(&mut ledger, "0t1 1t2>0 2t3", 1, &notes).await.unwrap();
         assert!(outcome.parked.is_some(), "{outcome:?}");
+        assert_eq!(*notes.begun.lock().unwrap(), ["fake_thing.r0", "fake_thing.r2"], "the rest is done meanwhile");
         let world = bench.world();
         let notes = Notes::default();
         let outcome = bench.executor(&world, 1, &notes).resume(&mut ledger, actor()).await.unwrap();
         assert!(outcome.parked.is_some(), "{outcome:?}");
-        assert_eq!(*notes.begun.lock().unwrap(), ["fake_thing.r2"], "the rest is done meanwhile");
+        assert!(notes.begun.lock().unwrap().is_empty(), "it is not begun beside itself");
         let run = ledger.state().unfinished().unwrap();
         assert!(run.parked.is_some() && matches!(run.steps.values().next(), Some(StepState::Intended(_))));
         bench.fake.ripen();

@@ -133,9 +133,12 @@ impl FakeWorld {
     }
 }
 
+/// Things by id, and applied migrations.
+pub type Content<'a> = (&'a BTreeMap<String, (String, Object)>, &'a BTreeMap<i64, Migration>);
+
 impl Things {
     /// What counts of it when two moments are compared.
-    pub fn content(&self) -> (&BTreeMap<String, (String, Object)>, &BTreeMap<i64, Migration>) {
+    pub fn content(&self) -> Content<'_> {
         (&self.by_id, &self.schema)
     }
 

@@ -99,7 +99,6 @@ async fn converge(place: &Place, spec: &Spec, to: u64, random: &mut Random) -> R
 
 /// From any state that a ledger can be in, any operation, with whatever goes wrong.
 #[test]
-#[expect(clippy::print_stdout, reason = "the long mode quotes the counts")]
 fn one_step_from_any_state() {
     let seeds = if is_long() { 1..=3_000 } else { 1..=40 };
     let (cases, begun) = (AtomicU64::new(0), std::time::Instant::now());

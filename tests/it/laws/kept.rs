@@ -16,15 +16,17 @@ fn an_apply_from_nothing_that_dies_before_its_first_record() {
     kept("apply 0t0 | begin@0x1 backx1");
 }
 
+/// The way back to before there was a database left it recorded with no migrations, to be forgotten by the next plan.
+#[test]
+fn a_database_that_was_not_there_then_is_not_recorded() {
+    kept("apply 1s0 ; apply 1s0!=1 4s3>1=1 m1 | beginx1 back@31x1 resume@20x1 backx1");
+    kept("apply 1s0 ; apply 1s0 m1 ; back 1 | beginx1 backx1");
+    kept("apply 1s0 ; apply 1s0 m1 ; back 1 ; back 2 ; back 3 | beginx1 resumex1");
+}
+
 /// A destroy that had deleted the current revision forgot the earlier one, which was still there.
 #[test]
 fn earlier_things_go_before_the_current_one() {
     kept("apply 2r0 ; apply 2r0=1 ; destroy | begin@0x1 resume@10x1 resume@8x1");
     kept("apply 2r0 ; apply 2r0=1 ; destroy | begin@13x1 backx1");
-}
-
-/// What a way back had made again was set aside by a run that was cut, and was made once more.
-#[test]
-fn what_a_way_back_made_is_found_again() {
-    kept("apply 1s0 ; apply 1s0!=1 4s3>1=1 m1 | beginx1 back@31x1 resume@20x1 backx1");
 }

@@ -83,7 +83,6 @@ async fn prefixes(scene: &Scene, counts: &[AtomicU64; 2]) -> Result<(), String> 
 
 /// For every k: k effects are carried out, then the way back is taken.
 #[test]
-#[expect(clippy::print_stdout, reason = "the long mode quotes the counts")]
 fn every_prefix_can_be_taken_back_and_exact_is_exact() {
     let seeds = if is_long() { 1..=600 } else { 1..=16 };
     let counts = [AtomicU64::new(0), AtomicU64::new(0)];

@@ -135,7 +135,6 @@ fn eprintln_once(why: &str) {
 /// Apply, destroy and rollback die at every ledger write (before it, torn, after it) and before and after every effect;
 /// then they are resumed, or taken back; and these are cut as well.
 #[test]
-#[expect(clippy::print_stdout, reason = "the long mode quotes the counts")]
 fn a_run_can_die_anywhere_and_is_finished_or_taken_back() {
     let (seeds, depth) = match is_long() {
         true => (1..=60, Depth { second: 6, third: 1 }),

@@ -1,366 +1,276 @@
 //! What may happen next.
 
-use super::rules::{
-    Broken, Claim, Config, Entry, Flight, Folds, Held, LIMIT, LONG, Migration, Model, Process, Request, judge, may_send,
-};
+use super::rules::{LENGTH, LIMIT, Rules};
+use super::state::{Entry, Flight, Held, Migration, Model, Process, Request};
+use super::{Broken, Config};
 
-type Next = (String, Result<Model, String>);
+/// A step: what it is called, and of which process it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    pub name: &'static str,
+    pub process: Option<bool>,
+}
 
-impl Model {
-    pub fn start(config: &Config) -> Self {
-        Self {
-            chain: Vec::new(),
-            age: 0,
-            processes: [Process::default(), Process::default()],
-            pauses: config.pauses,
-            unlocks: config.unlocks,
-            row: 0,
-            row_held: None,
-        }
-    }
+/// What a step leads to; or what must never be.
+pub type Next = (Step, Result<Model, &'static str>);
 
+/// Every step from a state is found here.
+pub struct Steps<'a> {
+    pub config: &'a Config,
+    pub rules: &'a mut Rules,
+    /// The steps that were found.
+    pub next: Vec<Next>,
+}
+
+impl Steps<'_> {
     /// Everything that may happen now.
-    pub fn steps(&self, config: &Config, folds: &mut Folds) -> Vec<Next> {
-        let mut next = Vec::new();
-        self.tick(&mut next);
-        for number in 0..2 {
-            self.arrive(number, config, &mut next);
-            let process = &self.processes[number];
-            if !process.is_paused {
-                self.ask(number, config, folds, &mut next);
-                self.hear(number, config, folds, &mut next);
-                self.work(number, config, folds, &mut next);
-                self.migrate(number, config, &mut next);
-            }
-            self.fly(number, config, folds, &mut next);
+    pub fn find(&mut self, model: &Model) {
+        self.next.clear();
+        if let Some(later) = model.later() {
+            self.next.push((Step { name: "tick", process: None }, Ok(later)));
         }
-        self.disturb(config, folds, &mut next);
-        next
+        for number in 0..2 {
+            self.arrive(model, number);
+            self.ask(model, number);
+            self.hear(model, number);
+            self.write(model, number);
+            self.fly(model, number);
+            self.migrate(model, number);
+        }
+        let may_unlock = model.unlocks < self.config.unlocks && self.may_grow(model);
+        if may_unlock && self.rules.lease(model.chain) > 0 {
+            let mut model = *model;
+            model.unlocks += 1;
+            model.push(Entry::Unlocked, self.rules);
+            self.next.push((Step { name: "unlock", process: None }, Ok(model)));
+        }
     }
 
-    /// All clocks go on; what is under way arrives in time.
-    fn tick(&self, next: &mut Vec<Next>) {
-        let must_land = |process: &Process| process.flight == Flight::Flying(0);
-        if self.processes.iter().any(must_land) {
-            return;
-        }
-        let on = |time: u8| (time + 1).min(LONG);
-        let mut model = self.clone();
-        model.age = on(model.age);
-        for process in &mut model.processes {
-            for request in [&mut process.request, &mut process.ghost].into_iter().flatten() {
-                request.since = on(request.since);
-            }
-            if let Some(held) = &mut process.held {
-                held.since = on(held.since);
-            }
-            if let Flight::Flying(left) = &mut process.flight {
-                *left -= 1;
-            }
-        }
-        if model != *self {
-            next.push(("tick".into(), Ok(model)));
-        }
+    fn may_grow(&self, model: &Model) -> bool {
+        self.rules.len(model.chain) < self.config.records
+    }
+
+    fn add(&mut self, name: &'static str, number: usize, result: Result<Model, &'static str>) {
+        self.next.push((Step { name, process: Some(number == 1) }, result));
     }
 
     /// A request arrives at the store, waited for or not.
-    fn arrive(&self, number: usize, config: &Config, next: &mut Vec<Next>) {
-        let land = |model: &mut Self, request: &mut Request| {
-            let fits = request.expected as usize == model.chain.len() || config.broken == Some(Broken::NoCompare);
-            if fits {
-                model.chain.push(request.entry);
-                model.age = 0;
-            }
-            request.answer = Some(fits);
-        };
-        if let Some(mut request) = self.processes[number].request.filter(|request| request.answer.is_none()) {
-            let mut model = self.clone();
-            land(&mut model, &mut request);
-            model.processes[number].request = Some(request);
-            next.push((format!("arrive{number}"), Ok(model)));
+    fn arrive(&mut self, model: &Model, number: usize) {
+        if let Some(request) = model.processes[number].request.filter(|request| request.answer.is_none()) {
+            let mut model = *model;
+            let answer = Some(self.land(&mut model, request));
+            model.processes[number].request = Some(Request { answer, ..request });
+            self.add("arrives", number, Ok(model));
         }
-        if let Some(mut ghost) = self.processes[number].ghost {
-            let mut model = self.clone();
-            land(&mut model, &mut ghost);
+        if let Some(ghost) = model.processes[number].ghost {
+            let mut model = *model;
             model.processes[number].ghost = None;
-            next.push((format!("arrive-late{number}"), Ok(model)));
+            self.land(&mut model, ghost);
+            self.add("arrives late", number, Ok(model));
         }
+    }
+
+    fn land(&mut self, model: &mut Model, request: Request) -> bool {
+        let fits = request.expected == self.rules.len(model.chain) || self.rules.is_broken(Broken::NoCompare);
+        if fits {
+            model.push(request.entry, self.rules);
+        }
+        fits
     }
 
     /// Asks for the lease: reads, judges by the age, asks for the record.
-    fn ask(&self, number: usize, config: &Config, folds: &mut Folds, next: &mut Vec<Next>) {
-        let process = &self.processes[number];
-        if process.held.is_some() || process.request.is_some() || process.unanswered.is_some() {
+    fn ask(&mut self, model: &Model, number: usize) {
+        let process = &model.processes[number];
+        if process.held.is_some() || process.request.is_some() || !self.may_grow(model) {
             return;
         }
-        let mut model = self.clone();
-        let asking = &mut model.processes[number];
-        if !process.has_read {
-            if self.chain.len() + 1 < config.longest {
-                (asking.has_read, asking.known) = (true, self.chain.len() as u8);
-                next.push((format!("read{number}"), Ok(model)));
-            }
-            return;
+        let mut next = *model;
+        let asking = &mut next.processes[number];
+        asking.has_read = !process.has_read;
+        if process.has_read {
+            let expected = self.rules.len(model.chain);
+            let asked = self.rules.asked(model.chain, model.age);
+            asking.request = asked.map(|entry| Request { expected, entry, since: 0, answer: None });
         }
-        asking.has_read = false;
-        if process.known as usize == self.chain.len() {
-            let lease = folds.lease(&self.chain).expect("it was folded");
-            let over = match judge(lease.as_ref(), self.age, config.broken) {
-                Claim::Free => Some(None),
-                Claim::Over(number) => Some(Some(number as u8)),
-                Claim::Held(_) => None,
-            };
-            if let Some(over) = over {
-                let entry = Entry::Leased { process: number as u8, over };
-                asking.request = Some(Request { expected: process.known, entry, since: 0, answer: None });
-            }
-        }
-        next.push((format!("judge{number}"), Ok(model)));
+        self.add(if process.has_read { "judges" } else { "reads" }, number, Ok(next));
     }
 
     /// An answer is heard, or not waited for.
-    fn hear(&self, number: usize, config: &Config, folds: &mut Folds, next: &mut Vec<Next>) {
-        let process = &self.processes[number];
+    fn hear(&mut self, model: &Model, number: usize) {
+        let process = &model.processes[number];
         let Some(request) = process.request else {
             return;
         };
-        if process.losses < config.losses && process.ghost.is_none() {
-            let mut model = self.clone();
+        if process.losses < self.config.losses && process.ghost.is_none() {
+            let mut model = *model;
             let left = &mut model.processes[number];
             left.losses += 1;
             left.request = None;
             left.ghost = Some(request).filter(|request| request.answer.is_none());
-            if matches!(request.entry, Entry::Work { .. }) {
-                left.unanswered = Some(request.entry);
+            match request.entry {
+                Entry::Work { .. } => left.unanswered = Some(request.entry),
+                // It was the last that it had to say.
+                Entry::Released { .. } => left.held = None,
+                Entry::Leased { .. } | Entry::Renewed { .. } | Entry::Unlocked => {}
             }
-            next.push((format!("lose{number}"), Ok(model)));
+            self.add("hears nothing", number, Ok(model));
         }
-        let Some(appended) = request.answer else {
+        let Some(was_appended) = request.answer else {
             return;
         };
-        let mut model = self.clone();
+        let mut model = *model;
         model.processes[number].request = None;
-        match appended {
-            true => model.take_in(number, request, config),
-            false => model.catch_up(number, request, folds, config),
-        }
-        next.push((format!("hear{number}"), Ok(model)));
+        let heard = match was_appended {
+            true => self.take_in(&mut model, number, request),
+            false => self.catch_up(&mut model, number, request),
+        };
+        self.add(if was_appended { "hears" } else { "is refused" }, number, heard.map(|()| model));
     }
 
-    fn take_in(&mut self, number: usize, request: Request, config: &Config) {
-        let since = if config.broken == Some(Broken::DeadlineFromTheAnswer) { 0 } else { request.since };
-        let process = &mut self.processes[number];
+    fn take_in(&self, model: &mut Model, number: usize, request: Request) -> Result<(), &'static str> {
+        let since = if self.rules.is_broken(Broken::DeadlineFromTheAnswer) { 0 } else { request.since };
+        let process = &mut model.processes[number];
         process.known = request.expected + 1;
+        if let Some(held) = &mut process.held {
+            held.since = held.since.min(since);
+        }
         match request.entry {
             Entry::Leased { .. } => process.held = Some(Held { number: process.known, since }),
             Entry::Released { .. } => process.held = None,
-            Entry::Work { id, .. } => {
-                process.answered |= 1 << id;
-                process.unanswered = None;
-            }
+            Entry::Work { .. } => return self.answered(model, number, request.entry),
             Entry::Renewed { .. } | Entry::Unlocked => {}
         }
-        if let Some(held) = process.held.as_mut().filter(|_| !matches!(request.entry, Entry::Leased { .. })) {
-            held.since = held.since.min(since);
+        Ok(())
+    }
+
+    /// A process is told that its record stands. Chains only grow, so that it does from now on, if it does now.
+    fn answered(&self, model: &mut Model, number: usize, entry: Entry) -> Result<(), &'static str> {
+        model.processes[number].unanswered = None;
+        match self.rules.entries(model.chain).contains(&entry) {
+            true => Ok(()),
+            false => Err("a record that was answered for is lost"),
         }
     }
 
     /// Something stands already where it wanted to write, as `Line::catch_up` has it.
-    fn catch_up(&mut self, number: usize, request: Request, folds: &mut Folds, config: &Config) {
-        let process = self.processes[number].clone();
-        let found = &self.chain[(process.known as usize).min(self.chain.len())..];
+    fn catch_up(&self, model: &mut Model, number: usize, request: Request) -> Result<(), &'static str> {
+        let process = model.processes[number];
         let Some(held) = process.held else {
-            return;
+            return Ok(());
         };
-        if config.broken == Some(Broken::WrittenAgain) {
-            let is_mine = folds.number(&self.chain) == Some(held.number);
-            self.processes[number].known = self.chain.len() as u8;
-            self.processes[number].held = Some(held).filter(|_| is_mine);
-            return;
+        let length = self.rules.len(model.chain);
+        if self.rules.is_broken(Broken::WrittenAgain) {
+            let is_mine = self.rules.lease(model.chain) == held.number;
+            model.processes[number].known = length;
+            model.processes[number].held = Some(held).filter(|_| is_mine);
+            return Ok(());
         }
+        let found = &self.rules.entries(model.chain)[usize::from(process.known)..];
         if found == [request.entry] && !matches!(request.entry, Entry::Renewed { .. }) {
-            self.take_in(number, Request { expected: process.known, ..request }, config);
-            return;
+            // The store counts from when the earlier try arrived, so this one renews nothing.
+            let since = if self.rules.is_broken(Broken::RenewedByRepetition) { request.since } else { LENGTH };
+            return self.take_in(model, number, Request { expected: process.known, since, ..request });
         }
         let late = process.unanswered.filter(|unanswered| found.first() == Some(unanswered));
         let rest = &found[usize::from(late.is_some())..];
-        let process = &mut self.processes[number];
-        match rest.iter().all(|entry| *entry == Entry::Renewed { lease: held.number }) {
-            true => {
-                process.known = self.chain.len() as u8;
-                if let Some(Entry::Work { id, .. }) = late {
-                    (process.answered, process.unanswered) = (process.answered | 1 << id, None);
-                }
-            }
-            false => (process.held, process.unanswered) = (None, None),
+        if !rest.iter().all(|entry| *entry == Entry::Renewed { lease: held.number }) {
+            model.processes[number].held = None;
+            return Ok(());
         }
+        model.processes[number].known = length;
+        late.map_or(Ok(()), |late| self.answered(model, number, late))
     }
 
-    /// The holder writes, renews, gives back, checks.
-    fn work(&self, number: usize, config: &Config, folds: &mut Folds, next: &mut Vec<Next>) {
-        let process = &self.processes[number];
-        let Some(held) = process.held.filter(|_| process.request.is_none()) else {
+    /// The holder writes, renews, gives back.
+    fn write(&mut self, model: &Model, number: usize) {
+        let process = &model.processes[number];
+        let Some(Held { number: lease, .. }) = process.held.filter(|_| process.request.is_none()) else {
             return;
         };
-        let mut write = |name: &str, entry: Entry, change: &dyn Fn(&mut Process)| {
-            let mut model = self.clone();
+        let may_grow = self.may_grow(model);
+        let (config, next) = (self.config, &mut self.next);
+        let mut write = |name: &'static str, entry: Entry, change: fn(&mut Process)| {
+            let mut model = *model;
             let writing = &mut model.processes[number];
             writing.request = Some(Request { expected: process.known, entry, since: 0, answer: None });
             change(writing);
-            next.push((format!("{name}{number}"), Ok(model)));
+            next.push((Step { name, process: Some(number == 1) }, Ok(model)));
         };
         if let Some(entry) = process.unanswered {
-            write("again", entry, &|_| {});
-        } else if process.works < config.works && self.chain.len() + 1 < config.longest {
-            let entry = Entry::Work { lease: held.number, process: number as u8, id: process.works };
-            write("write", entry, &|writing| writing.works += 1);
+            write("writes again", entry, |_| {});
+        } else if process.works < config.works && may_grow {
+            write("writes", Entry::Work { lease, id: process.works }, |writing| writing.works += 1);
         }
-        if process.renewals < config.renewals && self.chain.len() + 1 < config.longest {
-            write("renew", Entry::Renewed { lease: held.number }, &|writing| writing.renewals += 1);
+        if process.renewals < config.renewals && may_grow {
+            write("renews", Entry::Renewed { lease }, |writing| writing.renewals += 1);
         }
-        let may_grow = self.chain.len() + 1 < config.longest;
-        if process.unanswered.is_none() && process.flight == Flight::No && may_grow {
-            write("give-back", Entry::Released { lease: held.number }, &|_| {});
-        }
-        if process.effects < config.effects && process.flight == Flight::No && may_send(held, config.broken) {
-            let mut model = self.clone();
-            let sending = &mut model.processes[number];
-            sending.effects += 1;
-            sending.flight = if config.stops_before_sending { Flight::Checked } else { Flight::Flying(LIMIT) };
-            sending.flight_of = held.number;
-            let is_taken = folds.number(&self.chain) != Some(held.number) && !self.chain.contains(&Entry::Unlocked);
-            let result = match is_taken {
-                true => Err("it was checked after a take-over".to_owned()),
-                false => Ok(model),
-            };
-            next.push((format!("check{number}"), result));
+        if process.unanswered.is_none() && process.is_at_rest() && may_grow {
+            write("gives back", Entry::Released { lease }, |_| {});
         }
     }
 
-    /// What is past its check is sent, and lands.
-    fn fly(&self, number: usize, config: &Config, folds: &mut Folds, next: &mut Vec<Next>) {
-        let process = &self.processes[number];
-        let mut model = self.clone();
-        let flying = &mut model.processes[number];
-        match process.flight {
-            Flight::No => {}
-            Flight::Checked if process.is_paused => {}
-            Flight::Checked => {
-                flying.flight = Flight::Flying(LIMIT);
-                next.push((format!("send{number}"), Ok(model)));
+    /// Something is checked, sent, and lands; also while a record is under way, unless it gives the lease back.
+    fn fly(&mut self, model: &Model, number: usize) {
+        let mut next = *model;
+        let process = &mut next.processes[number];
+        let lease = self.rules.lease(model.chain);
+        let is_unlocked = self.rules.is_unlocked(model.chain);
+        match (process.flight, process.working()) {
+            (Flight::No, Some(held)) if process.effects < self.config.effects && self.rules.may_send(held.since) => {
+                process.effects += 1;
+                process.under = held.number;
+                process.flight = if self.config.stops_before_sending { Flight::Checked } else { Flight::Flying(LIMIT) };
+                let is_taken = lease != held.number && !is_unlocked;
+                let result = if is_taken { Err("it was checked after a take-over") } else { Ok(next) };
+                self.add("checks", number, result);
             }
-            Flight::Flying(_) => {
-                flying.flight = Flight::No;
-                let is_taken = folds.number(&self.chain) != Some(process.flight_of);
-                let excused = config.stops_before_sending || self.chain.contains(&Entry::Unlocked);
-                let result = match is_taken && !excused {
-                    true => Err("it landed after a take-over".to_owned()),
-                    false => Ok(model),
-                };
-                next.push((format!("land{number}"), result));
+            (Flight::Checked, _) => {
+                process.flight = Flight::Flying(LIMIT);
+                self.add("sends", number, Ok(next));
             }
+            (Flight::Flying(_), _) => {
+                process.flight = Flight::No;
+                let is_excused = self.config.stops_before_sending || is_unlocked;
+                let is_taken = lease != process.under && !is_excused;
+                let result = if is_taken { Err("it landed after a take-over") } else { Ok(next) };
+                self.add("lands", number, result);
+            }
+            (Flight::No, _) => {}
         }
     }
 
     /// A migration: raises the row, works, looks at the row and holds it, commits.
-    fn migrate(&self, number: usize, config: &Config, next: &mut Vec<Next>) {
-        let process = &self.processes[number];
-        let mut model = self.clone();
-        let migrating = &mut model.processes[number];
-        let is_free = self.row_held.is_none();
-        match (process.migration, process.held) {
-            (Migration::No, Some(held)) if process.migrations < config.migrations && may_send(held, config.broken) => {
-                if !is_free || self.row > held.number {
-                    return;
+    fn migrate(&mut self, model: &Model, number: usize) {
+        let is_held = ![Some(Broken::NoRowLock), Some(Broken::NoRowCheck)].contains(&self.config.broken)
+            && model.processes.iter().any(|process| process.migration == Migration::Seen);
+        let mut next = *model;
+        let process = &mut next.processes[number];
+        match (process.migration, process.working()) {
+            (Migration::No, Some(held)) => {
+                let is_free = !is_held && model.row <= held.number;
+                if process.migrations < self.config.migrations && is_free && self.rules.may_send(held.since) {
+                    process.migrations += 1;
+                    (process.migration, process.under) = (Migration::Open, held.number);
+                    next.row = held.number;
+                    self.add("begins", number, Ok(next));
                 }
-                migrating.migrations += 1;
-                (migrating.migration, migrating.flight_of) = (Migration::Open, held.number);
-                model.row = held.number;
-                next.push((format!("begin{number}"), Ok(model)));
             }
-            (Migration::Open, _) if config.broken == Some(Broken::NoRowCheck) => {
-                migrating.migration = Migration::Seen;
-                next.push((format!("skip{number}"), Ok(model)));
+            (Migration::Open, _) if self.rules.is_broken(Broken::NoRowCheck) => {
+                process.migration = Migration::Seen;
+                self.add("does not look", number, Ok(next));
             }
-            (Migration::Open, _) if is_free => {
-                let is_mine = self.row == process.flight_of;
-                migrating.migration = if is_mine { Migration::Seen } else { Migration::No };
-                if is_mine && config.broken != Some(Broken::NoRowLock) {
-                    model.row_held = Some(number as u8);
-                }
-                next.push((format!("look{number}"), Ok(model)));
+            (Migration::Open, _) if !is_held => {
+                let is_mine = model.row == process.under;
+                process.migration = if is_mine { Migration::Seen } else { Migration::No };
+                self.add("looks", number, Ok(next));
             }
             (Migration::Seen, _) => {
-                migrating.migration = Migration::No;
-                model.row_held = None;
-                let result = match self.row == process.flight_of {
-                    true => Ok(model),
-                    false => Err("it committed after a later holder had raised the row".to_owned()),
-                };
-                next.push((format!("commit{number}"), result));
+                let is_mine = model.row == process.under;
+                process.migration = Migration::No;
+                let late = Err("it committed after a later holder had raised the row");
+                self.add("commits", number, if is_mine { Ok(next) } else { late });
             }
             (Migration::No | Migration::Open, _) => {}
         }
-    }
-
-    /// The first process is paused and goes on; a person unlocks.
-    fn disturb(&self, config: &Config, folds: &mut Folds, next: &mut Vec<Next>) {
-        let mut model = self.clone();
-        if self.processes[0].is_paused {
-            model.processes[0].is_paused = false;
-            next.push(("go-on".into(), Ok(model)));
-        } else if self.pauses > 0 {
-            (model.pauses, model.processes[0].is_paused) = (self.pauses - 1, true);
-            next.push(("pause".into(), Ok(model)));
-        }
-        if self.unlocks > 0 && folds.number(&self.chain).is_some() && self.chain.len() + 1 < config.longest {
-            let mut model = self.clone();
-            model.unlocks -= 1;
-            model.chain.push(Entry::Unlocked);
-            model.age = 0;
-            next.push(("unlock".into(), Ok(model)));
-        }
-    }
-
-    /// What must never be.
-    pub fn violation(&self, _config: &Config, folds: &mut Folds) -> Option<String> {
-        if let Err(why) = folds.lease(&self.chain) {
-            return Some(why.replace("who was not the holder", "and was not the holder"));
-        }
-        for (number, process) in self.processes.iter().enumerate() {
-            for id in 0..process.works {
-                let is_it = |entry: &&Entry| matches!(entry, Entry::Work { process, id: other, .. } if usize::from(*process) == number && *other == id);
-                let count = self.chain.iter().filter(is_it).count();
-                if count > 1 {
-                    return Some("a record stands in the chain twice".to_owned());
-                }
-                if count == 0 && process.answered & (1 << id) != 0 {
-                    return Some("a record that was answered for is lost".to_owned());
-                }
-            }
-        }
-        None
-    }
-
-    /// Whoever asks for a lease when its holder says nothing more gets it in the end.
-    pub fn is_stuck(&self, config: &Config, folds: &mut Folds) -> Option<String> {
-        let mut model = self.clone();
-        let (mut holder, mut asker) = (model.processes[0].clone(), Process::default());
-        (holder.request, holder.ghost, holder.flight, holder.is_paused) = (None, None, Flight::No, true);
-        asker.losses = config.losses;
-        model.processes = [holder, asker];
-        let config = &Config { longest: config.longest + 2, ..*config };
-        for _ in 0..2 * LONG {
-            for name in ["arrive1", "hear1", "judge1", "read1", "tick"] {
-                let step = model.steps(config, folds).into_iter().find(|(step, _)| step == name);
-                if let Some((_, Ok(next))) = step {
-                    model = next;
-                }
-                if model.processes[1].held.is_some() {
-                    return None;
-                }
-            }
-        }
-        Some("a lease that is over is never taken".to_owned())
     }
 }

@@ -134,9 +134,9 @@ fn apply_a_part(shop: &Project, k: usize) {
             done == k
         }
     });
-    running.send(if k % 2 == 0 { Signal::INT } else { Signal::KILL });
+    running.send(if k.is_multiple_of(2) { Signal::INT } else { Signal::KILL });
     let (said, _) = running.end();
-    let expected: &[i32] = if k % 2 == 0 { &[0, 6] } else { &[-1, 0] };
+    let expected: &[i32] = if k.is_multiple_of(2) { &[0, 6] } else { &[-1, 0] };
     assert!(came && expected.contains(&said.code), "{k}: exit {}\n{}\n{}", said.code, said.out, said.err);
 }
 

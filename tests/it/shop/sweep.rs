@@ -240,6 +240,7 @@ impl Life<'_> {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the seed and the counts are quoted")]
 fn wherever_it_is_killed_it_ends_whole(kind: StoreKind) {
     let seed = crate::place::seed();
     let begun = Instant::now();
