@@ -160,7 +160,7 @@ fn set_aside(then: &Things, left: &Left<'_>, inputs: &Inputs<'_>, before: &mut B
     let gone = now.gone.iter().filter_map(|(address, gone)| match gone {
         Gone::Deleted(resource) => Some((address, resource)),
         Gone::Forgotten(resource) => before.take_up.contains_key(address).then_some((address, resource)),
-        Gone::Database(_) => None,
+        Gone::Database(_) | Gone::Emptied(_) => None,
     });
     let mut renames = BTreeMap::new();
     for (address, resource) in now.resources.iter().chain(gone) {

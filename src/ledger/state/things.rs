@@ -197,7 +197,7 @@ impl Things {
     pub fn set_aside(&mut self, address: &Address) -> Option<Address> {
         let born = match self.gone.get(address)? {
             Gone::Deleted(resource) if resource.adopted.is_some() => resource.born,
-            Gone::Deleted(_) | Gone::Forgotten(_) | Gone::Database(_) => return None,
+            Gone::Deleted(_) | Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => return None,
         };
         let aside = aside(address, born);
         let gone = self.gone.remove(address)?;
