@@ -217,14 +217,16 @@ impl View {
             .databases
             .values_mut()
             .for_each(|database| rename_needs(&mut database.needs, &mut database.binding, &renamed));
-        let mut gone = std::mem::take(&mut things.gone);
         let renamed_gone: Vec<_> =
-            names.iter().filter_map(|(from, to)| Some((to.clone(), gone.remove(from)?))).collect();
+            names.iter().filter_map(|(from, to)| Some((to.clone(), things.gone.remove(from)?))).collect();
         for to in names.values() {
-            gone.remove(to);
+            // As in the ledger; it can be made again once the step is done that takes its name.
+            if let Some(aside) = things.set_aside(to) {
+                self.first.extend(self.first.get(to).map(|at| (aside, *at)));
+            }
+            things.gone.remove(to);
         }
-        gone.extend(renamed_gone);
-        things.gone = gone;
+        things.gone.extend(renamed_gone);
         let observed = &mut self.observed;
         observed.objects = found_renamed(std::mem::take(&mut observed.objects), names);
         observed.earlier = found_renamed(std::mem::take(&mut observed.earlier), names);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::Address;
 use crate::kind::Kind;
 use crate::ledger::Things;
-use crate::ledger::state::{DatabaseState, Gone, ResourceState};
+use crate::ledger::state::{DatabaseState, Gone, ResourceState, aside};
 use crate::plan::Inputs;
 use crate::plan::compare::Comparer;
 use crate::plan::moves::{Before, TakenUp};
@@ -89,6 +89,7 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
         before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
     }
     before.renames = renames(then, now, &before.take_up);
+    set_aside(then, &left, inputs, &mut before);
     before
 }
 
@@ -150,6 +151,28 @@ fn is_same_thing(kind: &Kind, left: &Object, right: &Object) -> bool {
         Some(identity) => Some(identity) == kind.rules.identity(right),
         None => ["arn", "id"].iter().any(|name| left.get(*name).is_some() && left.get(*name) == right.get(*name)),
     }
+}
+
+/// What others had then, and has an address now that another thing had then, is not to be replaced by that: it is left
+/// to them under an address of its own.
+fn set_aside(then: &Things, left: &Left<'_>, inputs: &Inputs<'_>, before: &mut Before) {
+    let now = &inputs.state.things;
+    let gone = now.gone.iter().filter_map(|(address, gone)| match gone {
+        Gone::Deleted(resource) => Some((address, resource)),
+        Gone::Forgotten(resource) => before.take_up.contains_key(address).then_some((address, resource)),
+        Gone::Database(_) | Gone::Emptied(_) => None,
+    });
+    let mut renames = BTreeMap::new();
+    for (address, resource) in now.resources.iter().chain(gone) {
+        let resource = if before.take_up.contains_key(address) { left.first_known(resource) } else { resource };
+        let (Some(earlier), Some(original)) = (then.resources.get(address), left.as_it_was(resource)) else { continue };
+        let is_same =
+            inputs.kinds.get(&resource.kind).is_none_or(|kind| is_same_thing(kind, original, &earlier.object));
+        if earlier.born != resource.born && !is_same && !before.renames.contains_key(address) {
+            renames.insert(address.clone(), aside(address, resource.born));
+        }
+    }
+    before.renames.extend(renames);
 }
 
 /// The earlier names of what has another one now.

@@ -343,6 +343,39 @@ fn an_import_is_taken_back_by_leaving_the_thing_as_it_was() {
 }
 
 #[test]
+fn what_was_there_before_us_is_made_again_though_its_address_is_anothers() {
+    block_on(async {
+        let place = Place::new();
+        place.world.make("there", 7);
+        place.reach(&Spec::with(&[("c", "n1", 1)]), "first").await;
+        let (start, world) = (place.recorded().await, place.world.snapshot());
+        place.reach(&Spec::with(&[("c", "n1", 1), ("d", "there", 7)]).importing("d", "there"), "import").await;
+        let imported = place.recorded().await;
+        place.reach(&Spec::with(&[("c", "n1", 1)]), "destroyed").await;
+        place.reach(&Spec::with(&[("d", "n1", 1)]).moving("c", "d"), "its address is taken").await;
+        place.back(1, "back").await;
+        assert_eq!((place.recorded().await, place.world.snapshot()), (start, world.clone()));
+        place.back(2, "and forward").await;
+        assert_eq!((place.recorded().await, place.world.snapshot()), (imported, world));
+    });
+}
+
+#[test]
+fn what_was_there_before_us_is_not_replaced_by_what_had_its_address() {
+    block_on(async {
+        let place = Place::new();
+        place.world.make("there", 7);
+        place.reach(&Spec::with(&[("a", "n1", 1)]), "first").await;
+        let (start, world) = (place.recorded().await, place.world.snapshot());
+        place.reach(&Spec::with(&[]), "destroyed").await;
+        place.reach(&Spec::with(&[("a", "there", 8)]).importing("a", "there"), "another thing").await;
+        let steps = place.back(1, "back").await;
+        assert!(!steps.iter().any(|step| step.starts_with("delete")), "{steps:?}");
+        assert_eq!((place.recorded().await, place.world.snapshot()), (start, world));
+    });
+}
+
+#[test]
 fn an_import_and_a_change_are_two_steps_and_a_replacement_is_refused() {
     block_on(async {
         let place = Place::new();
@@ -483,7 +516,10 @@ fn whatever_was_moved_let_go_or_imported_the_way_back_gives_the_very_same() {
                 told.push((run, place.recorded().await, place.world.snapshot(), format!("{steps:?}")));
             }
             let story: Vec<_> = told.iter().map(|(run, .., steps)| format!("{run}: {steps}")).collect();
-            for _ in 0..hops() {
+            // Forth again is not told where a thing was let go and imported anew under its address: once a way back
+            // made it again it is known as before the import (docs/refactoring.md).
+            let is_known_twice = !place.ledger().await.state().things.known_before.is_empty();
+            for _ in 0..if is_known_twice { 1 } else { hops() } {
                 let (to, recorded, world, _) = &told[random.below(told.len())];
                 let steps = place.back(*to, &format!("seed {seed}, back to {to} of {story:#?}")).await;
                 let what = format!("seed {seed}, back to {to} by {steps:#?} of {story:#?}");

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{DatabaseState, Gone, ResourceState, Things};
-use crate::address::Address;
+use crate::address::{Address, InstanceKey};
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Adoption, Birth, Forgotten, Reason, Step};
 use crate::value::Object;
@@ -94,6 +94,7 @@ impl Things {
     /// A thing that was there before is known from now on.
     fn adopt(&mut self, run: u64, step: &Step, binding: Binding, (kind, id, object): (&str, &str, &Object)) {
         let adopted = Adoption { run, id: id.to_owned(), object: object.clone(), revised: None };
+        self.set_aside(&step.address);
         if let Some(Gone::Forgotten(before)) = self.gone.remove(&step.address) {
             self.known_before.insert(birth(run, step), before);
         }
@@ -167,6 +168,7 @@ impl Things {
 
     /// A thing gets another address, and whoever needs it needs it under that.
     fn rename(&mut self, run: u64, from: &Address, to: &Address, needed_by: &BTreeSet<Address>) {
+        self.set_aside(to);
         if let Some(mut resource) = self.resources.remove(from) {
             resource.run = run;
             self.resources.insert(to.clone(), resource);
@@ -187,6 +189,32 @@ impl Things {
             }
         }
     }
+}
+
+impl Things {
+    /// What was there before us and was removed is owed to a way back to before its import, although another thing
+    /// takes its address now: it is kept under one that nothing else has. Says which.
+    pub fn set_aside(&mut self, address: &Address) -> Option<Address> {
+        let born = match self.gone.get(address)? {
+            Gone::Deleted(resource) if resource.adopted.is_some() => resource.born,
+            Gone::Deleted(_) | Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => return None,
+        };
+        let aside = aside(address, born);
+        let gone = self.gone.remove(address)?;
+        self.gone.insert(aside.clone(), gone);
+        Some(aside)
+    }
+}
+
+/// An address that nothing else has, for a thing whose own is another's.
+pub fn aside(address: &Address, born: Birth) -> Address {
+    let key = match &address.key {
+        None => String::new(),
+        Some(InstanceKey::Index(index)) => format!("{index} "),
+        Some(InstanceKey::Key(key)) => format!("{key} "),
+    };
+    let name = format!("{key}known since {}.{}", born.run, born.step);
+    address.with_key(Some(InstanceKey::Key(name.as_str().into())))
 }
 
 /// What is needed and how it is reached, with things under other addresses.
