@@ -60,7 +60,9 @@ fn the_lease_of_a_process_that_is_gone_is_named_so_and_taken_at_once() {
 fn a_ledger_that_cannot_be_written_any_more_names_the_next_command_and_forgets_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    let bench = Bench::with_spec(&spec(&endpoint, "one"));
+    let mut bench = Bench::with_spec(&spec(&endpoint, "one"));
+    // What could not be written is tried again while the lease lasts.
+    bench.set("SWITCHBACK_LEASE", "10s");
     let (mut child, mut talk) = hanging(&bench);
     // A folder stands in the place of the file: neither read nor written.
     let file = bench.path().join(".switchback/ledger/dev.jsonl");

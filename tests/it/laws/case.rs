@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
+use switchback::ledger::{Run, RunResult};
+
 use super::generate::Spec;
 use super::place::{Deed, End, Place, Process, Way, runtime};
 
@@ -59,7 +61,9 @@ impl Scene {
             (End::Whole, ..) => {}
             (End::Died | End::Short(_), ..) => return Ok(end),
         }
-        let newest = ledger.state().runs.last().filter(|run| run.number > self.to);
+        // A way back that had no effect, because the world refused it, leads nowhere.
+        let had_effect = |run: &&Run| !matches!(run.ended, Some((RunResult::WithoutEffect, _)));
+        let newest = ledger.state().runs.iter().rev().find(had_effect).filter(|run| run.number > self.to);
         let back = switchback::step::Operation::Rollback { to: self.to };
         let is_back = newest.is_some_and(|run| run.change_set.operation == back && self.deed != Deed::Back(self.to));
         let goal = match process.way {
