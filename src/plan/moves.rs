@@ -75,8 +75,10 @@ impl View {
         let taken: BTreeSet<&Address> =
             view.state.things.resources.keys().chain(view.state.things.databases.keys()).collect();
         let renames = in_order(&before.renames, &taken);
+        let names = finally(&renames);
+        view.name_needs(&names);
         view.draft_renames(&renames, operation);
-        view.rename(&finally(&renames));
+        view.rename(&names);
         view
     }
 
@@ -124,6 +126,14 @@ impl View {
                 let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, born };
                 self.state.things.databases.insert(address.clone(), database);
             }
+        }
+    }
+
+    /// What is taken up needs others under the names they have in the end: it may wait for one of them, and is then
+    /// not there yet when that one is renamed.
+    fn name_needs(&mut self, names: &BTreeMap<Address, Address>) {
+        for draft in &mut self.drafts {
+            rename_needs(&mut draft.needs, &mut draft.binding, &|address| names.get(address).cloned());
         }
     }
 
