@@ -28,25 +28,7 @@ mod orphans;
 #[cfg(feature = "postgres")]
 mod resources;
 #[cfg(feature = "postgres")]
-mod locks;
-#[cfg(feature = "postgres")]
-mod watcher;
-#[cfg(feature = "postgres")]
-mod patience;
-#[cfg(feature = "postgres")]
-mod written;
-#[cfg(feature = "postgres")]
-mod tally;
-#[cfg(feature = "postgres")]
-mod job;
-#[cfg(feature = "postgres")]
-mod session;
-#[cfg(feature = "postgres")]
-mod concurrent;
-#[cfg(feature = "postgres")]
-mod runner;
-#[cfg(feature = "postgres")]
-mod settle;
+mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
 
@@ -55,11 +37,11 @@ use crate::kind::{Kind, ProviderSchema};
 #[cfg(feature = "postgres")]
 pub use fingerprint::fingerprint_text;
 #[cfg(feature = "postgres")]
-pub use patience::Patience;
+pub use migrating::patience::Patience;
+#[cfg(feature = "postgres")]
+pub use migrating::runner::Migrator;
 #[cfg(feature = "postgres")]
 pub use resources::Postgres;
-#[cfg(feature = "postgres")]
-pub use runner::Migrator;
 
 /// The kinds of this provider.
 pub fn kinds() -> Vec<Kind> {

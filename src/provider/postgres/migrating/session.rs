@@ -10,12 +10,12 @@ use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction}
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-use super::errors::{has_code, is_refusal, line_in, nothing, refused, unknown, world_error};
-use super::fence::{Closed, Guard};
+use super::super::errors::{has_code, is_refusal, line_in, nothing, refused, unknown, world_error};
+use super::super::fence::{Closed, Guard};
+use super::super::transaction::{commit, roll_back};
 use super::job::{Job, Mode};
 use super::patience::Patience;
 use super::tally::{self, Done};
-use super::transaction::{commit, roll_back};
 use super::watcher::Watcher;
 use super::written::Lock;
 use super::{concurrent, written};

@@ -5,8 +5,8 @@
 
 use tokio_postgres::{Client, Error};
 
-use super::errors::{refused, world_error};
-use super::quoting;
+use super::super::errors::{refused, world_error};
+use super::super::quoting;
 use crate::migration::concurrent::{ConcurrentIndex, Work};
 use crate::world::{Progress, WorldError};
 

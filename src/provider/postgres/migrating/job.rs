@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::errors::refused;
+use super::super::errors::refused;
 use super::tally;
 use crate::migration::Direction;
 use crate::migration::addition::Addition;

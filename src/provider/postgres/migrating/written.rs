@@ -4,10 +4,10 @@
 
 use tokio_postgres::{Client, Error};
 
-use super::connection::open;
-use super::errors::world_error;
-use super::quoting;
-use super::settings::Target;
+use super::super::connection::open;
+use super::super::errors::world_error;
+use super::super::quoting;
+use super::super::settings::Target;
 use crate::migration::addition::{Addition, Count, Written};
 use crate::world::WorldError;
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::connection::open;
+use super::super::connection::open;
+use super::super::settings::Target;
 use super::locks::blockers;
-use super::settings::Target;
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
 

@@ -2,14 +2,15 @@
 //!
 //! Invariant: nothing is concluded while the session of the interrupted run may still be at work.
 
+use super::super::connection::{open, target};
+use super::super::errors::world_error;
+use super::super::fence::Guard;
+use super::super::history::{self, Table};
+use super::super::{orphans, transaction};
 use super::concurrent::{self, State};
-use super::connection::{open, target};
-use super::errors::world_error;
-use super::fence::Guard;
-use super::history::{self, Table};
 use super::job::{Job, Mode};
+use super::locks;
 use super::patience::Patience;
-use super::{locks, orphans, transaction};
 use crate::migration::concurrent::{ConcurrentIndex, Work};
 use crate::migration::{Direction, HistoryRow};
 use crate::value::Object;

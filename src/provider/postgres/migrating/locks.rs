@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 use tokio_postgres::Client;
 
-use super::errors::world_error;
+use super::super::errors::world_error;
 use crate::world::{ErrorClass, Progress, WorldError};
 
 /// The key of the advisory lock that runners of one database take turns with: `switchba` in ASCII.

@@ -1,0 +1,15 @@
+//! Running migrations: one at a time, under the fence, with their history rows; and what became of one. Talks to the
+//! server.
+//!
+//! Invariant: what was committed of a migration can always be told from the database alone.
+
+pub mod patience;
+mod locks;
+mod watcher;
+mod written;
+mod tally;
+mod job;
+mod concurrent;
+mod session;
+mod settle;
+pub mod runner;
