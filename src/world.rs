@@ -205,6 +205,12 @@ pub trait Provider: Send + Sync {
 
     /// Asks the world what became of an effect, by token, tag or name.
     async fn settle(&self, connection: &Connection, effect: &Effect) -> Result<Settlement, WorldError>;
+
+    /// How long something that was sent under such a lease may be under way, so that it can still have its effect
+    /// although whoever sent it is dead. Nothing, where [`Provider::settle`] sees what is under way.
+    fn flight(&self, _fence: &Fence) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// One migration to be carried out.

@@ -122,7 +122,7 @@ impl Executor<'_> {
             let outcomes = Outcomes::of(&ledger.state().things);
             let fence = ledger.fence().await;
             let place = (change_set.environment.as_str(), &fence);
-            let answer = settle::ask(self, seal_key.as_ref(), place, &outcomes, &step, &intent).await;
+            let answer = settle::ask_for_good(self, seal_key.as_ref(), place, &outcomes, (&step, &intent)).await;
             let (run, id) = (number, step.id);
             let body = match answer.and_then(|answer| goal.read(&step, answer)) {
                 Ok(Settlement::Done(object)) => {

@@ -2,7 +2,10 @@
 //!
 //! Invariant: a step is called done or not done only on the world's own word.
 
+use std::time::Duration;
+
 use super::Executor;
+use super::outcome::Event;
 use super::prepare::{Outcomes, Ready, Sight, Work, work};
 use crate::ledger::state::Intent;
 use crate::observe::{connect, mark_like, no_provider};
@@ -44,6 +47,38 @@ fn goes_on(step: &Step, why: String) -> WorldError {
         help: Some("`resume` asks again, and goes on when it is through; `rollback` takes it back".to_owned()),
         class: ErrorClass::Pending,
     }
+}
+
+/// How often it is looked whether somebody wants to stop.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Asks what became of one intent. That it did not happen is believed only when what a dead run had sent cannot
+/// arrive any more.
+pub(super) async fn ask_for_good(
+    executor: &Executor<'_>,
+    seal_key: Option<&SealKey>,
+    place: (&str, &Fence),
+    outcomes: &Outcomes,
+    (step, intent): (&Step, &Intent),
+) -> Result<Settlement, WorldError> {
+    let answer = ask(executor, seal_key, place, outcomes, step, intent).await;
+    let (_, fence) = place;
+    let provider = executor.world.providers.get(&step.binding.provider);
+    let flight = provider.filter(|_| step.action.kind().is_some()).map_or(Duration::ZERO, |one| one.flight(fence));
+    let left = || flight.saturating_sub(fence.undisturbed());
+    if !matches!(answer, Ok(Settlement::NotDone)) || left().is_zero() {
+        return answer;
+    }
+    let seconds = left().as_millis().div_ceil(1_000);
+    let why = format!("not done so far; what the run that died had sent may still arrive, asked again in {seconds} s");
+    executor.listener.event(Event::Progress(step, &why));
+    while !left().is_zero() {
+        if executor.stop.is_raised() {
+            return Err(goes_on(step, why));
+        }
+        tokio::time::sleep(left().min(MOMENT)).await;
+    }
+    ask(executor, seal_key, place, outcomes, step, intent).await
 }
 
 /// Asks what became of one intent.

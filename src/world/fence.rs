@@ -24,6 +24,10 @@ struct Term {
     clock: Arc<dyn Clock>,
     length: Duration,
     until: AtomicU64,
+    /// When it was asked for.
+    asked: Duration,
+    /// How long before that nobody else could send anything any more.
+    quiet: Duration,
 }
 
 impl Fence {
@@ -43,8 +47,28 @@ impl Fence {
         length: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let term = Term { clock, length, until: AtomicU64::new(milliseconds(asked + length)) };
+        Self::after_quiet(chain, number, holder, (asked, Duration::ZERO), length, clock)
+    }
+
+    /// The fence of a lease that was asked for at this uptime, when the one before it was over for so long: since
+    /// then nobody else can have sent anything.
+    pub fn after_quiet(
+        chain: &str,
+        number: u64,
+        holder: &str,
+        (asked, quiet): (Duration, Duration),
+        length: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let until = AtomicU64::new(milliseconds(asked + length));
+        let term = Term { clock, length, until, asked, quiet };
         Self { chain: chain.into(), number, holder: holder.into(), term: Some(Arc::new(term)) }
+    }
+
+    /// For how long nobody but the holder can have sent anything: what an earlier holder had sent before may still
+    /// arrive until then.
+    pub fn undisturbed(&self) -> Duration {
+        self.term.as_ref().map_or(Duration::MAX, |term| term.clock.uptime().saturating_sub(term.asked) + term.quiet)
     }
 
     /// The chain whose lease it is.

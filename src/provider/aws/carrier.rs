@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -18,7 +19,8 @@ use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition,
 use crate::kind::Kind;
 use crate::value::{Object, Value};
 use crate::world::{
-    Connection, Effect, EffectChange, EffectError, ErrorClass, Progress, Provider, Query, Settlement, Trace, WorldError,
+    Connection, Effect, EffectChange, EffectError, ErrorClass, Fence, Progress, Provider, Query, Settlement, Trace,
+    WorldError,
 };
 
 /// The provider.
@@ -84,6 +86,10 @@ type Answer = Result<Option<Object>, WorldError>;
 
 #[async_trait]
 impl Provider for Aws {
+    fn flight(&self, fence: &Fence) -> Duration {
+        watch::limit(fence)
+    }
+
     async fn check(&self, connection: &Connection) -> Result<Object, WorldError> {
         self.clients(connection).await?.check(connection).await
     }

@@ -86,10 +86,14 @@ impl Watch {
         (Arc::new(Self { fence: fence.clone(), sent: AtomicBool::new(false), told }), hears)
     }
 
-    /// So long that three of them fit into the lease.
     fn limit(&self) -> Duration {
-        self.fence.length().map_or(CHANGE, |length| CHANGE.min(length / 3))
+        limit(&self.fence)
     }
+}
+
+/// How long an attempt may take that changes something: three of them fit into the lease.
+pub(super) fn limit(fence: &Fence) -> Duration {
+    fence.length().map_or(CHANGE, |length| CHANGE.min(length / 3))
 }
 
 /// Does the work of an effect under its watch. `progress` hears what is sent and what is waited for. Gives with the

@@ -1,6 +1,7 @@
 //! SIGKILL in the middle, each time in a step of another kind: then it is finished, or taken back.
 
 use std::io::{BufRead as _, BufReader};
+use std::time::Duration;
 
 use super::project::Project;
 use super::proxy::{Hold, Proxy};
@@ -63,6 +64,24 @@ fn ends(shop: &Project, end: End) {
             assert_nothing_is_left(shop);
         }
     }
+}
+
+/// What was sent before the kill arrives after it, when the way back has long begun.
+#[test]
+fn a_call_that_arrives_after_its_sender_died_leaves_nothing() {
+    let mut shop = Project::shop("killed");
+    // A call is under way for a third of it at most.
+    shop.set("SWITCHBACK_LEASE", "18s");
+    let proxy = Proxy::start(shop.stack().aws_endpoint(), "CreateCluster", Hold::Before);
+    shop.edit("environments/dev.hcl", "endpoint = local_stack.aws_endpoint", &format!("endpoint = \"{}\"", proxy.url));
+    let mut child = shop.start(&["apply", "dev", "--auto-approve"]);
+    proxy.wait();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    proxy.release_after(Duration::from_secs(3));
+    let said = shop.ok(&["rollback", "dev", "--last", "--accept-loss", "all", "--auto-approve", "--no-progress"]);
+    assert!(said.err.contains("aws_ecs_cluster.main: not done so far"), "{}", said.err);
+    assert_nothing_is_left(&shop);
 }
 
 macro_rules! killed {

@@ -42,6 +42,11 @@ impl Gate {
             && self.is_first.swap(false, Ordering::SeqCst)
     }
 
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
     fn wait(&self) {
         let mut is_open = self.is_open.lock().unwrap();
         while !*is_open {
@@ -87,8 +92,16 @@ impl Proxy {
 
     /// Lets the call go on.
     pub fn release(&self) {
-        *self.gate.is_open.lock().unwrap() = true;
-        self.gate.opened.notify_all();
+        self.gate.open();
+    }
+
+    /// Lets the call go on a while from now.
+    pub fn release_after(&self, time: Duration) {
+        let gate = Arc::clone(&self.gate);
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            gate.open();
+        });
     }
 }
 

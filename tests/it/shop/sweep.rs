@@ -77,6 +77,8 @@ fn shop_at(kind: StoreKind) -> (Project, LedgerPlace) {
     let mut shop = Project::shop("sweep");
     let place = LedgerPlace::new(kind);
     shop.keep_ledger_at(&place);
+    // What was sent before a kill is waited for a third of it.
+    shop.set("SWITCHBACK_LEASE", "15s");
     (shop, place)
 }
 

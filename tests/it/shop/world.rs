@@ -1,5 +1,6 @@
 //! What is really there of one shop, by raw calls and `pg_dump`: nothing of Switchback's own observing.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -64,15 +65,18 @@ pub fn everything(project: &Project) -> Vec<String> {
         (("logs", "DescribeLogGroups"), json!({}), ("nextToken", "nextToken"), "logGroups"),
         (("ssm", "DescribeParameters"), json!({}), ("NextToken", "NextToken"), "Parameters"),
     ];
-    for (what, body, token, name) in of_lists {
+    // Twice: while others make and remove their own things, the next page can begin behind one of ours.
+    let mut listed = BTreeSet::new();
+    for (what, body, token, name) in of_lists.clone().into_iter().chain(of_lists) {
         for thing in pages(project, what, body, token, name) {
             let thing =
                 thing.as_str().or(thing["logGroupName"].as_str()).or(thing["Name"].as_str()).unwrap_or_default();
             if names(thing, &project.name) {
-                found.push(format!("{}: {thing}", what.1));
+                listed.insert(format!("{}: {thing}", what.1));
             }
         }
     }
+    found.extend(listed);
     let sql = "SELECT 'database: ' || datname FROM pg_database UNION ALL SELECT 'role: ' || rolname FROM pg_roles";
     let listed = project.stack().psql(&project.stack().postgres_url(), sql);
     found.extend(listed.lines().filter(|line| names(line, &project.database())).map(str::to_owned));
