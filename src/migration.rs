@@ -10,9 +10,15 @@ pub mod directives;
 pub mod folder;
 pub mod checksum;
 pub mod addition;
+pub mod said;
+pub mod position;
+pub mod observation;
+pub mod certificate;
 pub mod class;
 
 use serde::{Deserialize, Serialize};
+
+use said::Said;
 
 /// One migration: `V12__add_email.sql` and, beside it, `V12__add_email.down.sql`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +35,49 @@ pub struct Migration {
     /// Whether it runs in one transaction together with its history row; `-- switchback: transaction off`
     /// says no.
     pub transaction: bool,
+    /// The version as the layout's own tool writes it, where that is no whole number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spelling: Option<String>,
+    /// Whether the way back is no file, but derived from the statements.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// What its header and the spec say about how it runs.
+    #[serde(default, skip_serializing_if = "Said::is_plain")]
+    pub said: Said,
+    /// What runs in the place of its texts, so that what it takes away is kept for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Box<Kept>>,
+}
+
+/// What runs in the place of a migration's texts, so that what it takes away is kept for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// In the place of `up`: sets aside instead of dropping.
+    pub up: String,
+    /// In the place of `down`: gives back.
+    pub down: String,
+    /// Drops at last what was set aside; there is no way back from it.
+    pub purge: String,
+    /// What is set aside, for people: `customers.fullname`.
+    pub what: Vec<String>,
 }
 
 impl Migration {
+    /// A migration about which nothing is said.
+    pub fn plain(version: i64, name: &str, up: &str, down: Option<&str>) -> Self {
+        Self {
+            version,
+            name: name.to_owned(),
+            up: up.to_owned(),
+            down: down.map(str::to_owned),
+            transaction: true,
+            spelling: None,
+            derived: false,
+            said: Said::default(),
+            kept: None,
+        }
+    }
+
     /// `V12__add_email`.
     pub fn label(&self) -> String {
         format!("V{}__{}", self.version, self.name)
@@ -39,6 +85,12 @@ impl Migration {
 
     /// The text that runs in this direction, if there is one.
     pub fn text(&self, direction: Direction) -> Option<&str> {
+        if let Some(kept) = &self.kept {
+            return Some(match direction {
+                Direction::Up => &kept.up,
+                Direction::Down => &kept.down,
+            });
+        }
         match direction {
             Direction::Up => Some(&self.up),
             Direction::Down => self.down.as_deref(),

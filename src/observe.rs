@@ -52,7 +52,7 @@ impl Observed {
                 name: migration.name.clone(),
                 checksum: checksum(migration, true),
             };
-            Some(History { rows: applied.values().map(row).collect(), wide: true })
+            Some(History { rows: applied.values().map(row).collect(), wide: true, partial: None })
         };
         let databases = things.databases.iter();
         Self {

@@ -22,6 +22,7 @@ use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::State;
 use crate::migration::Migration;
+use crate::migration::certificate::Evidence;
 use crate::observe::Observed;
 use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle, Refactoring};
 use crate::secret::Secrets;
@@ -107,6 +108,8 @@ pub struct Inputs<'a> {
     pub kinds: &'a Kinds,
     /// Where secrets come from; they are compared and then sealed.
     pub secrets: &'a dyn Secrets,
+    /// What rehearsals proved; it can only lower how well a migration can be taken back.
+    pub evidence: &'a Evidence,
 }
 
 impl Goals {

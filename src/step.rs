@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::expression::Deferred;
+use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::Binding;
@@ -261,6 +262,9 @@ pub enum Action {
         migration: Migration,
         /// Longest wait for one lock, in milliseconds.
         lock_timeout_milliseconds: u64,
+        /// How far it was when planned, if it was left in the middle.
+        #[serde(default, skip_serializing_if = "Position::is_start")]
+        from: Position,
     },
 }
 

@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::expression::Deferred;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::position::{Partial, Position};
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
 mod fence;
+mod rehearsal;
 
 pub use fence::Fence;
+pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
 
 /// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +180,10 @@ pub trait Progress: Send + Sync {
 
     /// Notes an operation that was sent to the world, as its API calls it (`ecs:CreateService`), for the ledger.
     fn called(&self, _operation: &str) {}
+
+    /// Notes how far a migration has got that does not run in one transaction, for the ledger. What is noted is
+    /// committed; that it is noted late or not at all does no harm, for the database knows it as well.
+    fn advanced(&self, _position: &Position) {}
 }
 
 /// Carries out effects of some kinds, and reads them.
@@ -229,6 +236,9 @@ pub struct MigrationEffect {
     pub lock_timeout: Duration,
     /// What becomes of what was written into what the migration added, on the way down.
     pub content: Content,
+    /// How far it was when this was planned. Up: what is done is not done again. Down: only so much of it is there to
+    /// be taken back; nothing done means that it is there as a whole.
+    pub from: Position,
 }
 
 /// What becomes of what was written into what a migration added, when that is taken back.
@@ -241,12 +251,14 @@ pub enum Content {
 }
 
 /// The history table as found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// Its rows by version; empty when there is no table.
     pub rows: Vec<HistoryRow>,
     /// Whether the version column is `int8` (refinery's `int8-versions`).
     pub wide: bool,
+    /// A migration that was left in the middle.
+    pub partial: Option<Partial>,
 }
 
 /// Reads and runs migrations. The connection is that of the database itself.
@@ -293,6 +305,8 @@ pub struct World {
     pub providers: BTreeMap<String, Arc<dyn Provider>>,
     /// The runner of migrations; absent without the feature `postgres`.
     pub databases: Option<Arc<dyn Databases>>,
+    /// Who rehearses migrations; absent without the feature `postgres`.
+    pub rehearsals: Option<Arc<dyn Rehearsals>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -11,6 +11,7 @@ use crate::expression::Deferred;
 use crate::kind::{Kind, Kinds, ProviderSchema};
 use crate::ledger::Things;
 use crate::ledger::state::{Intent, ResourceState};
+use crate::migration::position::Position;
 use crate::observe::sight::{as_value, first_words};
 use crate::observe::{connect, mark_like};
 use crate::plan::compare::Comparer;
@@ -488,7 +489,7 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
     match &step.action {
         Action::Forget { .. } | Action::Remember { .. } | Action::Move { .. } => Work::Nothing(Object::new()),
         Action::Import { .. } | Action::TakeUp { .. } => Work::Nothing(before()),
-        Action::Migrate { direction, migration, lock_timeout_milliseconds } => {
+        Action::Migrate { direction, migration, lock_timeout_milliseconds, from } => {
             Work::Migration(Box::new(MigrationEffect {
                 token: ready.token.clone(),
                 fence: fence.clone(),
@@ -496,6 +497,7 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
                 migration: migration.clone(),
                 lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),
                 content: if step.inverse.is_reversible() { Content::MustBeNone } else { Content::Goes },
+                from: from.clone(),
             }))
         }
         Action::Create { .. } | Action::Revise { .. } => effect(EffectChange::Create { after: after() }),
@@ -524,5 +526,6 @@ pub fn intent(
         after: beside(ready.after.as_ref(), step.action.after()),
         binding: ready.binding.clone(),
         repairs: ready.stands.is_some(),
+        position: Position::default(),
     }
 }

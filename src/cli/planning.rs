@@ -9,6 +9,7 @@ use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::ledger::{Ledger, State};
+use crate::migration::certificate::Evidence;
 use crate::observe::{self, Observed, Subject};
 use crate::plan::moves::Before;
 use crate::plan::{self, Inputs, Options, refactor};
@@ -39,7 +40,13 @@ pub async fn plan(
         things,
     );
     let observed = look(session, &subject, secrets).await?;
-    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let inputs = Inputs {
+        state: ledger.state(),
+        observed: &observed,
+        kinds: &session.kinds,
+        secrets,
+        evidence: &Evidence::default(),
+    };
     let options = Options { refactoring: refactoring.clone(), ..options.clone() };
     let (change_set, diagnostics) = plan::plan(&resolved.desired, inputs, &options);
     judge(session, change_set, diagnostics, &resolved.sources)
@@ -52,7 +59,13 @@ pub async fn plan(
 pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
     let subject = Subject::of(None, &ledger.state().things, &session.kinds);
     let observed = look(session, &subject, secrets).await?;
-    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let inputs = Inputs {
+        state: ledger.state(),
+        observed: &observed,
+        kinds: &session.kinds,
+        secrets,
+        evidence: &Evidence::default(),
+    };
     let (change_set, diagnostics) = plan::destroy(inputs);
     judge(session, change_set, diagnostics, &Sources::default())
 }
@@ -85,7 +98,13 @@ pub async fn back(
     let (mut observed, errors) = observe::observe(&session.world, &session.kinds, secrets, &subject).await;
     let mut owed = skipped.clone();
     let (change_set, diagnostics) = loop {
-        let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+        let inputs = Inputs {
+            state: ledger.state(),
+            observed: &observed,
+            kinds: &session.kinds,
+            secrets,
+            evidence: &Evidence::default(),
+        };
         let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
         let change_set = leave_out(change_set, &owed);
         if change_set.owed == owed {
@@ -126,7 +145,7 @@ pub async fn back_on_paper(
 ) -> Result<ChangeSet, Failure> {
     let then = ledger.things_after(to).await?;
     let observed = Observed::as_recorded(&state.things);
-    let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets };
+    let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets, evidence: &Evidence::default() };
     let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
     judge_quietly(change_set, diagnostics)
 }
@@ -146,7 +165,7 @@ pub async fn back_quietly(
     let subject = Subject::of(None, &state.things, &session.kinds).and_back_to(&then, &state.things);
     let subject = subject.and_forgotten_since(&then, &state.things);
     let observed = look(session, &subject, secrets).await?;
-    let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets };
+    let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets, evidence: &Evidence::default() };
     let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
     judge_quietly(change_set, diagnostics)
 }
@@ -161,7 +180,13 @@ pub fn edit(
 ) -> Result<ChangeSet, Failure> {
     let observed = Observed::default();
     let secrets = RevealedSecrets::default();
-    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets: &secrets };
+    let inputs = Inputs {
+        state: ledger.state(),
+        observed: &observed,
+        kinds: &session.kinds,
+        secrets: &secrets,
+        evidence: &Evidence::default(),
+    };
     let before = Before { renames, ..Before::default() };
     let (change_set, diagnostics) = refactor::edit(edit, &before, forget, inputs);
     judge(session, change_set, diagnostics, &Sources::default())
@@ -184,7 +209,13 @@ pub async fn import(
     let imports = BTreeMap::from([(address.clone(), Import { id: id.to_owned(), query, span })]);
     let subject = Subject::of(None, things, &session.kinds).and_imports(&resolved.desired, &imports, things);
     let observed = look(session, &subject.only(address), secrets).await?;
-    let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &session.kinds, secrets };
+    let inputs = Inputs {
+        state: ledger.state(),
+        observed: &observed,
+        kinds: &session.kinds,
+        secrets,
+        evidence: &Evidence::default(),
+    };
     let (change_set, differing, diagnostics) = refactor::import(&resolved.desired, address, id, inputs);
     Ok((judge(session, change_set, diagnostics, &resolved.sources)?, differing))
 }

@@ -446,7 +446,7 @@ mod tests {
 
     fn intent() -> Intent {
         let (token, since) = ("t".to_owned(), Timestamp::UNIX_EPOCH);
-        Intent { token, since, before: None, after: None, binding: None, repairs: false }
+        Intent { token, since, before: None, after: None, binding: None, repairs: false, position: Default::default() }
     }
 
     #[test]

@@ -67,7 +67,12 @@ impl Session {
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
         let actor = actor(&folder);
-        let world = World { providers: table::providers(), databases: databases(), clock: Arc::new(SystemClock) };
+        let world = World {
+            providers: table::providers(),
+            databases: databases(),
+            rehearsals: None,
+            clock: Arc::new(SystemClock),
+        };
         Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor, runtime })
     }
 

@@ -116,6 +116,7 @@ impl<'a> Known<'a> {
             | Body::Done { .. }
             | Body::Failed { .. }
             | Body::Stood { .. }
+            | Body::Advanced { .. }
             | Body::Doubted { .. }
             | Body::Parked { .. }
             | Body::Ended { .. }
@@ -150,6 +151,7 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         | Body::Done { run, step, .. }
         | Body::Failed { run, step, .. }
         | Body::Stood { run, step, .. }
+        | Body::Advanced { run, step, .. }
         | Body::Doubted { run, step, .. } => (Some(*run), Some(*step)),
         Body::Begun { run, .. }
         | Body::Parked { run, .. }
@@ -180,6 +182,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         Body::Founded { .. }
         | Body::Intent { .. }
         | Body::Stood { .. }
+        | Body::Advanced { .. }
         | Body::Doubted { .. }
         | Body::Parked { .. }
         | Body::Ended { .. }
@@ -197,7 +200,7 @@ fn outcome(body: &Body) -> Option<Outcome> {
         Body::Done { .. } => Some(Outcome::Done),
         Body::Stood { .. } => Some(Outcome::Stood),
         Body::Failed { .. } => Some(Outcome::Failed),
-        Body::Intent { .. } | Body::Doubted { .. } => Some(Outcome::Open),
+        Body::Intent { .. } | Body::Advanced { .. } | Body::Doubted { .. } => Some(Outcome::Open),
         Body::Founded { .. }
         | Body::Begun { .. }
         | Body::Parked { .. }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::migration::position::Position;
 use crate::step::{ChangeSet, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
@@ -165,6 +166,15 @@ pub enum Body {
         /// The operations that were sent to the world, as its API calls them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         calls: Vec<String>,
+    },
+    /// A step has got so far, and all of it so far is committed in the world.
+    Advanced {
+        /// The run.
+        run: u64,
+        /// The step.
+        step: StepId,
+        /// How far.
+        position: Position,
     },
     /// Nobody knows whether a step had an effect; it has to be settled.
     Doubted {

@@ -17,6 +17,7 @@ use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::Migration;
+use crate::migration::position::Position;
 use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
@@ -228,6 +229,8 @@ pub struct Intent {
     pub binding: Option<Binding>,
     /// Whether an earlier try left something that stands, which this one brings to what was planned.
     pub repairs: bool,
+    /// How far it is known to have got.
+    pub position: Position,
 }
 
 /// A verification.
@@ -372,6 +375,7 @@ impl State {
                     after: after.clone(),
                     binding: binding.clone(),
                     repairs: false,
+                    position: Position::default(),
                 };
                 self.run(record.sequence, *run)?.intend(*step, intent);
             }
@@ -379,6 +383,14 @@ impl State {
             Body::Stood { run, step, outcome, error, .. } => self.done(record, *run, *step, outcome, Some(error))?,
             Body::Failed { run, step, error, .. } => {
                 self.run(record.sequence, *run)?.fail(*step, record.time, error.clone());
+            }
+            // It may be noted late; what is over is not opened again.
+            Body::Advanced { run, step, position } => {
+                if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) =
+                    self.run(record.sequence, *run)?.steps.get_mut(step)
+                {
+                    intent.position.clone_from(position);
+                }
             }
             Body::Doubted { run, step, error } => {
                 let sequence = record.sequence;

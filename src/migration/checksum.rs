@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     fn migration(version: i64, name: &str, up: &str) -> Migration {
-        Migration { version, name: name.to_owned(), up: up.to_owned(), down: None, transaction: true }
+        Migration::plain(version, name, up, None)
     }
 
     #[test]

@@ -163,7 +163,8 @@ fn read_pair(
         Some(Some((text, _))) => Some(text),
         None => None,
     };
-    Some(Migration { version, name: name.to_owned(), up, down, transaction: directives.transaction })
+    let plain = Migration::plain(version, name, &up, down.as_deref());
+    Some(Migration { transaction: directives.transaction, ..plain })
 }
 
 fn read_one(files: &dyn Files, path: &Path, mistakes: &mut Vec<FolderMistake>) -> Option<(String, Directives)> {

@@ -17,6 +17,7 @@ use crate::ledger::state::DatabaseState;
 use crate::migration::addition::Addition;
 use crate::migration::checksum::checksum;
 use crate::migration::class::{additions, judge_among, judge_now};
+use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};
@@ -232,6 +233,7 @@ impl Planner<'_> {
                 direction,
                 migration: Migration::clone(migration),
                 lock_timeout_milliseconds: work.lock_timeout_milliseconds,
+                from: Position::default(),
             };
             let mut draft = draft(work, action, reason, inverse(judgement, Way::MigrateBack));
             draft.after.extend(last);

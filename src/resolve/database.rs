@@ -19,7 +19,7 @@ use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
 use crate::value::{Object, Type, Unknown, Value};
-use crate::world::Binding;
+use crate::world::{Binding, RehearsalSettings};
 
 /// How long a lock is waited for when nothing is said, in milliseconds.
 const LOCK_TIMEOUT_MILLISECONDS: u64 = 3_000;
@@ -70,7 +70,15 @@ impl Engine<'_> {
             settings: settings.open,
             deferred: settings.deferred,
         };
-        let desired = DesiredDatabase { binding, migrations, lock_timeout_milliseconds, needs, span: database.span };
+        let desired = DesiredDatabase {
+            binding,
+            migrations,
+            lock_timeout_milliseconds,
+            rehearsal: RehearsalSettings::default(),
+            rehearsal_server: None,
+            needs,
+            span: database.span,
+        };
         self.made.databases.insert(address.clone(), desired);
         self.ground.state.blocks[node].push(BlockState {
             style: Style::Once,

@@ -12,7 +12,7 @@ use crate::expression::Deferred;
 use crate::migration::Migration;
 use crate::spec::Door;
 use crate::value::{Object, Value};
-use crate::world::Binding;
+use crate::world::{Binding, RehearsalSettings};
 
 /// The resolved spec of one environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +79,8 @@ pub struct DesiredResource {
 pub struct SchemaRange {
     /// The lowest version that will do.
     pub at_least: i64,
+    /// The highest version that will do, if there is one.
+    pub at_most: Option<i64>,
 }
 
 /// The `lifecycle` block.
@@ -101,6 +103,10 @@ pub struct DesiredDatabase {
     pub migrations: Vec<Migration>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// Where and with what its migrations are rehearsed.
+    pub rehearsal: RehearsalSettings,
+    /// How the server is reached that they are rehearsed on, if the spec names one.
+    pub rehearsal_server: Option<Binding>,
     /// What it refers to.
     pub needs: BTreeSet<Address>,
     /// Where it stands.

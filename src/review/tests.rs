@@ -31,8 +31,8 @@ fn step(id: u32, address: &str, action: Action, reason: Reason, inverse: Inverse
 }
 
 fn migration(sql: &str) -> Action {
-    let migration = Migration { version: 7, name: "drop_email".into(), up: sql.into(), down: None, transaction: true };
-    Action::Migrate { direction: Direction::Up, migration, lock_timeout_milliseconds: 3000 }
+    let migration = Migration::plain(7, "drop_email", sql, None);
+    Action::Migrate { direction: Direction::Up, migration, lock_timeout_milliseconds: 3000, from: Default::default() }
 }
 
 /// A change set with a creation, an update of a JSON text, a replacement, and a migration without a way back.

@@ -16,6 +16,7 @@ use switchback::expression::Deferred;
 use switchback::kind::Kinds;
 use switchback::ledger::state::{Gone, ResourceState};
 use switchback::ledger::{Actor, Ledger, MemoryStore, Store, Things};
+use switchback::migration::certificate::Evidence;
 use switchback::observe::{Observed, Subject, observe};
 use switchback::plan::moves::Before;
 use switchback::plan::{Inputs, Options, plan, refactor};
@@ -141,7 +142,13 @@ impl Place {
             Subject::of(Some(&desired), things, &self.kinds).and_imports(&desired, &spec.refactoring.imports, things);
         let (observed, errors) = observe(&self.world.world(), &self.kinds, &NoSecrets, &subject).await;
         assert_eq!(errors, []);
-        let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &self.kinds, secrets: &NoSecrets };
+        let inputs = Inputs {
+            state: ledger.state(),
+            observed: &observed,
+            kinds: &self.kinds,
+            secrets: &NoSecrets,
+            evidence: &Evidence::default(),
+        };
         plan(&desired, inputs, &Options { refactoring: spec.refactoring.clone(), ..Options::default() })
     }
 
@@ -158,7 +165,13 @@ impl Place {
         let subject = Subject::of(None, now, &self.kinds).and_back_to(&then, now).and_forgotten_since(&then, now);
         let (observed, errors) = observe(&self.world.world(), &self.kinds, &NoSecrets, &subject).await;
         assert_eq!(errors, []);
-        let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &self.kinds, secrets: &NoSecrets };
+        let inputs = Inputs {
+            state: ledger.state(),
+            observed: &observed,
+            kinds: &self.kinds,
+            secrets: &NoSecrets,
+            evidence: &Evidence::default(),
+        };
         let (change_set, mistakes) = rollback(&then, to, inputs);
         assert!(!mistakes.has_errors(), "{what}: {mistakes:?}\n{:#?}\n{:#?}", then.resources.keys(), now.gone);
         change_set
@@ -167,7 +180,13 @@ impl Place {
     async fn plan_edit(&self, edit: Edit, renames: &[(Address, Address)], forget: &[Address]) -> ChangeSet {
         let ledger = self.ledger().await;
         let observed = Observed::default();
-        let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &self.kinds, secrets: &NoSecrets };
+        let inputs = Inputs {
+            state: ledger.state(),
+            observed: &observed,
+            kinds: &self.kinds,
+            secrets: &NoSecrets,
+            evidence: &Evidence::default(),
+        };
         let before = Before { renames: renames.iter().cloned().collect(), ..Before::default() };
         let (change_set, mistakes) = refactor::edit(edit, &before, &forget.iter().cloned().collect(), inputs);
         assert!(!mistakes.has_errors(), "{mistakes:?}");

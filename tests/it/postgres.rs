@@ -50,13 +50,8 @@ pub async fn value(url: &str, query: &str) -> String {
 }
 
 pub fn migration(version: i64, name: &str, up: &str, down: Option<&str>) -> Migration {
-    Migration {
-        version,
-        name: name.to_owned(),
-        up: up.to_owned(),
-        down: down.map(str::to_owned),
-        transaction: !up.contains("transaction off"),
-    }
+    let transaction = !up.contains("transaction off");
+    Migration { transaction, ..Migration::plain(version, name, up, down) }
 }
 
 pub fn effect(migration: &Migration, direction: Direction, token: &str) -> MigrationEffect {
@@ -67,6 +62,7 @@ pub fn effect(migration: &Migration, direction: Direction, token: &str) -> Migra
         migration: migration.clone(),
         lock_timeout: Duration::from_millis(300),
         content: Content::Goes,
+        from: Default::default(),
     }
 }
 

@@ -139,7 +139,7 @@ fn sql(step: &Step) -> Option<&str> {
 fn facts(entry: &Entry<'_>) -> Facts {
     let outcome = match &entry.record.body {
         Body::Done { outcome, .. } | Body::Stood { outcome, .. } => Some(outcome),
-        Body::Failed { .. } | Body::Doubted { .. } => None,
+        Body::Failed { .. } | Body::Advanced { .. } | Body::Doubted { .. } => None,
         Body::Founded { .. }
         | Body::Begun { .. }
         | Body::Intent { .. }
@@ -171,6 +171,7 @@ fn calls(body: &Body) -> &[String] {
         Body::Founded { .. }
         | Body::Begun { .. }
         | Body::Intent { .. }
+        | Body::Advanced { .. }
         | Body::Doubted { .. }
         | Body::Parked { .. }
         | Body::Resumed { .. }

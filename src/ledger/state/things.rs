@@ -65,7 +65,7 @@ impl Things {
     }
 
     fn migrate(&mut self, run: u64, step: &Step, binding: Binding) {
-        let Action::Migrate { direction, migration, lock_timeout_milliseconds } = &step.action else { return };
+        let Action::Migrate { direction, migration, lock_timeout_milliseconds, .. } = &step.action else { return };
         let address = &step.address;
         let born = match self.gone.remove(address) {
             Some(Gone::Database(before) | Gone::Emptied(before)) => before.born,

@@ -6,7 +6,7 @@ use super::*;
 use crate::migration::addition::Count;
 
 fn of(up: &str, down: Option<&str>) -> Migration {
-    Migration { version: 2, name: "m".to_owned(), up: up.to_owned(), down: down.map(str::to_owned), transaction: true }
+    Migration::plain(2, "m", up, down)
 }
 
 fn judge_down(up: &str, down: Option<&str>) -> Judgement {
@@ -222,8 +222,7 @@ fn the_reason_names_the_statement() {
 #[test]
 fn no_way_back_says_which_file_is_missing() {
     assert!(matches!(judge_down("create table t ()", None), Judgement::Impossible(_)));
-    let migration =
-        Migration { version: 12, name: "x".to_owned(), up: "select 1".to_owned(), down: None, transaction: true };
+    let migration = Migration::plain(12, "x", "select 1", None);
     assert_eq!(judge(&migration, Direction::Up), Judgement::Impossible("no V12__x.down.sql".to_owned()));
 }
 

@@ -68,6 +68,7 @@ impl FakeWorld {
         World {
             providers: BTreeMap::from([("fake".to_owned(), provider)]),
             databases: None,
+            rehearsals: None,
             clock: Arc::new(FakeClock),
         }
     }

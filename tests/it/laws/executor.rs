@@ -11,6 +11,7 @@ use switchback::kind::Kinds;
 use switchback::ledger::{
     Body, LeaseTerms, Ledger, MemoryStore, Project, Record, Sequence, StepState, Store, StoreError,
 };
+use switchback::migration::certificate::Evidence;
 use switchback::observe::{Subject, observe};
 use switchback::plan::{Inputs, Options, plan};
 use switchback::step::{ChangeSet, Step};
@@ -99,6 +100,7 @@ impl Bench {
         World {
             providers: BTreeMap::from([("fake".to_owned(), provider)]),
             databases: Some(Arc::<FakeWorld>::clone(&self.fake)),
+            rehearsals: None,
             clock: Arc::<Hand>::clone(&self.clock),
         }
     }
@@ -122,7 +124,13 @@ impl Bench {
         let desired = spec.parse::<Spec>().unwrap().desired();
         let subject = Subject::of(Some(&desired), &ledger.state().things, &self.kinds);
         let (observed, _) = observe(&self.world(), &self.kinds, &NoSecrets, &subject).await;
-        let inputs = Inputs { state: ledger.state(), observed: &observed, kinds: &self.kinds, secrets: &NoSecrets };
+        let inputs = Inputs {
+            state: ledger.state(),
+            observed: &observed,
+            kinds: &self.kinds,
+            secrets: &NoSecrets,
+            evidence: &Evidence::default(),
+        };
         plan(&desired, inputs, &Options::default()).0
     }
 

@@ -424,7 +424,7 @@ impl Databases for FakeWorld {
             name: migration.name.clone(),
             checksum: checksum(migration, false),
         };
-        Ok(Some(History { rows: things.schema.values().map(row).collect(), wide: false }))
+        Ok(Some(History { rows: things.schema.values().map(row).collect(), wide: false, partial: None }))
     }
 
     async fn migrate(

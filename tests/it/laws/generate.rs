@@ -194,6 +194,8 @@ impl Spec {
             binding: fake(),
             migrations: (1..=self.migrations as i64).map(migration).collect(),
             lock_timeout_milliseconds: 1_000,
+            rehearsal: Default::default(),
+            rehearsal_server: None,
             needs: self.home.iter().map(|home| self.address(*home)).collect(),
             span: nowhere(),
         }
@@ -241,7 +243,7 @@ fn migration(version: i64) -> Migration {
         up += &format!("INSERT INTO t{version} VALUES (1);\n");
     }
     let down = Some(format!("DROP TABLE t{version};\n"));
-    Migration { version, name: format!("t{version}"), up, down, transaction: true }
+    Migration::plain(version, &format!("t{version}"), &up, down.as_deref())
 }
 
 /// `0t3 1r2>0! 2s9=4 m2@0`: number, kind, size, link, created first, later name; migrations and where.

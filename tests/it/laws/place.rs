@@ -13,6 +13,7 @@ use switchback::diagnostic::Diagnostics;
 use switchback::digest::Digest;
 use switchback::kind::Kinds;
 use switchback::ledger::{Actor, LeaseTerms, Ledger, Life, Project, RunResult, State, Store};
+use switchback::migration::certificate::Evidence;
 use switchback::observe::{Observed, Subject, observe};
 use switchback::plan::{Inputs, Options, destroy, plan};
 use switchback::resolve::desired::Desired;
@@ -135,6 +136,7 @@ impl Place {
         World {
             providers: BTreeMap::from([("fake".to_owned(), provider)]),
             databases: Some(Arc::<FakeWorld>::clone(&self.world)),
+            rehearsals: None,
             clock: Arc::<Hand>::clone(&self.clock),
         }
     }
@@ -155,13 +157,25 @@ impl Place {
 
     pub async fn plan_desired(&self, state: &State, desired: &Desired) -> Result<ChangeSet, String> {
         let observed = self.look(&Subject::of(Some(desired), &state.things, &self.kinds)).await?;
-        let inputs = Inputs { state, observed: &observed, kinds: &self.kinds, secrets: &NoSecrets };
+        let inputs = Inputs {
+            state,
+            observed: &observed,
+            kinds: &self.kinds,
+            secrets: &NoSecrets,
+            evidence: &Evidence::default(),
+        };
         whole(plan(desired, inputs, &Options::default()))
     }
 
     async fn plan_nothing(&self, state: &State) -> Result<ChangeSet, String> {
         let observed = self.look(&Subject::of(None, &state.things, &self.kinds)).await?;
-        whole(destroy(Inputs { state, observed: &observed, kinds: &self.kinds, secrets: &NoSecrets }))
+        whole(destroy(Inputs {
+            state,
+            observed: &observed,
+            kinds: &self.kinds,
+            secrets: &NoSecrets,
+            evidence: &Evidence::default(),
+        }))
     }
 
     pub async fn plan_back(&self, ledger: &Ledger, to: u64) -> Result<ChangeSet, String> {
@@ -169,7 +183,17 @@ impl Place {
         let state = ledger.state();
         let subject = Subject::of(None, &state.things, &self.kinds).and_back_to(&then, &state.things);
         let observed = self.look(&subject).await?;
-        whole(rollback(&then, to, Inputs { state, observed: &observed, kinds: &self.kinds, secrets: &NoSecrets }))
+        whole(rollback(
+            &then,
+            to,
+            Inputs {
+                state,
+                observed: &observed,
+                kinds: &self.kinds,
+                secrets: &NoSecrets,
+                evidence: &Evidence::default(),
+            },
+        ))
     }
 
     async fn plan_deed(&self, ledger: &Ledger, deed: &Deed) -> Result<ChangeSet, String> {

@@ -42,7 +42,7 @@ impl Databases for Migrator {
             Err(error) => return Err(error),
         };
         let table = history::find(&client).await?;
-        Ok(Some(History { rows: table.rows, wide: table.wide }))
+        Ok(Some(History { rows: table.rows, wide: table.wide, partial: None }))
     }
 
     async fn migrate(

@@ -1,0 +1,61 @@
+//! What is asked of whoever can rehearse migrations. Pure (a trait and plain data).
+//!
+//! Invariant: the target is read at most; what is rehearsed happens on a server that nobody else uses.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Connection, Progress, WorldError};
+use crate::migration::certificate::Certificate;
+use crate::migration::{Direction, Migration};
+
+/// What the spec says about where and with what migrations are rehearsed: the `rehearsal` block.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RehearsalSettings {
+    /// The major version of the server; the target's where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// Extensions that must be there to begin with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<String>,
+    /// Roles that the migrations name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// SQL that fills the tables before the pending migrations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    /// How many rows of each of the target's tables are taken along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u64>,
+}
+
+/// Migrations of one database that are to be rehearsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RehearsalJob {
+    /// What the spec says.
+    pub settings: RehearsalSettings,
+    /// A server that the spec names for rehearsals; a throw-away one of our own otherwise.
+    pub server: Option<Connection>,
+    /// The database itself, to be read: its version, its fingerprint, its schema when that did not come from these
+    /// migrations. Absent when the plan makes it.
+    pub target: Option<Connection>,
+    /// What is applied already, in its order.
+    pub applied: Vec<Arc<Migration>>,
+    /// Whether the target has a schema that `applied` does not explain: it was adopted.
+    pub adopted: bool,
+    /// What is to be rehearsed, one after the other: which way first, then back, then again.
+    pub steps: Vec<(Direction, Arc<Migration>)>,
+}
+
+/// Rehearses migrations on a throw-away PostgreSQL.
+#[async_trait]
+pub trait Rehearsals: Send + Sync {
+    /// One certificate for each step, in order. What cannot be rehearsed is certified as just that.
+    ///
+    /// # Errors
+    /// When the target cannot be read that must be.
+    async fn rehearse(&self, job: &RehearsalJob, progress: &dyn Progress) -> Result<Vec<Certificate>, WorldError>;
+}
