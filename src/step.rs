@@ -259,7 +259,7 @@ pub enum Action {
         /// Which way.
         direction: Direction,
         /// The migration, both texts.
-        migration: Migration,
+        migration: Box<Migration>,
         /// Longest wait for one lock, in milliseconds.
         lock_timeout_milliseconds: u64,
         /// How far it was when planned, if it was left in the middle.

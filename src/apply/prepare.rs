@@ -494,7 +494,7 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
                 token: ready.token.clone(),
                 fence: fence.clone(),
                 direction: *direction,
-                migration: migration.clone(),
+                migration: migration.as_ref().clone(),
                 lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),
                 content: if step.inverse.is_reversible() { Content::MustBeNone } else { Content::Goes },
                 from: from.clone(),

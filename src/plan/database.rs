@@ -231,7 +231,7 @@ impl Planner<'_> {
             };
             let action = Action::Migrate {
                 direction,
-                migration: Migration::clone(migration),
+                migration: Box::new(Migration::clone(migration)),
                 lock_timeout_milliseconds: work.lock_timeout_milliseconds,
                 from: Position::default(),
             };

@@ -31,7 +31,7 @@ fn step(id: u32, address: &str, action: Action, reason: Reason, inverse: Inverse
 }
 
 fn migration(sql: &str) -> Action {
-    let migration = Migration::plain(7, "drop_email", sql, None);
+    let migration = Box::new(Migration::plain(7, "drop_email", sql, None));
     Action::Migrate { direction: Direction::Up, migration, lock_timeout_milliseconds: 3000, from: Default::default() }
 }
 

@@ -82,7 +82,7 @@ impl Things {
         database.needs = step.needs.clone();
         database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
         match direction {
-            Direction::Up => database.applied.insert(migration.version, Arc::new(migration.clone())),
+            Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
             Direction::Down => database.applied.remove(&migration.version),
         };
         if database.applied.is_empty() {
