@@ -48,6 +48,7 @@ mod postgres_migrations;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_reach;
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_resources;
