@@ -49,6 +49,7 @@ mod postgres_migrations;
 mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_reach;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_resources;
