@@ -10,6 +10,8 @@ mod written;
 mod tally;
 mod job;
 mod concurrent;
+mod rate;
+mod backfill;
 mod session;
 mod settle;
 pub mod runner;
