@@ -5,7 +5,6 @@
 //! never reported as missing.
 
 pub mod body;
-pub mod suggest;
 pub mod types;
 
 mod blocks;
@@ -26,6 +25,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub use crate::suggest;
 pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
 

@@ -4,6 +4,7 @@
 //! Invariant: a batch and the cursor behind it are committed together, so no finished batch is done again; and no batch
 //! keeps its rows locked for longer than the limit, for the server itself ends the one that would.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
@@ -12,10 +13,13 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage};
 use super::super::errors::{has_code, nothing, refused, unknown, world_error};
 use super::super::fence::Guard;
 use super::super::transaction::{commit, roll_back};
+use super::progress::Row;
 use super::rate::Rate;
+use super::session::{Part, Session};
+use super::tally::Done;
 use crate::migration::batches::{Batches, Range};
-use crate::migration::position::Cursor;
-use crate::migration::said::Backfill;
+use crate::migration::position::{Cursor, Position};
+use crate::migration::said::{Backfill, When};
 use crate::world::{EffectError, ErrorClass, Progress, WorldError};
 
 /// How far a standby may be behind before the backfill waits for it.
@@ -237,6 +241,62 @@ impl Filling<'_> {
             }
             self.pause_if_wanted(cursor)?;
             tokio::time::sleep(LAG_PAUSE).await;
+        }
+    }
+}
+
+impl Session<'_> {
+    /// The statement that is done in batches, from where it was left.
+    pub(super) async fn step_in_batches(&mut self, number: usize, closing: Option<&[&str]>) -> Result<(), EffectError> {
+        let Some(cut) = &self.job.filling else { return Ok(()) };
+        let left = self.start.row.position.cursor.clone();
+        if number == 0 && left.is_none() {
+            let asked = self.asked(When::Before);
+            if !asked.is_empty() {
+                self.persist(&asked).await?;
+            }
+        }
+        let at = |cursor: &Cursor| Position { statements: number, cursor: Some(cursor.clone()) };
+        let (book, row) = (self.book.clone(), Row { under_way: None, ..self.start.row.clone() });
+        let reached: Mutex<Option<Cursor>> = Mutex::default();
+        let is_written = self.start.is_written;
+        let last = || reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let note = |cursor: &Cursor| match is_written || last().is_some() {
+            true => book.advance(row.migration.version, &at(cursor)),
+            false => book.write(&Row { position: at(cursor), ..row.clone() }),
+        };
+        let advanced = |cursor: &Cursor| {
+            *reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor.clone());
+            self.progress.advanced(&at(cursor));
+        };
+        self.progress.called("postgresql:migrate");
+        let filling = Filling {
+            client: &self.client,
+            tried: &self.tried,
+            batches: &cut.batches,
+            said: &cut.said,
+            limit: self.job.lock_timeout,
+            guard: &self.guard,
+            progress: self.progress,
+            note: &note,
+        };
+        let begun = Instant::now();
+        let end = filling.run(left.clone(), &advanced).await;
+        if let Some(cursor) = last() {
+            self.start.row.position = at(&cursor);
+            self.start.is_written = true;
+        }
+        let rows = end?.rows - left.map_or(0, |left| left.rows);
+        self.done.push(Done::of(begun.elapsed(), rows));
+        let next = Position { statements: number + 1, cursor: None };
+        match closing {
+            Some(closing) => self.close(closing).await,
+            None => {
+                let written = self.written(&next);
+                self.persist(&[Part::Ours(&written)]).await?;
+                self.stands(next);
+                Ok(())
+            }
         }
     }
 }
