@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::said::Said;
 use super::statements::{Script, Statement};
-pub use header::assertion_of;
+pub use header::{assertion_of, check_backfilled};
 
 /// What the header of a text says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,9 +142,10 @@ mod tests {
         assert_eq!(of("-- by: me\n--switchback:transaction  OFF\n\nvacuum t;"), Ok(false));
         assert_eq!(of("/* switchback: transaction off */ create index concurrently i on t (a);"), Ok(false));
         assert_eq!(of("select '-- switchback: nonsense'"), Ok(true));
-        assert_eq!(of("-- switchback: transaction off\nselect 1; vacuum t; create temp view v as select 1"), Err(
-            "line 2: what is temporary is gone when the file is gone on with after an interruption".to_owned()
-        ));
+        assert_eq!(
+            of("-- switchback: transaction off\nselect 1; vacuum t; create temp view v as select 1"),
+            Err("line 2: what is temporary is gone when the file is gone on with after an interruption".to_owned())
+        );
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Outside {
             };
         }
         let starts = |words: &[&str]| statement.starts_with(words);
-        if starts(&["vacuum"]) || starts(&["alter", "system"]) || starts(&["cluster"]) || starts(&["alter", "database"]) {
+        if starts(&["vacuum"]) || starts(&["alter", "system"]) || starts(&["cluster"]) || starts(&["alter", "database"])
+        {
             return Self::Repeatable;
         }
         if starts(&["reindex"]) {

@@ -24,7 +24,8 @@ pub struct Spoken {
 /// # Errors
 /// What the header says otherwise, each naming both.
 pub fn join(migration: &mut Migration, spoken: &Spoken) -> Vec<Problem> {
-    let header = Script::parse(&migration.up).map(|script| directives::header(&script)).unwrap_or_default();
+    let script = Script::parse(&migration.up).unwrap_or_default();
+    let header = directives::header(&script);
     let mut joining = Joining { lines: &header.lines, problems: Vec::new() };
     let off = header.lines.contains_key("transaction").then_some(header.transaction);
     let on_or_off = |on: &bool| format!("transaction {}", if *on { "on" } else { "off" });
@@ -38,20 +39,14 @@ pub fn join(migration: &mut Migration, spoken: &Spoken) -> Vec<Problem> {
         &|time| format!("lock timeout {}", shown(*time)),
         &|time| format!("lock_timeout = \"{}\"", shown(*time)),
     );
-    ours.phase = joining.one(
-        "phase",
-        ours.phase,
-        theirs.phase,
-        &|phase| format!("phase {}", phase_word(*phase)),
-        &|phase| format!("phase = \"{}\"", phase_word(*phase)),
-    );
-    ours.group = joining.one(
-        "group",
-        ours.group.take(),
-        theirs.group.clone(),
-        &|group| format!("group {group}"),
-        &|group| format!("group = \"{group}\""),
-    );
+    ours.phase =
+        joining.one("phase", ours.phase, theirs.phase, &|phase| format!("phase {}", phase_word(*phase)), &|phase| {
+            format!("phase = \"{}\"", phase_word(*phase))
+        });
+    ours.group =
+        joining.one("group", ours.group.take(), theirs.group.clone(), &|group| format!("group {group}"), &|group| {
+            format!("group = \"{group}\"")
+        });
     ours.keep_seconds = joining.one(
         "keep",
         ours.keep_seconds,
@@ -67,10 +62,16 @@ pub fn join(migration: &mut Migration, spoken: &Spoken) -> Vec<Problem> {
         &|one| format!("backfill {{ {} }}", backfill_words(one)),
     );
     ours.assertions.extend(theirs.assertions.iter().cloned());
-    if ours.backfill.is_some() && spoken.transaction.is_none() {
+    let mut problems = joining.problems;
+    if migration.said.backfill.is_some() {
+        if said == Some(true) {
+            let text = "a backfill is committed batch by batch, but `transaction = true` is said";
+            problems.push(Problem::new(text, "remove one of the two"));
+        }
         migration.transaction = false;
+        problems.extend(directives::check_backfilled(&script));
     }
-    joining.problems
+    problems
 }
 
 fn phase_word(phase: Phase) -> &'static str {
@@ -134,10 +135,13 @@ mod tests {
 
     #[test]
     fn whoever_contradicts_is_told_both() {
-        let mut one = read("-- switchback: transaction on\n-- switchback: lock timeout 2s\n-- switchback: group a\nselect 1");
+        let mut one =
+            read("-- switchback: transaction on\n-- switchback: lock timeout 2s\n-- switchback: group a\nselect 1");
         let said = Said { lock_timeout_milliseconds: Some(5_000), group: Some("b".to_owned()), ..Said::default() };
-        let problems: Vec<_> =
-            join(&mut one, &Spoken { transaction: Some(false), said }).into_iter().map(|problem| problem.text).collect();
+        let problems: Vec<_> = join(&mut one, &Spoken { transaction: Some(false), said })
+            .into_iter()
+            .map(|problem| problem.text)
+            .collect();
         assert_eq!(
             problems,
             [

@@ -63,6 +63,8 @@ mod race;
 pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod stepwise;
 mod store;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod store_s3;

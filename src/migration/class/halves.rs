@@ -84,7 +84,8 @@ fn mirror(done: &[Statement], down: &[Statement], earlier: &[Arc<Migration>]) ->
         let goes_along = subject(statement).is_some_and(|table| made.contains(&table));
         for deed in deeds_of(statement) {
             let inverse = defaults.inverse(&deed);
-            let fits = left.checked_sub(1).zip(inverse).is_some_and(|(last, inverse)| undone[last].1.undoes_as(&inverse));
+            let fits =
+                left.checked_sub(1).zip(inverse).is_some_and(|(last, inverse)| undone[last].1.undoes_as(&inverse));
             if fits {
                 left -= 1;
             } else if !goes_along {
@@ -158,7 +159,8 @@ mod tests {
 
     const UP: &str = "create table a (id int);\ncreate index concurrently i on a (id);\nalter table b add c int, add d int;\n\
                       vacuum b;\ncreate index concurrently j on b (c);";
-    const DOWN: &str = "drop index concurrently j;\nalter table b drop d, drop c;\ndrop index concurrently i;\ndrop table a;";
+    const DOWN: &str =
+        "drop index concurrently j;\nalter table b drop d, drop c;\ndrop index concurrently i;\ndrop table a;";
 
     fn one(up: &str, down: &str) -> Migration {
         Migration::plain(1, "one", up, Some(down))
@@ -186,7 +188,11 @@ mod tests {
     fn what_is_not_mirrored_has_to_be_finished_first() {
         for (up, down, part) in [
             ("update a set b = 1; create table c ()", "drop table c", "just `update a set b = 1`"),
-            ("create table a (); create table b (); create table c ()", "drop table c; drop table a, b", "more than what"),
+            (
+                "create table a (); create table b (); create table c ()",
+                "drop table c; drop table b, a",
+                "more than what",
+            ),
             ("create table a (); create table b ()", "drop table a", ""),
             ("create table b (); create table a ()", "drop table a", "just `create table b ()`"),
         ] {

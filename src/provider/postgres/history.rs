@@ -121,8 +121,7 @@ pub async fn find(client: &Client) -> Result<Table, WorldError> {
             ));
         }
     };
-    let mut table =
-        Table { schema: found.get(0), exists: true, wide, rows: Vec::new(), has_progress: found.get(2) };
+    let mut table = Table { schema: found.get(0), exists: true, wide, rows: Vec::new(), has_progress: found.get(2) };
     let statement = format!("select version::int8, name, applied_on, checksum from {} order by version", table.name());
     for row in client.query(&statement, &[]).await.map_err(failed)? {
         table.rows.push(read(&row, &tried)?);

@@ -113,7 +113,8 @@ impl<'a> Session<'a> {
     /// Of the last try; its trace is unknown once something is committed.
     pub async fn migrate(&mut self, closing: &[&str]) -> Result<(), EffectError> {
         let job = self.job;
-        let begins_whole = self.start.row.position.is_start() && !self.start.is_written && self.start.row.from.is_start();
+        let begins_whole =
+            self.start.row.position.is_start() && !self.start.is_written && self.start.row.from.is_start();
         match job.mode {
             Mode::Apart => self.step_through(closing).await,
             Mode::Together if begins_whole => {
@@ -304,6 +305,11 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn of(patience: Patience) -> Self {
         Self { attempt: 1, pause: patience.first_pause }
+    }
+
+    /// Whether nothing was tried yet.
+    pub(super) fn is_first(&self) -> bool {
+        self.attempt == 1
     }
 }
 
