@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+// It was a part of this module; who names it here means the same.
 pub use crate::suggest;
 pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};

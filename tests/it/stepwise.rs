@@ -3,6 +3,7 @@
 //!
 //! A sample of the messages usually; every one of them with `SWITCHBACK_TEST_LONG`.
 
+mod project;
 mod running;
 mod wire;
 
