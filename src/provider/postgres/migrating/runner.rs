@@ -15,6 +15,7 @@ use super::super::errors::{nothing, refused, unknown, world_error};
 use super::super::fence::Guard;
 use super::super::fingerprint;
 use super::super::history::{self, Table};
+use super::super::pooler;
 use super::job::Job;
 use super::patience::Patience;
 use super::progress::{Book, Row};
@@ -44,6 +45,7 @@ impl Databases for Migrator {
             Err(error) if is_missing_database(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
+        pooler::refuse(&client, &target).await?;
         let table = history::find(&client).await?;
         let partial = Book::of(&table.schema, table.has_progress).read(&client).await?.map(Row::partial);
         Ok(Some(History { rows: table.rows, wide: table.wide, partial }))
@@ -59,6 +61,7 @@ impl Databases for Migrator {
         let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
         let started = Instant::now();
         let client = open_for(&target, &effect.token).await.map_err(nothing)?;
+        pooler::refuse(&client, &target).await.map_err(nothing)?;
         let row = client.query_one("select pg_backend_pid()", &[]).await;
         let process = row.map_err(|error| nothing(world_error(&job.tried, &error)))?.get(0);
         let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
