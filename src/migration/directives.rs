@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::said::Said;
 use super::statements::{Script, Statement};
-pub use header::assertion_of;
+pub use header::{assertion_of, check_backfilled};
 
 /// What the header of a text says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -24,7 +24,8 @@ pub struct Spoken {
 /// # Errors
 /// What the header says otherwise, each naming both.
 pub fn join(migration: &mut Migration, spoken: &Spoken) -> Vec<Problem> {
-    let header = Script::parse(&migration.up).map(|script| directives::header(&script)).unwrap_or_default();
+    let script = Script::parse(&migration.up).unwrap_or_default();
+    let header = directives::header(&script);
     let mut joining = Joining { lines: &header.lines, problems: Vec::new() };
     let off = header.lines.contains_key("transaction").then_some(header.transaction);
     let on_or_off = |on: &bool| format!("transaction {}", if *on { "on" } else { "off" });
@@ -61,10 +62,16 @@ pub fn join(migration: &mut Migration, spoken: &Spoken) -> Vec<Problem> {
         &|one| format!("backfill {{ {} }}", backfill_words(one)),
     );
     ours.assertions.extend(theirs.assertions.iter().cloned());
-    if ours.backfill.is_some() && spoken.transaction.is_none() {
+    let mut problems = joining.problems;
+    if let Some(backfill) = migration.said.backfill.clone() {
+        if said == Some(true) {
+            let text = "a backfill is committed batch by batch, but `transaction = true` is said";
+            problems.push(Problem::new(text, "remove one of the two"));
+        }
         migration.transaction = false;
+        problems.extend(directives::check_backfilled(&script, &backfill));
     }
-    joining.problems
+    problems
 }
 
 fn phase_word(phase: Phase) -> &'static str {

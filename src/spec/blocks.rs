@@ -10,8 +10,8 @@ use super::repeat::{depends_on, repeat, take};
 use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
-    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, Resource, Validation, Variable, paths, schema_need,
-    settings,
+    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, Resource, Validation, Variable, migration_block,
+    paths, schema_need, settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node, Reference};
@@ -235,7 +235,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "lock_timeout",
             "depends_on",
         ],
-        blocks: &[],
+        blocks: &["migration"],
         required: &["migrations"],
     };
     shape.check(&block, diagnostics);
@@ -252,7 +252,8 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
         );
     }
     let migrations = normal.flatten().map(|path| (path, span));
-    Database { span: block.header, migrations, settings: block.body.attributes, depends_on }
+    let said = migration_block::read_all(&block.body.blocks, diagnostics);
+    Database { span: block.header, migrations, settings: block.body.attributes, said, depends_on }
 }
 
 pub(super) fn config(mut block: Block, diagnostics: &mut Diagnostics) -> Config {

@@ -38,6 +38,8 @@ mod oracle;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod backfill;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
@@ -65,6 +67,8 @@ mod race;
 pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod stepwise;
 mod store;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod store_s3;

@@ -192,23 +192,25 @@ fn check_backfill(directives: &mut Directives, script: &Script) -> Option<Proble
         ));
     }
     directives.transaction = false;
+    let backfill = directives.said.backfill.as_ref()?;
+    check_backfilled(script, backfill)
+        .map(|problem| Problem::new(format!("line {line}: {}", problem.text), problem.help))
+}
+
+/// A backfill is about the one statement of a text that writes rows.
+pub fn check_backfilled(script: &Script, backfill: &Backfill) -> Option<Problem> {
     let writes = |word: &&str| script.statements.iter().filter(|statement| statement.starts_with(&[word])).count();
     let count: usize = ["update", "insert", "delete"].iter().map(|word| writes(&word)).sum();
     if count != 1 {
         return Some(Problem::new(
-            format!("line {line}: a backfill is about one statement that writes rows, this file has {count}"),
+            format!("a backfill is about one statement that writes rows, this file has {count}"),
             "put each of them into a file of its own",
         ));
     }
-    let backfill = directives.said.backfill.as_ref()?;
-    let is_it =
+    let writes =
         |statement: &&Statement| ["update", "insert", "delete"].iter().any(|word| statement.starts_with(&[word]));
-    let statement = script.statements.iter().find(is_it)?;
-    let why = Batches::of(&statement.text, backfill).err()?;
-    Some(Problem::new(
-        format!("line {}: {why}", statement.line),
-        "see `docs/migrations.md` for what can be cut into batches",
-    ))
+    let why = Batches::of(&script.statements.iter().find(writes)?.text, backfill).err()?;
+    Some(Problem::new(why, "`UPDATE` and `DELETE` of one table can be cut into batches; write it as one of these"))
 }
 
 #[cfg(test)]

@@ -306,6 +306,11 @@ impl Waiting {
     pub(super) fn of(patience: Patience) -> Self {
         Self { attempt: 1, pause: patience.first_pause }
     }
+
+    /// Whether nothing was tried yet.
+    pub(super) fn is_first(&self) -> bool {
+        self.attempt == 1
+    }
 }
 
 impl Failure {

@@ -130,7 +130,10 @@ impl Session<'_> {
         let mut waiting = Waiting::of(self.patience);
         loop {
             let started = Instant::now();
-            let result = self.outside(number, outside, &before).await;
+            let result = match waiting.is_first() {
+                true => self.outside(number, outside, &before).await,
+                false => self.outside_again(number, outside, &before).await,
+            };
             match self.judge(&mut waiting, started, result).await {
                 Ok(Some(done)) => {
                     self.done.extend(done);
@@ -177,6 +180,19 @@ impl Session<'_> {
         self.start.row.under_way = Some(before.clone());
         self.start.is_written = true;
         Ok(before)
+    }
+
+    /// One more try: what the last one may have left is told and taken away first.
+    async fn outside_again(&self, number: usize, outside: &Outside, before: &Before) -> Result<Vec<Done>, Failure> {
+        match self.during(traces::settle(&self.client, outside, before, self.progress)).await {
+            Ok(Verdict::Done) => self.assert_done(outside).await.map(|()| Vec::new()),
+            Ok(Verdict::NotDone | Verdict::Untold) => self.outside(number, outside, before).await,
+            Err(error) => {
+                let mut failure = self.certain("", 1, &error).at(self.job, number);
+                failure.error = unknown(failure.error.error);
+                Err(failure)
+            }
+        }
     }
 
     /// One try of a statement outside of a transaction.
