@@ -53,7 +53,7 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command.args(words.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path()).env("USER", "tester");
-        command.env("SWITCHBACK_LEASE", "2s");
+        command.env("SWITCHBACK_LEASE", "2s").env("XDG_CACHE_HOME", crate::stack::cache());
         command
     }
 
