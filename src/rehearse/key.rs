@@ -52,6 +52,8 @@ struct OfServer<'a> {
 struct Own<'a> {
     texts: Texts,
     direction: Direction,
+    /// The texts that are rehearsed together with it as one: of a group.
+    group: Vec<Digest>,
     settings: &'a RehearsalSettings,
     /// Where on the way the rows are put in.
     rows_after: Option<usize>,
@@ -94,13 +96,16 @@ pub fn of_steps(work: &Work, ground: &Ground) -> Vec<Keys> {
     let server = work.server.as_ref().map(|server| serde_json::to_string(server).expect("bindings hold no secrets"));
     let major = work.settings.version.or(ground.major);
     let mut found = Vec::with_capacity(work.steps.len());
-    for (direction, migration) in &work.steps {
+    for (place, (direction, migration)) in work.steps.iter().enumerate() {
+        let group = group(work, place);
+        let is_alone = group.is_empty() && !work.adopted && work.is_whole;
         let own_text = text(migration);
         let before_it = before.without(migration.version);
         let texts = Texts { format: FORMAT, tool: env!("CARGO_PKG_VERSION"), before: before_it, own: own_text };
         let own = Own {
             texts: texts.clone(),
             direction: *direction,
+            group,
             settings: &work.settings,
             rows_after,
             server: server.clone(),
@@ -111,8 +116,8 @@ pub fn of_steps(work: &Work, ground: &Ground) -> Vec<Keys> {
         let own = Digest::of_json(&own);
         let twin = ground.major.map(|major| Digest::of_json(&OfServer { texts: &texts, major: Some(major) }));
         found.push(match direction {
-            Direction::Up => Keys { own, twin: None, texts: (!work.adopted && work.is_whole).then_some(texts) },
-            Direction::Down => Keys { own, twin: twin.filter(|_| !work.adopted && work.is_whole), texts: None },
+            Direction::Up => Keys { own, twin: None, texts: is_alone.then_some(texts) },
+            Direction::Down => Keys { own, twin: twin.filter(|_| is_alone), texts: None },
         });
         match direction {
             Direction::Up => before.add(migration.version, own_text),
@@ -120,6 +125,20 @@ pub fn of_steps(work: &Work, ground: &Ground) -> Vec<Keys> {
         }
     }
     found
+}
+
+/// The texts of the neighbours that go the same way and are of the same group: its way back may be exact only together
+/// with theirs.
+fn group(work: &Work, place: usize) -> Vec<Digest> {
+    let (direction, migration) = &work.steps[place];
+    let Some(name) = &migration.said.group else {
+        return Vec::new();
+    };
+    let is_member = |step: &&(Direction, std::sync::Arc<Migration>)| {
+        step.0 == *direction && step.1.said.group.as_ref() == Some(name)
+    };
+    let before = work.steps[..place].iter().rev().take_while(is_member).count();
+    work.steps[place - before..].iter().take_while(is_member).map(|(_, member)| text(member)).collect()
 }
 
 /// Applied texts in the order of their versions, each with the digest of all up to it: adding the newest and taking

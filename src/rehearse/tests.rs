@@ -188,6 +188,22 @@ fn a_way_back_finds_the_proof_of_the_way_up_with_both_ways_exchanged() {
 }
 
 #[test]
+fn what_is_rehearsed_as_one_is_kept_as_one() {
+    let group = |last: &str| {
+        let mut work = work(&[], &[(Direction::Up, 1), (Direction::Up, 2), (Direction::Up, 3)]);
+        for (_, member) in &mut work.steps[..2] {
+            Arc::make_mut(member).said.group = Some("split".to_owned());
+        }
+        Arc::make_mut(&mut work.steps[1].1).down = Some(last.to_owned());
+        key::of_steps(&work, &Ground { major: Some(15), schema: None })
+    };
+    let (one, other) = (group("drop table t2"), group("drop table t2 -- other"));
+    assert_ne!(one[0].own, other[0].own, "the first of a group rests on the last");
+    assert_eq!((one[0].texts("15.18"), one[1].texts("15.18")), (None, None), "and proves nothing alone");
+    assert!(one[2].texts("15.18").is_some());
+}
+
+#[test]
 fn the_order_in_which_texts_are_applied_makes_no_difference_to_what_lies_before() {
     let ground = Ground::default();
     let one = key::of_steps(&work(&[1, 2, 3], &[(Direction::Down, 3), (Direction::Up, 4)]), &ground);
