@@ -216,3 +216,98 @@ fn the_order_in_which_texts_are_applied_makes_no_difference_to_what_lies_before(
             .collect();
     assert_eq!(keys.len(), 3);
 }
+
+/// A plan of migrations of a database that is there and has none, with this evidence.
+fn planned(migrations: &[Migration], operation: crate::step::Operation, evidence: &Evidence) -> ChangeSet {
+    use crate::plan::{DatabaseGoal, Goals, Inputs, to_goals};
+    let address = Address::root("database", "app");
+    let goal = DatabaseGoal {
+        binding: Binding::default(),
+        migrations: migrations.iter().map(|migration| (migration.version, Arc::new(migration.clone()))).collect(),
+        lock_timeout_milliseconds: 1,
+        needs: BTreeSet::new(),
+        span: None,
+    };
+    let history = Some(crate::world::History::default());
+    let observed = crate::observe::Observed {
+        databases: BTreeMap::from([(address.clone(), history)]),
+        ..crate::observe::Observed::default()
+    };
+    let goals = Goals { databases: BTreeMap::from([(address, goal)]), ..Goals::default() };
+    let (state, kinds) = (crate::ledger::State::default(), crate::kind::Kinds::new([], []));
+    let inputs = Inputs { state: &state, observed: &observed, kinds: &kinds, secrets: &Nothing, evidence };
+    let (change_set, diagnostics) = to_goals(&goals, operation, inputs);
+    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+    change_set
+}
+
+fn evidence(certificates: &[(i64, Certificate)]) -> Evidence {
+    let certificates = certificates.iter().cloned().collect();
+    Evidence(BTreeMap::from([(Address::root("database", "app"), certificates)]))
+}
+
+fn certified(verdict: Verdict) -> Certificate {
+    Certificate { server: "15.18".to_owned(), verdict, ..not_rehearsed("") }
+}
+
+#[test]
+fn classes_and_the_point_of_no_return_follow_from_what_was_proved() {
+    use crate::step::{Operation, StepId};
+    let migrations = [
+        Migration::plain(1, "a", "create table t (a int)", Some("drop table t")),
+        Migration::plain(
+            2,
+            "b",
+            "alter table t add constraint c check (a > 0)",
+            Some("alter table t drop constraint c"),
+        ),
+        Migration::plain(3, "c", "create table u ()", Some("drop table u")),
+    ];
+    let classes = |change_set: &ChangeSet| -> Vec<&'static str> {
+        change_set.steps.iter().map(|step| step.inverse.class()).collect()
+    };
+    let read = planned(&migrations, Operation::Apply, &Evidence::default());
+    assert_eq!((classes(&read), read.point_of_no_return), (vec!["exact", "loses data", "exact"], Some(StepId(2))));
+    let exact: Vec<_> = (1..=3).map(|version| (version, certified(Verdict::Exact))).collect();
+    let proved = planned(&migrations, Operation::Apply, &evidence(&exact));
+    assert_eq!((classes(&proved), proved.point_of_no_return), (vec!["exact"; 3], None));
+    let otherwise = certified(Verdict::Otherwise { difference: vec!["- grants".to_owned()] });
+    let wrong =
+        planned(&migrations, Operation::Apply, &evidence(&[exact[1].clone(), exact[2].clone(), (1, otherwise)]));
+    assert_eq!((classes(&wrong), wrong.point_of_no_return), (vec!["impossible", "exact", "exact"], Some(StepId(1))));
+    assert!(wrong.steps[0].inverse.why().is_some_and(|why| why.contains("restores something else: - grants")));
+}
+
+#[test]
+fn what_was_not_rehearsed_is_in_the_way_forward_and_not_back() {
+    use crate::step::Operation;
+    let migrations = [Migration::plain(1, "a", "create table t (a int)", Some("drop table t"))];
+    let missing = evidence(&[(1, not_rehearsed("no server"))]);
+    let forward = planned(&migrations, Operation::Apply, &missing);
+    assert_eq!(forward.steps[0].inverse.class(), "impossible");
+    let refused = unproved(&forward, &missing);
+    assert_eq!((refused.len(), refused[0].1.as_str()), (1, "no server"));
+    assert_eq!(unproved(&forward, &Evidence::default()).len(), 1, "no certificate is no proof");
+    assert!(unproved(&forward, &evidence(&[(1, certified(Verdict::Exact))])).is_empty());
+    let back = planned(&migrations, Operation::Rollback { to: 0 }, &missing);
+    assert_eq!(back.steps[0].inverse.class(), "exact");
+}
+
+#[test]
+fn a_derived_way_back_is_that_of_the_step() {
+    use crate::step::Operation;
+    let migrations = [Migration::plain(1, "a", "create table t (a int)", None)];
+    let read = planned(&migrations, Operation::Apply, &Evidence::default());
+    assert_eq!(read.steps[0].inverse.class(), "impossible");
+    let certificate = Certificate { derived: Some("drop table t".to_owned()), ..certified(Verdict::Exact) };
+    let proved = planned(&migrations, Operation::Apply, &evidence(&[(1, certificate)]));
+    let Action::Migrate { migration, .. } = &proved.steps[0].action else { panic!("it is a migration") };
+    assert_eq!((migration.down.as_deref(), migration.derived), (Some("drop table t"), true));
+    assert_eq!(proved.steps[0].inverse.class(), "exact");
+    // The same key, whether or not the way back was derived already.
+    let key = |migration: &Migration| {
+        let work = Work { steps: vec![(Direction::Up, Arc::new(migration.clone()))], ..work(&[], &[]) };
+        key::of_steps(&work, &Ground::default()).remove(0).own
+    };
+    assert_eq!(key(&migrations[0]), key(migration));
+}
