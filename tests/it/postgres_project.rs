@@ -48,6 +48,11 @@ impl Bench {
         std::fs::write(path, text).unwrap();
     }
 
+    /// A path of the project.
+    pub fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// A command to be typed; words are separated by spaces.
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
