@@ -25,6 +25,8 @@ mod docs;
 mod faults;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;
 mod house;
@@ -63,6 +65,8 @@ mod postgres_settling;
 mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod race;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod rehearsal;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 pub mod shop;
 #[cfg(feature = "cli")]
