@@ -13,6 +13,7 @@ pub mod addition;
 pub mod said;
 pub mod position;
 pub mod observation;
+pub mod predict;
 pub mod certificate;
 pub mod class;
 

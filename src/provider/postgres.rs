@@ -31,6 +31,10 @@ mod resources;
 mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
+#[cfg(feature = "postgres")]
+pub mod observation;
+#[cfg(feature = "postgres")]
+mod facts;
 
 use crate::kind::{Kind, ProviderSchema};
 
