@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 use super::connection::open;
-use super::errors::world_error;
+use super::errors::{has_code, world_error};
 use super::observation::view;
 use super::settings::Target;
 use crate::migration::predict::{self, Foreseen};
@@ -58,17 +59,40 @@ pub async fn foresee(target: &Target, texts: &[&str]) -> Result<Vec<Vec<Foreseen
     Ok(texts.iter().map(|text| predict::predict_text(text, &catalog, version)).collect())
 }
 
-/// Sizes with those of partitions; rows are the estimates of the last ANALYZE or VACUUM.
+/// Whoever measures a file looks at its table as a reader does: not for long, when somebody keeps readers out.
+const PATIENCE: &str = "set lock_timeout = 200";
+/// What the files hold.
+const MEASURED: &str = "pg_total_relation_size(c.oid)";
+/// What they held when they were last looked through; nobody is waited for.
+const REMEMBERED: &str = "current_setting('block_size')::int8 * (c.relpages + coalesce((select sum(o.relpages) from pg_class o \
+     left join pg_index i on i.indexrelid = o.oid \
+     where i.indrelid in (c.oid, c.reltoastrelid) or o.oid = c.reltoastrelid), 0))";
+
 async fn sizes(client: &Client, relations: &BTreeSet<String>) -> Result<BTreeMap<String, Size>, Error> {
-    let statement = "with recursive asked as (select name, to_regclass(name) as root from unnest($1::text[]) as a(name)), \
+    client.batch_execute(PATIENCE).await?;
+    match sizes_by(client, relations, MEASURED).await {
+        Err(error) if has_code(&error, &SqlState::LOCK_NOT_AVAILABLE) => sizes_by(client, relations, REMEMBERED).await,
+        done => done,
+    }
+}
+
+/// Sizes with those of partitions; rows are the estimates of the last ANALYZE or VACUUM.
+async fn sizes_by(
+    client: &Client,
+    relations: &BTreeSet<String>,
+    bytes: &str,
+) -> Result<BTreeMap<String, Size>, Error> {
+    let statement = format!(
+        "with recursive asked as (select name, to_regclass(name) as root from unnest($1::text[]) as a(name)), \
          parts as (select name, root::oid as part from asked where root is not null union all \
          select p.name, i.inhrelid from parts p join pg_inherits i on i.inhparent = p.part) \
-         select p.name, coalesce(sum(pg_total_relation_size(p.part)), 0)::int8, \
-         sum(c.reltuples) filter (where c.reltuples >= 0 and c.relkind in ('r', 'm', 'p'))::float8, \
-         bool_or(c.relkind in ('r', 'm') and c.reltuples < 0) \
-         from parts p join pg_class c on c.oid = p.part where c.relkind <> 'p' or c.reltuples < 0 group by p.name";
+         select p.name, coalesce(sum({bytes}), 0)::int8, \
+         sum(c.reltuples) filter (where c.relkind in ('r', 'm'))::float8, \
+         coalesce(bool_or(c.reltuples < 0) filter (where c.relkind in ('r', 'm')), true) \
+         from parts p join pg_class c on c.oid = p.part group by p.name"
+    );
     let names: Vec<&String> = relations.iter().collect();
-    let rows = client.query(statement, &[&names]).await?;
+    let rows = client.query(&statement, &[&names]).await?;
     let size = |row: &tokio_postgres::Row| {
         let rows = row.get::<_, Option<f64>>(2).filter(|_| !row.get::<_, bool>(3));
         Size { rows: rows.map(whole), bytes: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0) }
