@@ -7,3 +7,4 @@ mod case;
 mod differential;
 mod document;
 mod facts;
+mod versions;

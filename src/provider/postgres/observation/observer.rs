@@ -92,9 +92,11 @@ impl Observer {
     /// # Errors
     /// As the way to the server or the server says.
     pub async fn of(target: &Target, session: &Client) -> Result<Self, WorldError> {
-        let beside = Arc::new(open(target).await?);
+        // Whoever looks on needs the rights of the login, not those of the role that the text runs in.
+        let target = Target { set_role: None, ..target.clone() };
+        let beside = Arc::new(open(&target).await?);
         let process = session.query_one("select pg_catalog.pg_backend_pid()", &[]).await.map_err(failed)?.get(0);
-        Ok(Self { target: target.clone(), beside, process, begun: None })
+        Ok(Self { target, beside, process, begun: None })
     }
 
     /// Runs a statement, the one with this number of its text, and tells what it did.
