@@ -17,6 +17,7 @@ pub mod checksum;
 pub mod addition;
 pub mod position;
 pub mod observation;
+pub mod predict;
 pub mod certificate;
 pub mod class;
 

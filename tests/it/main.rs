@@ -37,6 +37,8 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
 #[cfg(all(feature = "postgres", feature = "cli"))]
