@@ -204,6 +204,7 @@ mod tests {
             applied: known.iter().map(|version| (*version, Arc::new(migration(*version)))).collect(),
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 1,
+            partial: None,
             born: crate::step::Birth::default(),
         };
         things.databases.insert(address(), state);

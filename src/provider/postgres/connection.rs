@@ -116,23 +116,29 @@ async fn config(target: &Target, application: &str, tunnel: Option<&Tunnel>) -> 
         Host::Tcp(host) => config.host(host),
         Host::Socket(folder) => config.host_path(folder),
     };
-    match &target.password {
-        Password::Absent => {}
-        Password::Given(password) => {
-            config.password(password);
-        }
-        Password::File(file) => {
-            let text = tokio::fs::read_to_string(file).await.map_err(|error| {
-                let tried = format!("connect to {target}");
-                refused(tried, format!("read the password file {file}: {error}"), "check `password_file`")
-            })?;
-            config.password(text.trim());
-        }
-        Password::Iam { region, profile } => {
-            config.password(token(target, region.as_deref(), profile.as_deref()).await?);
-        }
+    if let Some(password) = password(target).await? {
+        config.password(password);
     }
     Ok(config)
+}
+
+/// What proves who comes, if anything does: read, or made, at this moment.
+///
+/// # Errors
+/// When the file cannot be read, or no token can be made.
+pub async fn password(target: &Target) -> Result<Option<String>, WorldError> {
+    match &target.password {
+        Password::Absent => Ok(None),
+        Password::Given(password) => Ok(Some(password.clone())),
+        Password::File(file) => match tokio::fs::read_to_string(file).await {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) => {
+                let tried = format!("connect to {target}");
+                Err(refused(tried, format!("read the password file {file}: {error}"), "check `password_file`"))
+            }
+        },
+        Password::Iam { region, profile } => token(target, region.as_deref(), profile.as_deref()).await.map(Some),
+    }
 }
 
 #[cfg(feature = "aws")]

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::super::programs;
-use super::super::settings::{Host, Password, Target};
+use super::super::settings::{Host, Target};
+use super::super::{connection, programs, tunnel};
 
 /// The schema as SQL.
 ///
@@ -26,7 +26,12 @@ pub async fn schema(target: &Target, major: u32, beside: Option<&Path>) -> Resul
         Host::Tcp(host) => host,
         Host::Socket(folder) => folder,
     };
-    command.arg("--host").arg(host).arg("--port").arg(target.port.to_string()).arg("--username").arg(&target.user);
+    let tunnel = tunnel::to(target).await.map_err(|error| error.to_string())?;
+    if tunnel.is_some() {
+        command.env("PGHOSTADDR", "127.0.0.1");
+    }
+    let port = tunnel.as_ref().map_or(target.port, |tunnel| tunnel.port);
+    command.arg("--host").arg(host).arg("--port").arg(port.to_string()).arg("--username").arg(&target.user);
     command.arg("--dbname").arg(&target.dbname);
     if let Some(role) = &target.set_role {
         command.arg("--role").arg(role);
@@ -36,17 +41,8 @@ pub async fn schema(target: &Target, major: u32, beside: Option<&Path>) -> Resul
     if let Some(file) = &target.root_certificate {
         command.env("PGSSLROOTCERT", file);
     }
-    match &target.password {
-        Password::Absent => {}
-        Password::Given(password) => {
-            command.env("PGPASSWORD", password);
-        }
-        Password::File(file) => {
-            let text = tokio::fs::read_to_string(file)
-                .await
-                .map_err(|error| format!("read the password file {file}: {error}"))?;
-            command.env("PGPASSWORD", text.trim());
-        }
+    if let Some(password) = connection::password(target).await.map_err(|error| error.to_string())? {
+        command.env("PGPASSWORD", password);
     }
     let dumped =
         tokio::task::spawn_blocking(move || programs::run(command)).await.expect("running a program does not panic");
