@@ -205,6 +205,7 @@ mod tests {
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 1,
             born: crate::step::Birth::default(),
+            partial: None,
         };
         things.databases.insert(address(), state);
         let row = |version: &i64| HistoryRow { version: *version, name: "m".to_owned(), checksum: 1 };
