@@ -207,6 +207,7 @@ pub fn not_rehearsed(why: &str) -> Certificate {
         verdict: Verdict::NotRehearsed { why: why.to_owned() },
         group: None,
         derived: None,
+        group: None,
         undone: Vec::new(),
         forth: Vec::new(),
         back: Vec::new(),

@@ -206,6 +206,7 @@ mod tests {
             lock_timeout_milliseconds: 1,
             partial: None,
             born: crate::step::Birth::default(),
+            partial: None,
         };
         things.databases.insert(address(), state);
         let row = |version: &i64| HistoryRow { version: *version, name: "m".to_owned(), checksum: 1 };

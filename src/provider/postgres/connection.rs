@@ -122,23 +122,23 @@ async fn config(target: &Target, application: &str, tunnel: Option<&Tunnel>) -> 
     Ok(config)
 }
 
-/// What proves who comes, if anything does: read, or made, at this moment.
+/// The password of a target, from where its settings say that it comes from; nothing where none is needed.
 ///
 /// # Errors
-/// When the file cannot be read, or no token can be made.
+/// When it is not to be had.
 pub async fn password(target: &Target) -> Result<Option<String>, WorldError> {
-    match &target.password {
-        Password::Absent => Ok(None),
-        Password::Given(password) => Ok(Some(password.clone())),
-        Password::File(file) => match tokio::fs::read_to_string(file).await {
-            Ok(text) => Ok(Some(text.trim().to_owned())),
-            Err(error) => {
+    Ok(match &target.password {
+        Password::Absent => None,
+        Password::Given(password) => Some(password.clone()),
+        Password::File(file) => {
+            let text = tokio::fs::read_to_string(file).await.map_err(|error| {
                 let tried = format!("connect to {target}");
-                Err(refused(tried, format!("read the password file {file}: {error}"), "check `password_file`"))
-            }
-        },
-        Password::Iam { region, profile } => token(target, region.as_deref(), profile.as_deref()).await.map(Some),
-    }
+                refused(tried, format!("read the password file {file}: {error}"), "check `password_file`")
+            })?;
+            Some(text.trim().to_owned())
+        }
+        Password::Iam { region, profile } => Some(token(target, region.as_deref(), profile.as_deref()).await?),
+    })
 }
 
 #[cfg(feature = "aws")]

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::connection::password;
+use super::super::programs;
 use super::super::settings::{Host, Target};
-use super::super::{connection, programs, tunnel};
+use super::super::tunnel;
 
 /// The schema as SQL.
 ///
@@ -26,12 +28,7 @@ pub async fn schema(target: &Target, major: u32, beside: Option<&Path>) -> Resul
         Host::Tcp(host) => host,
         Host::Socket(folder) => folder,
     };
-    let tunnel = tunnel::to(target).await.map_err(|error| error.to_string())?;
-    if tunnel.is_some() {
-        command.env("PGHOSTADDR", "127.0.0.1");
-    }
-    let port = tunnel.as_ref().map_or(target.port, |tunnel| tunnel.port);
-    command.arg("--host").arg(host).arg("--port").arg(port.to_string()).arg("--username").arg(&target.user);
+    command.arg("--host").arg(host).arg("--username").arg(&target.user);
     command.arg("--dbname").arg(&target.dbname);
     if let Some(role) = &target.set_role {
         command.arg("--role").arg(role);
@@ -41,9 +38,17 @@ pub async fn schema(target: &Target, major: u32, beside: Option<&Path>) -> Resul
     if let Some(file) = &target.root_certificate {
         command.env("PGSSLROOTCERT", file);
     }
-    if let Some(password) = connection::password(target).await.map_err(|error| error.to_string())? {
+    if let Some(password) = password(target).await.map_err(|error| error.to_string())? {
         command.env("PGPASSWORD", password);
     }
+    let tunnel = tunnel::to(target).await.map_err(|error| error.to_string())?;
+    let mut port = target.port;
+    if let Some(tunnel) = &tunnel {
+        // The name stays that of the server: its certificate is checked against it.
+        command.env("PGHOSTADDR", "127.0.0.1");
+        port = tunnel.port;
+    }
+    command.arg("--port").arg(port.to_string());
     let dumped =
         tokio::task::spawn_blocking(move || programs::run(command)).await.expect("running a program does not panic");
     Ok(plain(&dumped.map_err(|error| error.to_string())?, major))
