@@ -17,7 +17,11 @@ pub mod database;
 #[cfg(feature = "postgres")]
 mod tls;
 #[cfg(feature = "postgres")]
+mod tunnel;
+#[cfg(feature = "postgres")]
 pub(crate) mod connection;
+#[cfg(feature = "postgres")]
+mod pooler;
 #[cfg(feature = "postgres")]
 mod history;
 #[cfg(feature = "postgres")]
@@ -32,6 +36,10 @@ mod resources;
 mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
+#[cfg(feature = "postgres")]
+pub mod observation;
+#[cfg(feature = "postgres")]
+mod facts;
 #[cfg(feature = "postgres")]
 pub mod rehearsal;
 

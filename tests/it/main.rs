@@ -37,8 +37,12 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod backfill;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -49,6 +53,8 @@ mod postgres_fingerprint;
 mod postgres_migrations;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_project;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_reach;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -67,6 +73,8 @@ mod rehearsal;
 pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod stepwise;
 mod store;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod store_s3;
