@@ -1,6 +1,7 @@
 //! The way back as it looks now: open or not, how long it takes, and what it would lose.
 //!
-//! Invariant: it is planned by the same code as the rollback itself, so that both list the same steps and losses.
+//! Invariant: it is planned by the same code as the rollback itself, so that both list the same steps. Losses are those
+//! that it lists as well, and those that only its rehearsal can rule out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
