@@ -8,6 +8,7 @@ mod cursor;
 pub mod concurrent;
 pub mod outside;
 pub mod said;
+pub mod batches;
 pub mod length;
 pub mod directives;
 pub mod spoken;
@@ -16,6 +17,7 @@ pub mod checksum;
 pub mod addition;
 pub mod position;
 pub mod observation;
+pub mod predict;
 pub mod certificate;
 pub mod class;
 
@@ -109,6 +111,17 @@ pub enum Direction {
     Up,
     /// Back.
     Down,
+}
+
+impl Direction {
+    /// The other way.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
 }
 
 /// A row of `refinery_schema_history`.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Executor;
-use super::outcome::{Event, Listener};
+use super::outcome::{Event, Listener, StopSignal};
 use super::prepare::Work;
 use super::settle;
 use crate::migration::position::Position;
@@ -26,6 +26,10 @@ impl Executor<'_> {
             let (error, answer) = match self.act(telling, connection, work).await {
                 Ok(object) => return Tried::Over(Ok(object)),
                 Err(EffectError { error, trace: Trace::Nothing }) => (error, None),
+                // It was asked to pause, and said where: whoever resumes asks how far it is.
+                Err(EffectError { error, trace: Trace::Unknown }) if error.class == ErrorClass::Pending => {
+                    return Tried::Unheard(error.clone(), Err(error));
+                }
                 Err(EffectError { error, trace: Trace::Unknown }) => match self.ask_patiently(connection, work).await {
                     Ok(Settlement::NotDone) => (error, Some(Settlement::NotDone)),
                     // A migration goes on from where it has got.
@@ -105,6 +109,7 @@ pub(super) struct Telling<'a> {
     pub(super) step: &'a Step,
     pub(super) calls: Mutex<Vec<String>>,
     pub(super) advanced: UnboundedSender<(StepId, Position)>,
+    pub(super) stop: &'a StopSignal,
 }
 
 impl Progress for Telling<'_> {
@@ -122,5 +127,9 @@ impl Progress for Telling<'_> {
     fn advanced(&self, position: &Position) {
         // Whoever does not listen any more needs no note: the database knows it as well.
         drop(self.advanced.send((self.step.id, position.clone())));
+    }
+
+    fn wants_pause(&self) -> bool {
+        self.stop.is_raised()
     }
 }

@@ -440,7 +440,8 @@ impl Executor<'_> {
             let since = self.world.clock.now();
             let advanced = course.advancing.0.clone();
             let acting = async move {
-                let telling = Telling { listener: self.listener, step: &step, calls: Mutex::default(), advanced };
+                let calls = Mutex::default();
+                let telling = Telling { listener: self.listener, step: &step, calls, advanced, stop: &self.stop };
                 let end = self.try_patiently(&telling, &connection, &work).await;
                 let calls = telling.calls.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
                 match end {

@@ -63,13 +63,13 @@ pub fn join(migration: &mut Migration, spoken: &Spoken) -> Vec<Problem> {
     );
     ours.assertions.extend(theirs.assertions.iter().cloned());
     let mut problems = joining.problems;
-    if migration.said.backfill.is_some() {
+    if let Some(backfill) = migration.said.backfill.clone() {
         if said == Some(true) {
             let text = "a backfill is committed batch by batch, but `transaction = true` is said";
             problems.push(Problem::new(text, "remove one of the two"));
         }
         migration.transaction = false;
-        problems.extend(directives::check_backfilled(&script));
+        problems.extend(directives::check_backfilled(&script, &backfill));
     }
     problems
 }

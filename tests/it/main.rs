@@ -25,6 +25,8 @@ mod docs;
 mod faults;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;
 mod house;
@@ -35,8 +37,12 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod backfill;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -61,6 +67,8 @@ mod postgres_settling;
 mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod race;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod rehearsal;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 pub mod shop;
 #[cfg(feature = "cli")]

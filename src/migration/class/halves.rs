@@ -20,6 +20,10 @@ use super::defaults_after;
 /// Why that cannot be taken back by a part of the way back: then it has to be finished first.
 pub fn taking_back(migration: &Migration, there: &Position, earlier: &[Arc<Migration>]) -> Result<usize, String> {
     let [up, down] = texts(migration)?;
+    // What was done of a backfill from its beginning is less than the whole, and the way back is written for the whole.
+    if there.cursor.is_some() && there.statements == 0 && migration.said.backfill.is_some() {
+        return Ok(0);
+    }
     if there.cursor.is_some() {
         let begun = up.statements.get(there.statements).map(Statement::excerpt).unwrap_or_default();
         return Err(format!("`{begun}` was done for a part of the rows"));

@@ -2,9 +2,10 @@
 //!
 //! Invariant: nothing that is said is passed over in silence: what is not understood is a problem with its line.
 
+use super::super::batches::Batches;
 use super::super::length::{milliseconds, timeout_milliseconds};
 use super::super::said::{Assertion, Backfill, Phase, When};
-use super::super::statements::Script;
+use super::super::statements::{Script, Statement};
 use super::{Directives, Problem};
 use crate::suggest::did_you_mean;
 
@@ -190,19 +191,25 @@ fn check_backfill(directives: &mut Directives, script: &Script) -> Option<Proble
         ));
     }
     directives.transaction = false;
-    check_backfilled(script).map(|problem| Problem::new(format!("line {line}: {}", problem.text), problem.help))
+    let backfill = directives.said.backfill.as_ref()?;
+    check_backfilled(script, backfill)
+        .map(|problem| Problem::new(format!("line {line}: {}", problem.text), problem.help))
 }
 
 /// A backfill is about the one statement of a text that writes rows.
-pub fn check_backfilled(script: &Script) -> Option<Problem> {
+pub fn check_backfilled(script: &Script, backfill: &Backfill) -> Option<Problem> {
     let writes = |word: &str| script.statements.iter().filter(|statement| statement.starts_with(&[word])).count();
     let count: usize = ["update", "insert", "delete"].into_iter().map(writes).sum();
-    (count != 1).then(|| {
-        Problem::new(
+    if count != 1 {
+        return Some(Problem::new(
             format!("a backfill is about one statement that writes rows, this file has {count}"),
             "put each of them into a file of its own",
-        )
-    })
+        ));
+    }
+    let writes =
+        |statement: &&Statement| ["update", "insert", "delete"].iter().any(|word| statement.starts_with(&[word]));
+    let why = Batches::of(&script.statements.iter().find(writes)?.text, backfill).err()?;
+    Some(Problem::new(why, "`UPDATE` and `DELETE` of one table can be cut into batches; write it as one of these"))
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ mod watcher;
 mod written;
 mod tally;
 mod job;
+mod rate;
+mod backfill;
 mod progress;
 mod start;
 mod traces;

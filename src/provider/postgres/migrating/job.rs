@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::super::errors::refused;
 use super::tally;
 use crate::migration::addition::Addition;
+use crate::migration::batches::Batches;
 use crate::migration::class::additions;
 use crate::migration::directives::{self, Beside, Directives};
 use crate::migration::outside::Outside;
-use crate::migration::said::Assertion;
+use crate::migration::said::{Assertion, Backfill};
 use crate::migration::statements::{Script, Statement};
 use crate::migration::{Direction, Migration};
 use crate::world::{Content, MigrationEffect, WorldError};
@@ -43,6 +44,8 @@ pub struct Job {
     pub mode: Mode,
     /// Its statements.
     pub pieces: Vec<Piece>,
+    /// The statement that is done in batches, if one is.
+    pub filling: Option<Cut>,
     /// What must be true of the data.
     pub assertions: Vec<Assertion>,
     /// Longest wait for one lock.
@@ -51,6 +54,16 @@ pub struct Job {
     pub spared: Vec<Addition>,
     /// What is being done, for messages.
     pub tried: String,
+}
+
+/// A statement that is done in batches.
+pub struct Cut {
+    /// Its place among the statements, from zero.
+    pub number: usize,
+    /// It, ready to be cut.
+    pub batches: Batches,
+    /// How it is cut.
+    pub said: Backfill,
 }
 
 impl Job {
@@ -72,6 +85,8 @@ impl Job {
         let help = "correct the file; a migration that was applied already can only be followed by another one";
         let script =
             Script::parse(text).map_err(|error| refused(&tried, format!("not understood as SQL: {error}"), help))?;
+        let is_beside_off = beside(migration, effect.direction, &script) == Beside::Off;
+        let is_empty = script.statements.is_empty();
         let directives = directives::check_beside(&script, beside(migration, effect.direction, &script));
         let directives = directives.map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
@@ -81,13 +96,17 @@ impl Job {
             (Direction::Down, Content::MustBeNone) => additions(&[Arc::new(migration.clone())]),
             (Direction::Up, _) | (_, Content::Goes) => Vec::new(),
         };
-        let is_off = !directives.transaction || beside(migration, effect.direction, &script) == Beside::Off;
+        let pieces: Vec<Piece> = script.statements.into_iter().map(Piece::of).collect();
+        let filling = cut(migration, effect.direction, &directives, &pieces);
+        let filling = filling.map_err(|why| refused(&tried, why, help))?;
+        let is_off = !directives.transaction || is_beside_off;
         Ok(Self {
             text: text.to_owned(),
-            mode: if is_off && !script.statements.is_empty() { Mode::Apart } else { Mode::Together },
+            mode: if is_off && !is_empty { Mode::Apart } else { Mode::Together },
             assertions: assertions(migration, effect.direction, &directives),
             lock_timeout: lock_timeout(effect, &directives),
-            pieces: script.statements.into_iter().map(Piece::of).collect(),
+            pieces,
+            filling,
             spared: spared.into_iter().flatten().flatten().collect(),
             tried,
         })
@@ -132,6 +151,28 @@ fn assertions(migration: &Migration, direction: Direction, directives: &Directiv
         Direction::Up if !migration.said.assertions.is_empty() => migration.said.assertions.clone(),
         Direction::Up | Direction::Down => directives.said.assertions.clone(),
     }
+}
+
+/// The way back says for itself how it is cut.
+fn cut(
+    migration: &Migration,
+    direction: Direction,
+    directives: &Directives,
+    pieces: &[Piece],
+) -> Result<Option<Cut>, String> {
+    let own = directives.said.backfill.clone();
+    let said = match direction {
+        Direction::Up => migration.said.backfill.clone().or(own),
+        Direction::Down => own,
+    };
+    let Some(said) = said else { return Ok(None) };
+    let Some(number) = pieces.iter().position(|piece| piece.writes) else {
+        return Err("a backfill is about a statement that writes rows, and there is none".to_owned());
+    };
+    let piece = &pieces[number];
+    let wrong = |why| format!("line {}: {why}", piece.statement.line);
+    let batches = Batches::of(&piece.statement.text, &said).map_err(wrong)?;
+    Ok(Some(Cut { number, batches, said }))
 }
 
 fn lock_timeout(effect: &MigrationEffect, directives: &Directives) -> Duration {

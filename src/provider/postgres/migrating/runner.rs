@@ -2,6 +2,7 @@
 //!
 //! Invariant: refinery's own runner, given the same folder, finds exactly those migrations pending that we did not run.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use tokio_postgres::error::SqlState;
 
 use super::super::connection::{open, open_for, target};
 use super::super::errors::{nothing, refused, unknown, world_error};
+use super::super::facts;
 use super::super::fence::Guard;
 use super::super::fingerprint;
 use super::super::history::{self, Table};
@@ -25,9 +27,12 @@ use super::watcher::Watcher;
 use super::{locks, settle, tally, written};
 use crate::digest::Digest;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::predict::Foreseen;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
-use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
+use crate::world::{
+    Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, TargetFacts, WorldError,
+};
 
 /// The runner of migrations.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,8 +109,19 @@ impl Databases for Migrator {
     }
 
     async fn fingerprint(&self, connection: &Connection) -> Result<Digest, WorldError> {
-        let text = fingerprint::fingerprint_text(connection).await?;
-        Ok(Digest::of_bytes(text.as_bytes()))
+        Ok(fingerprint::fingerprint(connection).await?.digest())
+    }
+
+    async fn facts(
+        &self,
+        connection: &Connection,
+        relations: &BTreeSet<String>,
+    ) -> Result<Option<TargetFacts>, WorldError> {
+        facts::read(&target(&connection.settings)?, relations).await.map(Some)
+    }
+
+    async fn foresee(&self, connection: &Connection, texts: &[&str]) -> Result<Vec<Vec<Foreseen>>, WorldError> {
+        facts::foresee(&target(&connection.settings)?, texts).await
     }
 }
 

@@ -30,7 +30,10 @@ impl Session<'_> {
         while self.start.row.position.statements < count {
             let number = self.start.row.position.statements;
             let last = (number + 1 == count).then_some(closing);
-            let stepped = match self.job.pieces[number].outside.clone() {
+            let job = self.job;
+            let filling = job.filling.as_ref().filter(|filling| filling.number == number);
+            let stepped = match job.pieces[number].outside.clone() {
+                None if filling.is_some() => self.step_in_batches(number, last).await,
                 None => self.step_inside(number, last).await,
                 Some(outside) => self.step_outside(number, &outside, last).await,
             };
@@ -105,7 +108,7 @@ impl Session<'_> {
     }
 
     /// What counts a statement in its own commit: at the end nothing is in the middle any more.
-    fn written(&self, next: &Position) -> String {
+    pub(super) fn written(&self, next: &Position) -> String {
         let version = self.start.row.migration.version;
         match (next.statements == self.job.pieces.len(), self.start.is_written) {
             (true, _) => self.book.remove(version),
@@ -231,7 +234,7 @@ impl Session<'_> {
     }
 
     /// The end: what must be true afterwards, the history row, and nothing is in the middle any more.
-    async fn close(&mut self, closing: &[&str]) -> Result<(), EffectError> {
+    pub(super) async fn close(&mut self, closing: &[&str]) -> Result<(), EffectError> {
         let remove = self.book.remove(self.start.row.migration.version);
         let mut parts = self.asked(When::After);
         parts.extend(closing.iter().map(|query| Part::Ours(query)));
@@ -265,7 +268,7 @@ impl Session<'_> {
         self.start.row.position.is_start() && self.start.row.from.is_start() && !self.start.history_stays
     }
 
-    fn stands(&mut self, position: Position) {
+    pub(super) fn stands(&mut self, position: Position) {
         (self.start.row.position, self.start.row.under_way) = (position, None);
         self.start.is_written = true;
     }

@@ -20,6 +20,13 @@ pub struct Done {
     rows: u64,
 }
 
+impl Done {
+    /// So many rows in this time.
+    pub fn of(took: Duration, rows: u64) -> Self {
+        Self { took, rows }
+    }
+}
+
 /// Whether a statement that shows rows has written them as well (`RETURNING`).
 pub fn writes(statement: &Statement) -> bool {
     ["insert", "update", "delete", "merge"].iter().any(|word| statement.starts_with(&[word]))
