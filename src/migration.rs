@@ -11,6 +11,7 @@ pub mod folder;
 pub mod checksum;
 pub mod addition;
 pub mod said;
+pub mod range;
 pub mod position;
 pub mod observation;
 pub mod certificate;

@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::position::Position;
+use crate::migration::range::SchemaNeeds;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::Binding;
@@ -61,6 +62,9 @@ pub struct ChangeSet {
     /// What a way back leaves as it is because it cannot be reached: it is owed, and the run is not whole.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub owed: BTreeSet<Address>,
+    /// Whether a way back takes the schema back as well where the earlier revision would work with it as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_schema: bool,
 }
 
 /// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without
@@ -145,6 +149,12 @@ pub struct Step {
     /// What the thing needs, remembered so that it can be removed in the right order without any source.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<Address>,
+    /// The schema versions that the thing works with, remembered as what it needs is.
+    #[serde(default, skip_serializing_if = "SchemaNeeds::is_empty")]
+    pub needs_schema: SchemaNeeds,
+    /// Of a database: the applied versions that what runs does not know, for a way back has left them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ahead: BTreeSet<i64>,
 }
 
 /// An object of the world as it was when planned.
@@ -284,6 +294,12 @@ pub enum Forgotten {
         /// What was there before us, if it was imported.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         adopted: Option<Box<Adoption>>,
+        /// The schema versions that it works with.
+        #[serde(default, skip_serializing_if = "SchemaNeeds::is_empty")]
+        needs_schema: SchemaNeeds,
+        /// Earlier revisions that may still run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beside: Vec<Beside>,
         /// When the ledger first knew it.
         born: Birth,
     },
@@ -293,9 +309,22 @@ pub enum Forgotten {
         applied: Vec<Migration>,
         /// Longest wait for one lock, in milliseconds.
         lock_timeout_milliseconds: u64,
+        /// The applied versions that what runs does not know.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        ahead: BTreeSet<i64>,
         /// When the ledger first knew it.
         born: Birth,
     },
+}
+
+/// An earlier revision of a thing that may still run beside the current one: until it is retired, or because the
+/// rollout that was to replace it failed. Only those are kept whose schema versions are known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// As it was recorded.
+    pub object: Object,
+    /// The schema versions that it works with.
+    pub needs_schema: SchemaNeeds,
 }
 
 /// That a thing was there before the ledger knew it: a way back to before that leaves it there, as it was.

@@ -12,6 +12,7 @@ use super::planning;
 use super::report::Report;
 use super::session::Session;
 use crate::review::Loss;
+use crate::rollback::Depth;
 use crate::step::Operation;
 
 /// What to do when a step fails.
@@ -39,7 +40,8 @@ pub fn after_failure(
         return report;
     };
     session.terminal.say(&format!("run {run} failed; taking back what it did"));
-    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, &BTreeSet::new(), aim.secrets()));
+    let back =
+        hold.wait(planning::back(session, &hold.ledger, (run - 1, Depth::AsNeeded), &BTreeSet::new(), aim.secrets()));
     let back = match back {
         Ok(back) => back,
         Err(failure) => {

@@ -18,7 +18,8 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::Migration;
 use crate::migration::position::Position;
-use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::migration::range::SchemaNeeds;
+use crate::step::{Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -137,6 +138,10 @@ pub struct ResourceState {
     pub earlier: Vec<Object>,
     /// What it needs.
     pub needs: BTreeSet<Address>,
+    /// The schema versions that it works with.
+    pub needs_schema: SchemaNeeds,
+    /// Earlier revisions that may still run.
+    pub beside: Vec<Beside>,
     /// The run that changed it last.
     pub run: u64,
     /// What was there before us, if it was imported.
@@ -156,6 +161,9 @@ pub struct DatabaseState {
     pub needs: BTreeSet<Address>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// The applied versions that a way back has left, because what runs since works with them: they are not in the
+    /// folder of what runs, and belong there again with the next release that knows them.
+    pub ahead: BTreeSet<i64>,
     /// When the ledger first knew it.
     pub born: Birth,
 }
@@ -533,11 +541,13 @@ impl State {
         let change_set = Arc::clone(&run.change_set);
         let step = change_set.step(id).ok_or(refuse)?;
         self.owed.remove(&step.address);
+        let replaced = self.things.running(&step.address).filter(|_| is_first);
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),
             _ => self.things.take(number, step, binding, outcome),
         }
+        self.things.note_beside(step, replaced, error);
         Ok(())
     }
 }

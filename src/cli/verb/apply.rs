@@ -16,6 +16,7 @@ use crate::cli::subject::Typed;
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
 use crate::plan::Options;
+use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation};
 
@@ -220,7 +221,8 @@ fn judge_again(
     secrets: &dyn Secrets,
 ) -> Result<(), Failure> {
     carry::settle(session, hold, secrets)?;
-    let again = hold.wait(planning::back(session, &hold.ledger, to, &saved.owed, secrets))?;
+    let depth = if saved.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
+    let again = hold.wait(planning::back(session, &hold.ledger, (to, depth), &saved.owed, secrets))?;
     if again.steps == saved.steps {
         return Ok(());
     }
@@ -232,7 +234,8 @@ fn judge_again(
         failure =
             failure.cause(format!("now step {} is to {} {} ({class})", step.id, step.action.verb(), step.title()));
     }
-    let words = format!("rollback {} --to {to} --out FILE", saved.environment);
+    let schema = if saved.with_schema { " --with-schema" } else { "" };
+    let words = format!("rollback {} --to {to}{schema} --out FILE", saved.environment);
     Err(failure.help(format!("save it anew: {}", session.command(&words))))
 }
 

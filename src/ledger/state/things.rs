@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::{Address, InstanceKey};
+use crate::migration::range::rename_ranges;
 use crate::migration::{Direction, Migration};
-use crate::step::{Action, Adoption, Birth, Forgotten, Reason, Step};
+use crate::step::{Action, Adoption, Beside, Birth, Forgotten, Reason, Step};
 use crate::value::Object;
-use crate::world::Binding;
+use crate::world::{Binding, WorldError};
 
 impl Things {
     /// What a step that is done makes of the things.
@@ -30,6 +31,7 @@ impl Things {
                     }
                     resource.object = after.clone();
                     resource.needs = step.needs.clone();
+                    resource.needs_schema = step.needs_schema.clone();
                     resource.run = run;
                 }
             }
@@ -50,8 +52,10 @@ impl Things {
             Action::Remember { .. } => {
                 if let Some(resource) = self.resources.get_mut(address) {
                     (resource.needs, resource.binding, resource.run) = (step.needs.clone(), binding, run);
+                    resource.needs_schema = step.needs_schema.clone();
                 } else if let Some(database) = self.databases.get_mut(address) {
                     (database.needs, database.binding) = (step.needs.clone(), binding);
+                    database.ahead = step.ahead.clone();
                 }
             }
             Action::Import { kind, id, object } => {
@@ -76,9 +80,11 @@ impl Things {
             applied: BTreeMap::new(),
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
+            ahead: BTreeSet::new(),
             born,
         });
         database.binding = binding;
+        database.ahead = step.ahead.clone();
         database.needs = step.needs.clone();
         database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
         match direction {
@@ -104,6 +110,8 @@ impl Things {
             object: object.clone(),
             earlier: Vec::new(),
             needs: step.needs.clone(),
+            needs_schema: step.needs_schema.clone(),
+            beside: Vec::new(),
             run,
             adopted: Some(Box::new(adopted)),
             born: birth(run, step),
@@ -115,7 +123,7 @@ impl Things {
     fn put(&mut self, run: u64, step: &Step, kind: &str, binding: Binding, outcome: &Object) {
         let before = self.resources.remove(&step.address);
         let gone = self.gone.remove(&step.address);
-        let (earlier, adopted, born) = match (before, gone) {
+        let (earlier, adopted, beside, born) = match (before, gone) {
             (Some(before), _) => {
                 let (mut earlier, mut adopted) = (before.earlier, before.adopted);
                 if matches!(step.action, Action::Revise { .. }) {
@@ -124,17 +132,17 @@ impl Things {
                     }
                     earlier.push(before.object);
                 }
-                (earlier, adopted, before.born)
+                (earlier, adopted, before.beside, before.born)
             }
-            (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, before.born),
+            (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, Vec::new(), before.born),
             // What was forgotten is another thing, unless a way back makes it again.
             (None, Some(Gone::Forgotten(before)))
                 if step.reason == Reason::TakenBack && has_same_name(&before.object, outcome) =>
             {
-                (Vec::new(), before.adopted, before.born)
+                (Vec::new(), before.adopted, Vec::new(), before.born)
             }
             (None, Some(Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_)) | None) => {
-                (Vec::new(), None, birth(run, step))
+                (Vec::new(), None, Vec::new(), birth(run, step))
             }
         };
         let now = ResourceState {
@@ -143,6 +151,8 @@ impl Things {
             object: outcome.clone(),
             earlier,
             needs: step.needs.clone(),
+            needs_schema: step.needs_schema.clone(),
+            beside,
             run,
             adopted,
             born,
@@ -150,17 +160,39 @@ impl Things {
         self.resources.insert(step.address.clone(), now);
     }
 
+    /// What runs under an address, where it is known which schema versions that works with.
+    pub(super) fn running(&self, address: &Address) -> Option<Beside> {
+        let resource = self.resources.get(address).filter(|resource| !resource.needs_schema.is_empty())?;
+        Some(Beside { object: resource.object.clone(), needs_schema: resource.needs_schema.clone() })
+    }
+
+    /// Until a rollout is through, the revision that it replaces may run beside the new one; one that is set aside
+    /// does until it is retired.
+    pub(super) fn note_beside(&mut self, step: &Step, replaced: Option<Beside>, error: Option<&WorldError>) {
+        let Some(resource) = self.resources.get_mut(&step.address) else { return };
+        match (&step.action, error) {
+            (Action::Revise { .. }, _) => resource.beside.extend(replaced),
+            (Action::Update { .. }, Some(_)) => return resource.beside.extend(replaced),
+            // It is no step of a rollout; what it left undone stays so.
+            (Action::Remember { .. } | Action::Move { .. } | Action::TakeUp { .. }, _) | (_, Some(_)) => return,
+            (_, None) => {}
+        }
+        let earlier = &resource.earlier;
+        resource.beside.retain(|beside| earlier.contains(&beside.object));
+    }
+
     fn take_up(&mut self, run: u64, step: &Step, binding: Binding, known: &Forgotten) {
         let (address, needs) = (step.address.clone(), step.needs.clone());
         self.gone.remove(&address);
         match known.clone() {
-            Forgotten::Thing { kind, object, earlier, adopted, born } => {
-                let resource = ResourceState { kind, binding, object, earlier, needs, run, adopted, born };
+            Forgotten::Thing { kind, object, earlier, adopted, needs_schema, beside, born } => {
+                let resource =
+                    ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.resources.insert(address, resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, born } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, born };
+                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, born };
                 self.databases.insert(address, database);
             }
         }
@@ -184,6 +216,7 @@ impl Things {
         for address in needed_by {
             if let Some(resource) = self.resources.get_mut(address) {
                 rename_needs(&mut resource.needs, &mut resource.binding, &renamed);
+                resource.rename_schemas(&renamed);
             } else if let Some(database) = self.databases.get_mut(address) {
                 rename_needs(&mut database.needs, &mut database.binding, &renamed);
             }
@@ -203,6 +236,14 @@ impl Things {
         let gone = self.gone.remove(address)?;
         self.gone.insert(aside.clone(), gone);
         Some(aside)
+    }
+}
+
+impl ResourceState {
+    /// The schema versions that it works with, with databases under other addresses.
+    pub fn rename_schemas(&mut self, renamed: &dyn Fn(&Address) -> Option<Address>) {
+        rename_ranges(&mut self.needs_schema, renamed);
+        self.beside.iter_mut().for_each(|beside| rename_ranges(&mut beside.needs_schema, renamed));
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: two references to the same cluster or revision, by name or by ARN, are equal.
 
 use super::attributes::attributes;
-use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
+use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Runs};
 use crate::provider::aws::ecs_cluster::rules::{cluster_name, keep_names};
 use crate::provider::aws::ecs_task_definition::rules::short_reference;
 use crate::provider::aws::{canonical, period, tags};
@@ -136,6 +136,16 @@ impl Rules for ServiceRules {
             Change::Delete(_) => Judgement::Recreates(
                 "the same service under the same name and ARN, with new tasks and without its events".to_owned(),
             ),
+        }
+    }
+
+    fn runs(&self, object: &Object) -> Runs {
+        let controller = object.get("deployment_controller");
+        let is_ecs = controller.is_none_or(|block| self.normalise("deployment_controller", block).is_null());
+        match object.get("wait_for_steady_state").and_then(Value::as_bool) {
+            Some(false) => Runs::Longer("`wait_for_steady_state` is false, so that nobody waits for its rollout"),
+            Some(true) | None if !is_ecs => Runs::Longer("its deployment controller is not ECS's own"),
+            Some(true) | None => Runs::UntilDone,
         }
     }
 }
