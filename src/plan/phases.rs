@@ -76,6 +76,26 @@ enum Which {
     Earlier,
 }
 
+/// Why a step may not stand earlier, or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cause {
+    /// Whose revision it is, by index.
+    tenure: usize,
+    /// The migration that has to be on its other side, by its place in the chain.
+    migration: usize,
+    /// What says so.
+    by: By,
+}
+
+/// What says on which side a migration has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum By {
+    /// The revision's range.
+    Range,
+    /// The migration's phase.
+    Phase,
+}
+
 impl Phases {
     /// Notes a database's migrations: what is applied before, and the drafts, in their order.
     pub fn note(

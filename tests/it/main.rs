@@ -35,6 +35,7 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+mod phases;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
 #[cfg(all(feature = "postgres", feature = "cli"))]

@@ -6,32 +6,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::refusal::{Refusals, Reversed};
-use super::{Phases, Schema, Side, Tenure, Which};
+use super::{By, Cause, Phases, Schema, Side, Tenure, Which};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::migration::range::SchemaRange;
 use crate::plan::draft::{Draft, brings, is_migration, is_only_recorded};
 use crate::step::Action;
-
-/// Why a step may not stand earlier, or later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Cause {
-    /// Whose revision it is, by index.
-    pub tenure: usize,
-    /// The migration that has to be on its other side, by its place in the chain.
-    pub migration: usize,
-    /// What says so.
-    pub by: By,
-}
-
-/// What says on which side a migration has to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum By {
-    /// The revision's range.
-    Range,
-    /// The migration's phase.
-    Phase,
-}
 
 /// A lowest or highest place, and why.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,7 @@
 //!
 //! Invariant: every refusal names a service, a range or a phase, and a migration or a version.
 
-use super::arrange::{By, Cause};
-use super::{Phases, Schema, Side, Which, migration_of};
+use super::{By, Cause, Phases, Schema, Side, Which, migration_of};
 use crate::address::Address;
 use crate::diagnostic::Diagnostic;
 use crate::migration::Direction;
@@ -32,14 +31,12 @@ impl Refusals<'_> {
     /// What runs all the time would meet the schema that a migration leaves.
     pub fn leaves(&mut self, index: usize, range: Option<SchemaRange>, migration: usize) {
         let tenure = &self.phases.tenures[index];
-        let (service, label, run) = (&tenure.address, self.label(migration), self.run(migration));
+        let (service, label) = (&tenure.address, self.label(migration));
         let brings = self.brings(migration);
         let works = range.map_or_else(String::new, |range| format!(" works with {range} and"));
         let (detail, help) = match tenure.which {
             Which::Unseen(why) => (
-                format!(
-                    "`{service}`: {why}; the revision that it replaces{works} may still run when {label} is {run}{brings}"
-                ),
+                format!("`{service}`: {why}; the revision that it replaces{works} may still run; {label}{brings}"),
                 format!("let it be waited for, or apply {label} in a later plan"),
             ),
             Which::Earlier => (

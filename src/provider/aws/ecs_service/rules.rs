@@ -209,4 +209,19 @@ mod tests {
         ]);
         assert_eq!(kind().rules.check(&object).len(), 5);
     }
+
+    #[test]
+    fn an_unwatched_rollout_is_known_to_be_one() {
+        let with = |entries: &[(&str, Value)]| {
+            let entries = entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            kind().rules.runs(&entries.collect())
+        };
+        assert_eq!(with(&[]), Runs::UntilDone);
+        assert_eq!(with(&[("wait_for_steady_state", true.into())]), Runs::UntilDone);
+        assert!(
+            matches!(with(&[("wait_for_steady_state", false.into())]), Runs::Longer(why) if why.contains("wait_for"))
+        );
+        let external = block(&[("type", "EXTERNAL".into())]);
+        assert!(matches!(with(&[("deployment_controller", external)]), Runs::Longer(_)));
+    }
 }
