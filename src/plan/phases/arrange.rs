@@ -221,7 +221,9 @@ impl<'a> Places<'a> {
             let place = places[step].checked_sub(1).filter(|_| self.uses(drafts, step));
             let before = place.map(|place| self.schema.chain[place]);
             drafts[step].after.extend(before);
-            if let Some(after) = self.schema.chain.get(self.highest[step].at) {
+            // On a way back services return before anything else of the schema goes.
+            let limit = if self.early.contains(&step) { places[step] } else { self.highest[step].at };
+            if let Some(after) = self.schema.chain.get(limit) {
                 drafts[*after].after.insert(step);
             }
         }
