@@ -6,14 +6,19 @@
 pub mod statements;
 mod cursor;
 pub mod concurrent;
+pub mod outside;
+pub mod said;
+pub mod batches;
+pub mod length;
 pub mod directives;
+pub mod spoken;
 pub mod folder;
 pub mod checksum;
 pub mod addition;
-pub mod said;
 pub mod range;
 pub mod position;
 pub mod observation;
+pub mod predict;
 pub mod certificate;
 pub mod class;
 
@@ -107,6 +112,17 @@ pub enum Direction {
     Up,
     /// Back.
     Down,
+}
+
+impl Direction {
+    /// The other way.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
 }
 
 /// A row of `refinery_schema_history`.

@@ -17,9 +17,9 @@ use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::Migration;
-use crate::migration::position::Position;
+use crate::migration::position::{Partial, Position};
 use crate::migration::range::SchemaNeeds;
-use crate::step::{Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -164,6 +164,8 @@ pub struct DatabaseState {
     /// The applied versions that a way back has left, because what runs since works with them: they are not in the
     /// folder of what runs, and belong there again with the next release that knows them.
     pub ahead: BTreeSet<i64>,
+    /// A migration that was left in the middle: neither applied nor absent.
+    pub partial: Option<Box<Partial>>,
     /// When the ledger first knew it.
     pub born: Birth,
 }
@@ -290,13 +292,31 @@ impl Run {
     }
 
     fn intend(&mut self, step: StepId, mut intent: Intent) {
-        intent.repairs = match self.steps.get(&step) {
-            Some(StepState::Stood(..)) => true,
-            Some(StepState::Intended(earlier) | StepState::Doubted(earlier, _)) => earlier.repairs,
-            Some(StepState::Done { .. } | StepState::Failed { .. }) | None => false,
-        };
+        if let Some(StepState::Stood(earlier, _) | StepState::Intended(earlier) | StepState::Doubted(earlier, _)) =
+            self.steps.get(&step)
+        {
+            let stood = matches!(self.steps.get(&step), Some(StepState::Stood(..)));
+            (intent.repairs, intent.position) = (stood || earlier.repairs, earlier.position.clone());
+        }
         self.parked = None;
         self.steps.insert(step, StepState::Intended(intent));
+    }
+
+    /// It may be noted late: what is over is not opened again.
+    fn advance(&mut self, step: StepId, position: &Position) {
+        if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get_mut(&step) {
+            intent.position.clone_from(position);
+        }
+    }
+
+    /// Nothing when the step is not open.
+    fn doubt(&mut self, step: StepId, error: &WorldError) -> Option<()> {
+        let (StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get(&step)? else {
+            return None;
+        };
+        let doubted = StepState::Doubted(intent.clone(), error.clone());
+        self.steps.insert(step, doubted);
+        Some(())
     }
 
     fn fail(&mut self, step: StepId, at: Timestamp, error: Option<WorldError>) {
@@ -392,23 +412,11 @@ impl State {
             Body::Failed { run, step, error, .. } => {
                 self.run(record.sequence, *run)?.fail(*step, record.time, error.clone());
             }
-            // It may be noted late; what is over is not opened again.
-            Body::Advanced { run, step, position } => {
-                if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) =
-                    self.run(record.sequence, *run)?.steps.get_mut(step)
-                {
-                    intent.position.clone_from(position);
-                }
-            }
+            Body::Advanced { run, step, position } => self.run(record.sequence, *run)?.advance(*step, position),
             Body::Doubted { run, step, error } => {
                 let sequence = record.sequence;
-                let run_state = self.run(sequence, *run)?;
-                let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = run_state.steps.get(step)
-                else {
-                    return Err(FoldError::NoSuchStep { sequence, run: *run, step: *step });
-                };
-                let doubted = StepState::Doubted(intent.clone(), error.clone());
-                run_state.steps.insert(*step, doubted);
+                let is_open = self.run(sequence, *run)?.doubt(*step, error);
+                is_open.ok_or(FoldError::NoSuchStep { sequence, run: *run, step: *step })?;
             }
             Body::Parked { run, reason } => self.run(record.sequence, *run)?.parked = Some(reason.clone()),
             Body::Resumed { run, .. } => self.run(record.sequence, *run)?.resume(record.lease),
@@ -527,12 +535,13 @@ impl State {
         let sequence = record.sequence;
         let run = self.run(sequence, number)?;
         let refuse = FoldError::NoSuchStep { sequence, run: number, step: id };
-        let (intent, is_first) = match run.steps.get(&id) {
+        let (mut intent, is_first) = match run.steps.get(&id) {
             Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) => (intent.clone(), !intent.repairs),
             Some(StepState::Stood(intent, _)) => (intent.clone(), false),
             Some(StepState::Done { .. } | StepState::Failed { .. }) | None => return Err(refuse),
         };
-        let binding = intent.binding.clone();
+        intent.position = Position::of_facts(outcome).unwrap_or(intent.position);
+        let (binding, position) = (intent.binding.clone(), intent.position.clone());
         let state = match error {
             None => StepState::Done { since: intent.since, until: record.time },
             Some(error) => StepState::Stood(intent, error.clone()),
@@ -541,6 +550,10 @@ impl State {
         let change_set = Arc::clone(&run.change_set);
         let step = change_set.step(id).ok_or(refuse)?;
         self.owed.remove(&step.address);
+        if error.is_some() && matches!(step.action, Action::Migrate { .. }) {
+            self.things.leave(number, step, binding, &position);
+            return Ok(());
+        }
         let replaced = self.things.running(&step.address).filter(|_| is_first);
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.

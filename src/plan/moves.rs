@@ -132,7 +132,9 @@ impl View {
             }
             Forgotten::Database { applied, lock_timeout_milliseconds, ahead, born } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, born };
+                let partial = None;
+                let database =
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, partial, born };
                 self.state.things.databases.insert(address.clone(), database);
             }
         }

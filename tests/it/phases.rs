@@ -110,6 +110,7 @@ fn things(services: &str, applied: &str, ahead: &[i64]) -> Things {
         needs: BTreeSet::new(),
         lock_timeout_milliseconds: 1_000,
         ahead: ahead.iter().copied().collect(),
+        partial: None,
         born: Birth::default(),
     };
     things.databases.insert(database(), recorded);
