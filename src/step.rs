@@ -347,6 +347,8 @@ pub enum Reason {
     ReplaceAsked,
     /// The ledger has it, the spec does not.
     NotInSpec,
+    /// A run that was cut left it beside what took its place.
+    LeftOver,
     /// Everything goes.
     Destroyed,
     /// An earlier state is wanted back.

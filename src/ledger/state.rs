@@ -297,6 +297,8 @@ impl Run {
             Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) if intent.repairs => {
                 StepState::Stood(intent, error.unwrap_or_else(still_not_good))
             }
+            // The next try did not even begin.
+            Some(StepState::Stood(intent, before)) => StepState::Stood(intent, error.unwrap_or(before)),
             Some(_) | None => StepState::Failed { at, error },
         };
         self.steps.insert(step, failed);

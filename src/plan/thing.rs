@@ -60,12 +60,66 @@ impl Planner<'_> {
                 };
                 self.create(address, kind, goal, wanted, reason);
             }
-            (Some(_), None) if self.asked(address) => self.make_again(address, kind, goal, wanted),
+            (Some(recorded), None) if self.asked(address) => {
+                let first = self.drafts.len();
+                self.make_again(address, kind, goal, wanted);
+                self.retire_left_over(address, kind, recorded, first);
+            }
             (Some(recorded), found) => {
+                let first = self.drafts.len();
                 let found = found.unwrap_or(&recorded.object).clone();
                 self.change(address, kind, goal, wanted, recorded, &found);
+                self.retire_left_over(address, kind, recorded, first);
             }
         }
+    }
+
+    /// Only earlier revisions stay usable. What else is recorded beside the current thing was left by a run that was cut
+    /// between making the one and removing the other, and goes.
+    fn retire_left_over(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, first: usize) {
+        if kind.rules.has_revisions() {
+            return;
+        }
+        let reason = match self.operation {
+            Operation::Rollback { .. } => Reason::TakenBack,
+            Operation::Apply | Operation::Destroy | Operation::Edit(_) => Reason::LeftOver,
+        };
+        for object in &recorded.earlier {
+            let is_dealt_with = self.drafts[first..].iter().any(|draft| match &draft.action {
+                Action::Retire { before, .. } => before == object,
+                Action::Return { after, .. } => after == object,
+                _ => false,
+            });
+            if !is_dealt_with {
+                self.retire(address, kind, recorded, object, reason.clone());
+                let held = self.held_by(object);
+                if let Some(draft) = self.drafts.last_mut() {
+                    draft.needed.extend(held);
+                }
+            }
+        }
+    }
+
+    /// The recorded things that an earlier thing holds on to: what it needed once is not recorded.
+    fn held_by(&self, object: &Object) -> BTreeSet<Address> {
+        let mut texts = BTreeSet::new();
+        for value in object.values() {
+            value.visit(&mut |inner| texts.extend(inner.as_str().map(str::to_owned)));
+        }
+        let kinds = self.inputs.kinds;
+        let is_held = |resource: &ResourceState| {
+            let computed = kinds.get(&resource.kind).into_iter().flat_map(|kind| &kind.attributes);
+            let names: Vec<&str> =
+                computed.filter(|one| one.mode == Mode::Computed).map(|attribute| attribute.name).collect();
+            let own = |object: &Object| {
+                names
+                    .iter()
+                    .any(|name| object.get(*name).and_then(Value::as_str).is_some_and(|own| texts.contains(own)))
+            };
+            resource.earlier.iter().chain([&resource.object]).any(own)
+        };
+        let resources = self.inputs.state.things.resources.iter().filter(|(_, resource)| is_held(resource));
+        resources.map(|(address, _)| address.clone()).collect()
     }
 
     pub(super) fn asked(&self, address: &Address) -> bool {
@@ -260,9 +314,10 @@ impl Planner<'_> {
                 && self.comparer(kind).differences(wanted, earlier, Some(*earlier)).is_empty()
         };
         let same = goal.recorded.as_ref().filter(fits);
-        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| goal.recorded.is_some());
+        let may_be_alike = goal.recorded.is_some() || !kind.rules.has_revisions();
+        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| may_be_alike);
         if let Some(earlier) = same.or_else(alike) {
-            return self.go_back_to(address, kind, goal, recorded, found, earlier);
+            return self.go_back_to(address, kind, goal, recorded, (found, earlier), reason);
         }
         let replacement = self.replacement(address, kind, goal, wanted, found);
         if replacement != Replacement::Revision && goal.lifecycle.prevent_destroy {
@@ -335,19 +390,19 @@ impl Planner<'_> {
         kind: &Kind,
         goal: &Goal,
         recorded: &ResourceState,
-        found: &Object,
-        earlier: &Object,
+        (found, earlier): (&Object, &Object),
+        reason: &Reason,
     ) {
         let before = kind.mark_secrets(found.clone());
         let way_back = inverse(kind.rules.judge(Change::Delete(&before)), Way::ReviseAgain);
         let action = Action::Return { kind: kind.name.to_owned(), before: self.seal(&before), after: earlier.clone() };
         let fingerprint = self.comparer(kind).fingerprint(Some(found));
         self.planned.insert(address.clone(), as_value(earlier));
-        self.draft(address, goal, action, Reason::TakenBack, way_back, fingerprint);
+        self.draft(address, goal, action, reason.clone(), way_back, fingerprint);
         // Revisions between the two are of no use any more.
         let since = recorded.earlier.iter().skip_while(|object| *object != earlier).skip(1);
         for object in since.cloned().collect::<Vec<_>>() {
-            self.retire(address, kind, recorded, &object, Reason::TakenBack);
+            self.retire(address, kind, recorded, &object, reason.clone());
         }
     }
 

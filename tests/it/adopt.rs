@@ -471,9 +471,11 @@ async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usiz
             }
         }
         (3 | 4, Some(one)) if !is_needed(spec, &one) => {
+            let is_held = is_held(place, spec, &one);
             spec.nodes.remove(&one);
             match random.below(3) {
-                0 => {}
+                // What others hold on to cannot go, only be let go.
+                0 if !is_held => {}
                 1 => {
                     let from = one.to_string().parse().unwrap();
                     spec.refactoring.removed.push(Removed { from, destroy: false, span: NOWHERE });
@@ -515,6 +517,32 @@ fn is_needed(spec: &Spec, address: &Address) -> bool {
     spec.nodes.values().any(|node| node.link.as_ref() == Some(address))
 }
 
+/// Whether something that was let go still links to it: then the world does not let it go, and rightly so.
+fn is_held(place: &Place, spec: &Spec, address: &Address) -> bool {
+    let name = spec.nodes[address].name.as_str();
+    let id = format!("id-{name}");
+    place.world.snapshot().values().any(|thing| thing.get("link").and_then(Value::as_str) == Some(&*id))
+}
+
+#[test]
+fn what_holds_on_although_it_was_let_go_keeps_a_thing_where_it_is() {
+    block_on(async {
+        let place = Place::new();
+        let mut spec = Spec::with(&[("a", "n1", 1), ("b", "n2", 1)]);
+        spec.nodes.get_mut(&address("b")).unwrap().link = Some(address("a"));
+        place.reach(&spec, "first").await;
+        let (start, world) = (place.recorded().await, place.world.snapshot());
+        place.reach(&Spec::with(&[("a", "n1", 1)]).leaving("b"), "let go").await;
+        let change_set = place.plan(&Spec::default()).await;
+        assert_eq!(brief(&change_set), ["delete fake_thing.a"]);
+        let outcome = place.run(change_set).await;
+        assert!(outcome.done.is_empty() && outcome.failed[0].error.cause.contains("links to n1"), "{outcome:?}");
+        assert_eq!(place.world.snapshot(), world);
+        assert_eq!(place.back(1, "back").await, ["take up fake_thing.b"]);
+        assert_eq!((place.recorded().await, place.world.snapshot()), (start, world));
+    });
+}
+
 #[test]
 fn whatever_was_moved_let_go_or_imported_the_way_back_gives_the_very_same() {
     block_on(async {
@@ -538,6 +566,7 @@ fn whatever_was_moved_let_go_or_imported_the_way_back_gives_the_very_same() {
             // Forth again is not told where a thing was let go and imported anew under its address: once a way back
             // made it again it is known as before the import (docs/refactoring.md).
             let is_known_twice = !place.ledger().await.state().things.known_before.is_empty();
+            let is_known_twice = is_known_twice && std::env::var_os("TWICE").is_none();
             for _ in 0..if is_known_twice { 1 } else { hops() } {
                 let (to, recorded, world, _) = &told[random.below(told.len())];
                 let steps = place.back(*to, &format!("seed {seed}, back to {to} of {story:#?}")).await;
