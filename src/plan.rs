@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod database;
 mod exact;
+mod left_over;
 pub mod lookup;
 pub mod moves;
 pub mod order;
@@ -374,6 +375,7 @@ impl<'a> Planner<'a> {
             outputs,
             standing,
             owed: BTreeSet::new(),
+            origins: BTreeMap::new(),
         };
         (change_set, self.mistakes)
     }

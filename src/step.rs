@@ -3,6 +3,8 @@
 //! Invariant: a change set holds everything that apply needs except secrets: it can be printed, saved,
 //! hashed, compared and counted, and two equal ones have equal digests on every machine.
 
+mod origin;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -15,6 +17,7 @@ use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::Binding;
+pub use origin::Origin;
 
 /// The version of the form of change sets that this build writes.
 pub const FORMAT: u32 = 2;
@@ -61,6 +64,10 @@ pub struct ChangeSet {
     /// What a way back leaves as it is because it cannot be reached: it is owed, and the run is not whole.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub owed: BTreeSet<Address>,
+    /// What things are known as that a way back makes again, where the ledger knows them otherwise by now, or not at
+    /// all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<Address, Origin>,
 }
 
 /// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without

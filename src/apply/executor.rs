@@ -20,7 +20,7 @@ use crate::digest::Digest;
 use crate::kind::Kinds;
 use crate::ledger::lease::{Project, founding};
 use crate::ledger::state::Intent;
-use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled, State};
+use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
 use crate::observe::mark_like;
 use crate::secret::Secrets;
 use crate::step::{Action, ChangeSet, Operation, Step, StepId};
@@ -531,7 +531,7 @@ impl Executor<'_> {
             std::iter::once(ended).chain(ledger.state().holds_of_rollback(run)).collect()
         } else if let Some(reason) = &outcome.parked {
             vec![Body::Parked { run, reason: reason.clone() }]
-        } else if course.is_without_effect() && !took_over(ledger.state(), run) {
+        } else if course.is_without_effect() && !ledger.state().took_over(run) {
             vec![Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }]
         } else {
             return Ok(());
@@ -550,13 +550,6 @@ fn give_up(run: &Run, change_set: &ChangeSet) -> Result<Body, ApplyError> {
         return Err(ApplyError::Refused(format!("steps of run {} are in doubt; settle them first", run.number)));
     }
     Ok(Body::Ended { run: run.number, result: RunResult::TakenBack, outputs: BTreeMap::new() })
-}
-
-/// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is done,
-/// whether or not it has had an effect of its own.
-fn took_over(state: &State, run: u64) -> bool {
-    let before = state.runs.iter().rev().find(|other| other.number < run);
-    before.is_some_and(|before| matches!(before.ended, Some((RunResult::TakenBack, _))))
 }
 
 fn not_good(step: &Step, why: String) -> WorldError {

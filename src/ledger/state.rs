@@ -18,7 +18,7 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::Migration;
 use crate::migration::position::Position;
-use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -321,6 +321,13 @@ impl State {
         })
     }
 
+    /// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is
+    /// done, whether or not it has had an effect of its own.
+    pub fn took_over(&self, run: u64) -> bool {
+        let before = self.runs.iter().rev().find(|other| other.number < run);
+        before.is_some_and(|before| matches!(before.ended, Some((RunResult::TakenBack, _))))
+    }
+
     /// What the environment asks of those who change it, as last applied.
     pub fn standing(&self) -> Standing {
         self.runs.last().map(|run| run.change_set.standing).unwrap_or_default()
@@ -539,6 +546,11 @@ impl State {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),
             _ => self.things.take(number, step, binding, outcome),
+        }
+        if let (Action::Create { .. } | Action::Revise { .. }, Some(origin)) =
+            (&step.action, change_set.origins.get(&step.address))
+        {
+            self.things.known_as(&step.address, origin);
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ pub(crate) fn sample() -> ChangeSet {
         outputs: BTreeMap::from([("url".to_owned(), output)]),
         standing: crate::step::Standing::default(),
         owed: std::collections::BTreeSet::new(),
+        origins: std::collections::BTreeMap::new(),
     }
 }
 
