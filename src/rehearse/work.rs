@@ -192,6 +192,7 @@ mod tests {
             standing: Standing::default(),
             owed: BTreeSet::new(),
             with_schema: false,
+            origins: BTreeMap::new(),
         }
     }
 
