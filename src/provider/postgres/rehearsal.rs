@@ -91,21 +91,22 @@ impl Rehearsals for Rehearser {
             Some((original, surroundings)) => (Some(original), surroundings),
             None => (None, Surroundings::none()),
         };
-        let major = job.settings.version.or(surroundings.major);
-        let lease = match self.lend(job, major, progress).await? {
-            Ok(lease) => lease,
-            Err(why) => return Ok(refuse(&why, "")),
+        // From here on nothing is the target's fault: what goes wrong only means that nothing is proved.
+        let lease = match self.lend(job, job.settings.version.or(surroundings.major), progress).await {
+            Ok(Ok(lease)) => lease,
+            Ok(Err(why)) => return Ok(refuse(&why, "")),
+            Err(error) => return Ok(refuse(&error.to_string(), "")),
         };
+        let version = lease.version.clone();
         let sandbox = match Sandbox::make(lease, job, original.as_ref(), surroundings).await {
             Ok(sandbox) => sandbox,
             Err(refused) => {
                 let (lease, refusal) = *refused;
-                let version = lease.version.clone();
                 self.servers.give_back(lease).await;
-                return match refusal {
-                    Refusal::Not(why) => Ok(refuse(&why, &version)),
-                    Refusal::World(error) => Err(error),
-                };
+                return Ok(match refusal {
+                    Refusal::Not(why) => refuse(&why, &version),
+                    Refusal::World(error) => refuse(&error.to_string(), &version),
+                });
             }
         };
         let mut certifier = Certifier { sandbox, job, observer: self.observer.as_deref(), progress };
@@ -113,7 +114,7 @@ impl Rehearsals for Rehearser {
         let mut sandbox = certifier.sandbox;
         sandbox.stage.leave();
         self.servers.give_back(sandbox.lease).await;
-        certified
+        Ok(certified.unwrap_or_else(|error| refuse(&error.to_string(), &version)))
     }
 }
 
