@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod observe;
 pub mod plan;
 pub mod rollback;
+pub mod rehearse;
 pub mod review;
 pub mod verify;
 pub mod apply;

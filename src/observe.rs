@@ -201,6 +201,13 @@ impl Subject {
         self
     }
 
+    /// Only the histories of databases.
+    #[must_use]
+    pub fn databases_only(mut self) -> Self {
+        self.things.clear();
+        self
+    }
+
     /// All but these.
     #[must_use]
     pub fn without(mut self, addresses: &BTreeSet<Address>) -> Self {

@@ -288,8 +288,26 @@ pub struct Database {
     pub migrations: Option<(PathBuf, Span)>,
     /// How it is reached, `target` and `lock_timeout`.
     pub settings: Vec<Attribute>,
+    /// The `rehearsal` block.
+    pub rehearsal: Option<RehearsalBlock>,
     /// What must be there before it is.
     pub depends_on: Vec<Target>,
+}
+
+/// A `rehearsal` block: where and with what migrations are rehearsed.
+#[derive(Clone, Debug)]
+pub struct RehearsalBlock {
+    /// `url`, `version`, `extensions`, `roles` and `sample`.
+    pub settings: Vec<Attribute>,
+    /// The file of SQL that fills the tables, relative to the project, and where it is named.
+    pub seed: Option<(PathBuf, Span)>,
+}
+
+impl Database {
+    /// Every attribute of it that holds an expression.
+    pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.settings.iter().chain(self.rehearsal.iter().flat_map(|rehearsal| &rehearsal.settings))
+    }
 }
 
 /// A `config` block.

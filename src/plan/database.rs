@@ -15,8 +15,9 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
 use crate::migration::addition::Addition;
+use crate::migration::certificate::{Certificate, Verdict};
 use crate::migration::checksum::checksum;
-use crate::migration::class::{additions, judge_among, judge_now};
+use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
 use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
@@ -219,6 +220,8 @@ impl Planner<'_> {
             .chain(up.iter().map(|migration| (Direction::Up, migration)));
         let mut last = None;
         for (direction, migration) in ways {
+            let certificate = self.certificate(work.address, migration.version);
+            let migration = &with_derived(migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
             if direction == Direction::Down && migration.down.is_none() {
                 self.refuse_no_way_down(work.address, migration);
@@ -242,18 +245,37 @@ impl Planner<'_> {
         }
     }
 
-    /// A way up is judged by its text; a way down also by what is in the things that it takes away.
+    /// A way up is judged by its text; a way down also by what is in the things that it takes away; both by what a
+    /// rehearsal showed.
     fn judge(&self, address: &Address, migration: &Migration, direction: Direction, before: &Before) -> Judgement {
         let earlier = before.earlier(migration.version);
+        let certificate = self.certificate(address, migration.version);
         match direction {
-            Direction::Up => judge_among(migration, direction, earlier),
+            Direction::Up => match certificate {
+                Some(certificate) => judge_rehearsed(migration, earlier, certificate),
+                None => judge_among(migration, direction, earlier),
+            },
             Direction::Down => {
                 let nothing = BTreeMap::new();
                 let found = self.inputs.observed.written.get(address).unwrap_or(&nothing);
                 let added = before.added.get(&migration.version).map_or(&[][..], Vec::as_slice);
-                judge_now(migration, earlier, added, found)
+                match certificate {
+                    Some(certificate) => judge_now_rehearsed(migration, earlier, added, found, certificate),
+                    None => judge_now(migration, earlier, added, found),
+                }
             }
         }
+    }
+
+    /// What was proved of a migration. On a way back what could not be rehearsed proves nothing, and forbids nothing.
+    fn certificate(&self, address: &Address, version: i64) -> Option<&Certificate> {
+        let goes_back = match self.operation {
+            Operation::Rollback { .. } | Operation::Destroy => true,
+            Operation::Apply | Operation::Edit(_) => false,
+        };
+        let is_proof =
+            |certificate: &&Certificate| !goes_back || !matches!(certificate.verdict, Verdict::NotRehearsed { .. });
+        self.inputs.evidence.of(address, version).filter(is_proof)
     }
 
     fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
@@ -288,6 +310,16 @@ impl Before {
     /// Those that were run before this one.
     fn earlier(&self, version: i64) -> &[Arc<Migration>] {
         &self.all[..self.all.partition_point(|migration| migration.version < version)]
+    }
+}
+
+/// The migration with the way back that was derived and rehearsed, where it has none of its own.
+fn with_derived(migration: &Arc<Migration>, certificate: Option<&Certificate>) -> Arc<Migration> {
+    match certificate.and_then(|certificate| certificate.derived.as_ref()) {
+        Some(derived) if migration.down.is_none() => {
+            Arc::new(Migration { down: Some(derived.clone()), derived: true, ..Migration::clone(migration) })
+        }
+        Some(_) | None => Arc::clone(migration),
     }
 }
 

@@ -88,7 +88,7 @@ impl Engine<'_> {
             settings: settings.open,
             deferred: settings.deferred,
         };
-        let desired = DesiredDatabase {
+        let mut desired = DesiredDatabase {
             binding,
             migrations,
             lock_timeout_milliseconds,
@@ -97,6 +97,7 @@ impl Engine<'_> {
             needs,
             span: database.span,
         };
+        self.rehearsal(database, &address, &mut desired);
         self.made.databases.insert(address.clone(), desired);
         self.ground.state.blocks[node].push(BlockState {
             style: Style::Once,
@@ -188,7 +189,7 @@ impl Engine<'_> {
             && port(&binding.settings) == port(&settings.open)
     }
 
-    fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
+    pub(super) fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
         let evaluated = self.setting(&setting.expr, false, &address.to_string(), settings);
         if evaluated.poisoned {
             return;

@@ -25,6 +25,8 @@ mod docs;
 mod faults;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;
 mod house;

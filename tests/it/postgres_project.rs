@@ -48,12 +48,17 @@ impl Bench {
         std::fs::write(path, text).unwrap();
     }
 
+    /// A path of the project.
+    pub fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// A command to be typed; words are separated by spaces.
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command.args(words.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path()).env("USER", "tester");
-        command.env("SWITCHBACK_LEASE", "2s");
+        command.env("SWITCHBACK_LEASE", "2s").env("XDG_CACHE_HOME", crate::stack::cache());
         command
     }
 

@@ -6,6 +6,7 @@ use crate::resolve::desired::DesiredDatabase;
 use crate::resolve::inputs::Missing;
 use crate::secret::SecretReference;
 use crate::value::Value;
+use crate::world::RehearsalSettings;
 
 const MIGRATIONS: [(&str, &str); 3] = [
     ("V1__create_users.sql", "CREATE TABLE users (id int);"),
@@ -125,6 +126,65 @@ fn needs_schema_is_a_need_of_the_database() {
     assert_eq!(service.needs_schema[&Address::root("database", "app")].at_least, 2);
     let x = stage.resource("terraform_data.x");
     assert_eq!((x.object["input"].clone(), needs(&x)), (Value::from("db"), vec!["database.app".to_owned()]));
+}
+
+#[test]
+fn a_rehearsal_block_says_where_and_with_what() {
+    assert_eq!(app(&stage("host = \"db\"")).rehearsal, RehearsalSettings::default());
+    let block = "host = \"db\"\nrehearsal {\n  url = \"postgres://me@other:5433/postgres\"\n  version = 16\n  \
+                 extensions = [\"citext\"]\n  roles = [\"app\", \"reader\"]\n  seed = \"../migrations/seed.sql\"\n}";
+    let with_seed = |text: &str| stage(block).file("migrations/seed.sql", text);
+    let first = with_seed("INSERT INTO users VALUES (1);");
+    let database = app(&first);
+    let wanted = RehearsalSettings {
+        version: Some(16),
+        extensions: vec!["citext".to_owned()],
+        roles: vec!["app".to_owned(), "reader".to_owned()],
+        seed: Some("INSERT INTO users VALUES (1);".to_owned()),
+        sample: None,
+    };
+    assert_eq!(database.rehearsal, wanted);
+    let server = database.rehearsal_server.expect("it is named");
+    assert_eq!((&server.settings["host"], server.settings["port"].as_i64()), (&Value::from("other"), Some(5433)));
+    assert!(database.needs.is_empty(), "a rehearsal orders nothing");
+    let second = with_seed("INSERT INTO users VALUES (2);");
+    assert_ne!(first.desired().spec_digest, second.desired().spec_digest, "the seed is part of the spec");
+    let sampled = app(&stage("host = \"db\"\nrehearsal {\n  sample = 500\n}"));
+    assert_eq!(sampled.rehearsal, RehearsalSettings { sample: Some(500), ..RehearsalSettings::default() });
+}
+
+#[test]
+fn the_address_of_a_rehearsal_may_be_a_secret() {
+    let spec = "variable \"u\" {\n  sensitive = true\n  default = \"postgres://me@other/postgres\"\n}\n";
+    let stage = stage("host = \"db\"\nrehearsal {\n  url = var.u\n}");
+    let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+    let server = app(&stage.file("environments/dev.hcl", &(spec.to_owned() + &text))).rehearsal_server.unwrap();
+    assert_eq!(server.deferred["url"].secrets(), [SecretReference::Variable { name: "u".into() }]);
+    assert!(!serde_json::to_string(&server).unwrap().contains("other"));
+}
+
+#[test]
+fn mistakes_of_a_rehearsal_have_their_mends() {
+    for (block, summary) in [
+        ("rehearsal {\n  version = 12\n}", "there is no such version of PostgreSQL to rehearse on"),
+        ("rehearsal {\n  version = 15.5\n}", "there is no such version of PostgreSQL to rehearse on"),
+        ("rehearsal {\n  version = \"new\"\n}", "a setting of a rehearsal is not usable"),
+        ("rehearsal {\n  roles = [sensitive(\"x\")]\n}", "a setting of a rehearsal is not usable"),
+        ("rehearsal {\n  extensions = [[\"citext\"]]\n}", "a setting of a rehearsal is not usable"),
+        ("rehearsal {\n  sample = 0\n}", "a sample needs a number of rows"),
+        ("rehearsal {\n  seed = \"../none.sql\"\n}", "the seed of a rehearsal is not usable"),
+        ("rehearsal {\n  seed = \"../../../none.sql\"\n}", "a seed lies outside of the project"),
+        ("rehearsal {\n  url = \"mysql://db/x\"\n}", "the url of a database is not usable"),
+        ("rehearsal {\n  url = \"postgres://db/x\"\n}", "a database cannot be rehearsed on itself"),
+        ("rehearsal {\n  verison = 15\n}", "there is no such attribute"),
+        ("rehearsal {}\nrehearsal {}", "there are two `rehearsal` blocks"),
+        ("rehersal {}", "there is no such block here"),
+    ] {
+        let play = stage(&format!("host = \"db\"\ndbname = \"x\"\n{block}")).play();
+        assert_eq!(play.diagnostics.0.len(), 1, "{block}: {}", play.rendered());
+        assert_eq!(play.diagnostics.0[0].summary, summary);
+        assert!(play.diagnostics.0[0].help.is_some() && play.diagnostics.0[0].span.is_some());
+    }
 }
 
 #[test]
