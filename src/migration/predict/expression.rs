@@ -144,7 +144,9 @@ pub fn scan_read(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
     if query.iter().any(|token| CHOICES.iter().any(|word| token.is(word))) {
         return unknown("what the query reads is the planner's choice");
     }
-    if let Some(name) = calls(query).into_iter().find(|name| sight.catalog.complete(&sight.catalog.functions, name).is_some()) {
+    if let Some(name) =
+        calls(query).into_iter().find(|name| sight.catalog.complete(&sight.catalog.functions, name).is_some())
+    {
         return unknown(format!("the query calls {name}, whose body is not read"));
     }
     let named = named(sight, query)?;

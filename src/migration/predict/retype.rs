@@ -79,7 +79,11 @@ impl Retype<'_> {
             true => TypeName::read(&mut cursor, catalog).is_some_and(|name| name == self.new) && cursor.at_end(),
             false => cursor.at_end(),
         };
-        if self.using.is_empty() || (is_column && ends_there) { old.change_to(&self.new, catalog) } else { Change::Rewrite }
+        if self.using.is_empty() || (is_column && ends_there) {
+            old.change_to(&self.new, catalog)
+        } else {
+            Change::Rewrite
+        }
     }
 
     /// Checks and foreign keys that name the column are made anew with it.
@@ -101,7 +105,8 @@ impl Retype<'_> {
             }
         }
         for (other, _, constraint) in sight.catalog.references_to(table) {
-            let points_at_it = constraint.references.as_ref().is_some_and(|(_, columns)| columns.contains(&self.column));
+            let points_at_it =
+                constraint.references.as_ref().is_some_and(|(_, columns)| columns.contains(&self.column));
             if points_at_it {
                 sight.lock_partner(other, AccessExclusive)?;
                 if change == Change::Rewrite && constraint.validated {
@@ -115,7 +120,8 @@ impl Retype<'_> {
 
     fn is_in(&self, text: &str) -> bool {
         expression::expression(text).is_ok_and(|tokens| {
-            let is_it = |token: &Token| Cursor::of(std::slice::from_ref(token)).name().is_some_and(|name| name == self.column);
+            let is_it =
+                |token: &Token| Cursor::of(std::slice::from_ref(token)).name().is_some_and(|name| name == self.column);
             tokens.iter().any(is_it)
         })
     }

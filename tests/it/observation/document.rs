@@ -99,7 +99,12 @@ fn row(case: &Case, catalog: &Catalog) -> String {
         }
         words
     };
-    format!("| {}{since} | {} | {} |\n", code(&case.label_without_versions()), cell(|said| &said.0), cell(|said| &said.1))
+    format!(
+        "| {}{since} | {} | {} |\n",
+        code(&case.label_without_versions()),
+        cell(|said| &said.0),
+        cell(|said| &said.1)
+    )
 }
 
 fn code(sql: &str) -> String {

@@ -182,7 +182,8 @@ impl Observer {
             }
             Way::Outside(mut sampling) => {
                 sampling.over.store(true, Ordering::Relaxed);
-                let seen = (&mut sampling.task).await.expect("nobody ends it, and it does not panic").map_err(failed)?;
+                let seen =
+                    (&mut sampling.task).await.expect("nobody ends it, and it does not panic").map_err(failed)?;
                 let after = Moment::of(&self.beside).await.map_err(failed)?;
                 found.locks = locks(&names, seen, false);
                 found.outside = true;
