@@ -6,6 +6,7 @@
 // -- vocabulary -----------------------------------------------------------------------------------
 pub mod digest;
 pub mod diagnostic;
+pub mod suggest;
 pub mod files;
 pub mod address;
 pub mod number;

@@ -6,11 +6,15 @@
 pub mod statements;
 mod cursor;
 pub mod concurrent;
+pub mod outside;
+pub mod said;
+pub mod batches;
+pub mod length;
 pub mod directives;
+pub mod spoken;
 pub mod folder;
 pub mod checksum;
 pub mod addition;
-pub mod said;
 pub mod position;
 pub mod observation;
 pub mod predict;

@@ -5,7 +5,6 @@
 //! never reported as missing.
 
 pub mod body;
-pub mod suggest;
 pub mod types;
 
 mod blocks;
@@ -13,6 +12,7 @@ mod gather;
 mod load;
 mod lower;
 mod mask;
+mod migration_block;
 mod paths;
 mod project;
 mod refactor;
@@ -26,8 +26,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+// It was a part of this module; who names it here means the same.
+pub use crate::suggest;
 pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
+pub use migration_block::MigrationBlock;
 
 use crate::address::part::Part;
 use crate::diagnostic::{Sources, Span};
@@ -288,6 +291,8 @@ pub struct Database {
     pub migrations: Option<(PathBuf, Span)>,
     /// How it is reached, `target` and `lock_timeout`.
     pub settings: Vec<Attribute>,
+    /// What is said about how single migrations run.
+    pub said: Vec<MigrationBlock>,
     /// The `rehearsal` block.
     pub rehearsal: Option<RehearsalBlock>,
     /// What must be there before it is.

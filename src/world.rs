@@ -187,6 +187,11 @@ pub trait Progress: Send + Sync {
     /// Notes how far a migration has got that does not run in one transaction, for the ledger. What is noted is
     /// committed; that it is noted late or not at all does no harm, for the database knows it as well.
     fn advanced(&self, _position: &Position) {}
+
+    /// Whether long work should stop where it can go on later, and say so with [`ErrorClass::Pending`].
+    fn wants_pause(&self) -> bool {
+        false
+    }
 }
 
 /// Carries out effects of some kinds, and reads them.

@@ -7,6 +7,7 @@ mod columns;
 mod deed;
 mod defaults;
 mod content;
+mod halves;
 mod stake;
 mod proof;
 
@@ -22,6 +23,7 @@ use super::{Direction, Migration};
 use crate::kind::Judgement;
 
 pub use content::additions;
+pub use halves::{going_on, taking_back};
 
 /// How well this migration, run in this direction, can be taken back by running it in the other one.
 pub fn judge(migration: &Migration, direction: Direction) -> Judgement {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::middle::{self, Leg};
 use super::order::Draft;
 use super::place::said_otherwise;
 use super::thing::{inverse, remember};
@@ -52,20 +53,46 @@ impl Planner<'_> {
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
         };
         let down = applied.iter().rev().filter(|(version, _)| !goal.migrations.contains_key(version));
-        let down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
+        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let up = goal.migrations.iter().filter(|(version, _)| !applied.contains_key(version));
-        let up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
-        let is_known = recorded.filter(|_| down.is_empty() && up.is_empty());
+        let mut up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
+        let Ok(first) = self.first(address, history, &goal.migrations, &mut down, &mut up) else {
+            return;
+        };
+        let is_known = recorded.filter(|_| first.is_none() && down.is_empty() && up.is_empty());
         if let Some(recorded) = is_known {
-            let what =
+            let mut what =
                 said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            what.extend(left_no_more(recorded, history));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));
             }
         }
         let applied: Vec<_> = applied.into_values().collect();
-        self.push_migrations(&work, &applied, &down, &up);
+        self.push_migrations(&work, &applied, first, &down, &up);
+    }
+
+    /// What comes first, where a migration was left in the middle.
+    fn first(
+        &mut self,
+        address: &Address,
+        history: Option<&History>,
+        wanted: &BTreeMap<i64, Arc<Migration>>,
+        down: &mut Vec<Arc<Migration>>,
+        up: &mut Vec<Arc<Migration>>,
+    ) -> Result<Option<Leg>, ()> {
+        let Some(partial) = history.and_then(|history| history.partial.as_ref()) else {
+            return Ok(None);
+        };
+        middle::first(partial, wanted, down, up).map(Some).map_err(|why| {
+            let (label, done) = (partial.migration.label(), partial.position.statements);
+            self.mistakes.push(
+                Diagnostic::error("a migration was left in the middle and cannot be taken back from there")
+                    .detail(format!("`{address}`: {done} statements of {label} are done, and {why}"))
+                    .help("finish it first with `resume`, or apply its text again; then go back as a whole"),
+            );
+        })
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -188,8 +215,14 @@ impl Planner<'_> {
                     needed: recorded.needs.clone(),
                 };
                 let applied: Vec<_> = recorded.applied.values().cloned().collect();
-                let down: Vec<_> = applied.iter().rev().cloned().collect();
-                return self.push_migrations(&work, &applied, &down, &[]);
+                let mut down: Vec<_> = applied.iter().rev().cloned().collect();
+                let history = self.inputs.observed.databases.get(address).and_then(Option::as_ref);
+                let first = self.first(address, history, &BTreeMap::new(), &mut down, &mut Vec::new());
+                return match first {
+                    Ok(None) if applied.is_empty() => self.forget_what_is_not_there(&work, reason),
+                    Ok(first) => self.push_migrations(&work, &applied, first, &down, &[]),
+                    Err(()) => {}
+                };
             }
         };
         let needs = BTreeSet::new();
@@ -205,23 +238,31 @@ impl Planner<'_> {
         self.drafts.push(draft);
     }
 
-    /// The way down, then the way up, one after the other; `applied` are all that were applied, in their order.
+    /// The ledger has a migration in the middle of which the database knows nothing, and nothing else.
+    fn forget_what_is_not_there(&mut self, work: &Work<'_>, reason: Reason) {
+        let why = "nothing of it is there any more".to_owned();
+        self.drafts.push(draft(work, Action::Forget { why }, reason, remember()));
+    }
+
+    /// What comes first, the way down, then the way up, one after the other; `applied` are all that were applied, in
+    /// their order.
     fn push_migrations(
         &mut self,
         work: &Work<'_>,
         applied: &[Arc<Migration>],
+        first: Option<Leg>,
         down: &[Arc<Migration>],
         up: &[Arc<Migration>],
     ) {
-        let before = Before::of(applied, down, up);
-        let ways = down
-            .iter()
-            .map(|migration| (Direction::Down, migration))
-            .chain(up.iter().map(|migration| (Direction::Up, migration)));
+        let before = Before::of(applied, first.as_ref(), down, up);
+        let legs = first
+            .into_iter()
+            .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
+            .chain(up.iter().map(|migration| Leg::whole(Direction::Up, migration)));
         let mut last = None;
-        for (direction, migration) in ways {
+        for Leg { direction, migration, from } in legs {
             let certificate = self.certificate(work.address, migration.version);
-            let migration = &with_derived(migration, certificate);
+            let migration = &with_derived(&migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
             if direction == Direction::Down && migration.down.is_none() {
                 self.refuse_no_way_down(work.address, migration);
@@ -236,7 +277,7 @@ impl Planner<'_> {
                 direction,
                 migration: Box::new(Migration::clone(migration)),
                 lock_timeout_milliseconds: work.lock_timeout_milliseconds,
-                from: Position::default(),
+                from,
             };
             let mut draft = draft(work, action, reason, inverse(judgement, Way::MigrateBack));
             draft.after.extend(last);
@@ -297,10 +338,15 @@ struct Before {
 }
 
 impl Before {
-    fn of(applied: &[Arc<Migration>], down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+    fn of(applied: &[Arc<Migration>], first: Option<&Leg>, down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+        let middle = first.map(|leg| &leg.migration);
+        let middle = middle.filter(|middle| applied.iter().all(|other| other.version != middle.version));
+        let applied: Vec<_> = applied.iter().chain(middle).cloned().collect();
         let mut all: Vec<_> = applied.iter().chain(up).cloned().collect();
         all.sort_by_key(|migration| migration.version);
-        let lowest = down.iter().map(|migration| migration.version).min();
+        let back = first.filter(|leg| leg.direction == Direction::Down).map(|leg| &leg.migration);
+        let down = down.iter().chain(back);
+        let lowest = down.map(|migration| migration.version).min();
         let from = applied.iter().position(|migration| Some(migration.version) >= lowest && lowest.is_some());
         let from = &applied[from.unwrap_or(applied.len())..];
         let added = from.iter().map(|migration| migration.version).zip(additions(from)).collect();
@@ -311,6 +357,13 @@ impl Before {
     fn earlier(&self, version: i64) -> &[Arc<Migration>] {
         &self.all[..self.all.partition_point(|migration| migration.version < version)]
     }
+}
+
+/// The ledger has a migration in the middle of which the database knows nothing any more.
+fn left_no_more(recorded: &DatabaseState, history: Option<&History>) -> Option<String> {
+    let partial = recorded.partial.as_ref()?;
+    history.filter(|history| history.partial.is_none())?;
+    Some(format!("{} is not in the middle any more", partial.migration.label()))
 }
 
 /// The migration with the way back that was derived and rehearsed, where it has none of its own.

@@ -11,6 +11,7 @@ use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
     Call, Config, Database, LifecycleBlock, Output, ProviderBlock, RehearsalBlock, Resource, Validation, Variable,
+    migration_block,
     paths, schema_need, settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -235,7 +236,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "lock_timeout",
             "depends_on",
         ],
-        blocks: &["rehearsal"],
+        blocks: &["migration", "rehearsal"],
         required: &["migrations"],
     };
     shape.check(&block, diagnostics);
@@ -253,11 +254,15 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
         );
     }
     let migrations = normal.flatten().map(|path| (path, span));
-    Database { span: block.header, migrations, settings: block.body.attributes, rehearsal, depends_on }
+    let said = migration_block::read_all(&block.body.blocks, diagnostics);
+    Database { span: block.header, migrations, settings: block.body.attributes, said, rehearsal, depends_on }
 }
 
 fn rehearsal(body: &mut Body, folder: &Path, diagnostics: &mut Diagnostics) -> Option<RehearsalBlock> {
-    let mut blocks = std::mem::take(&mut body.blocks).into_iter().filter(|nested| &*nested.word == "rehearsal");
+    let (blocks, others) =
+        std::mem::take(&mut body.blocks).into_iter().partition::<Vec<_>, _>(|nested| &*nested.word == "rehearsal");
+    body.blocks = others;
+    let mut blocks = blocks.into_iter();
     let mut block = blocks.next()?;
     for other in blocks {
         diagnostics.push(

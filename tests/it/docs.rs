@@ -107,8 +107,8 @@ fn asked_section(kinds: &Kinds) -> String {
             text += &asked.except.map_or_else(String::new, |when| format!("| `{}` | {change} | {when} |\n", kind.name));
         }
     }
-    text += "| a migration | either way | a statement that runs outside of a transaction and neither makes nor drops an \
-             index |\n";
+    text += "| a migration | either way | a statement that runs outside of a transaction, may not run twice and is seen \
+             in no catalog |\n";
     text
 }
 

@@ -42,6 +42,8 @@ mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod backfill;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
@@ -71,6 +73,8 @@ mod rehearsal;
 pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod stepwise;
 mod store;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod store_s3;

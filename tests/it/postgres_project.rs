@@ -99,6 +99,22 @@ impl Bench {
         panic!("never: {condition}");
     }
 
+    /// Whether a record with this text stands in the ledger of the project's folder.
+    pub fn has_record(&self, text: &str) -> bool {
+        let mut open = vec![self.folder.path().to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if std::fs::read_to_string(&path).is_ok_and(|found| found.contains(text)) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// Reads a file of the project as JSON.
     pub fn json(&self, path: &str) -> serde_json::Value {
         serde_json::from_str(&std::fs::read_to_string(self.folder.path().join(path)).unwrap()).unwrap()

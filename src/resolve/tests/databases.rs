@@ -211,3 +211,44 @@ fn mistakes_of_a_database_have_their_mends() {
     let none = Stage::new("database \"app\" {\n  host = \"db\"\n  migrations = \"../migrations/none\"\n}\n");
     assert_eq!(none.mistakes(), ["3: a migration is not usable"]);
 }
+
+#[test]
+fn a_migration_block_says_how_one_runs() {
+    let block = "migration \"2\" {\n  lock_timeout = \"2s\"\n  phase = \"expand\"\n  transaction = false\n  group = \"mail\"\n  keep = \"14d\"\n  assert_after = [\"SELECT true\"]\n}";
+    let database = app(&stage(&format!("host = \"db\"\n{block}")));
+    let second = &database.migrations[1];
+    assert!(!second.transaction && database.migrations[0].transaction);
+    assert_eq!(second.said.lock_timeout_milliseconds, Some(2_000));
+    assert_eq!(second.said.phase, Some(crate::migration::said::Phase::Expand));
+    assert_eq!((second.said.group.as_deref(), second.said.keep_seconds), (Some("mail"), Some(14 * 86_400)));
+    assert_eq!(second.said.assertions[0].sql, "SELECT true");
+    assert!(database.migrations[0].said.is_plain());
+}
+
+#[test]
+fn a_migration_block_that_is_wrong_is_told_so() {
+    for (block, part) in [
+        ("migration \"7\" {\n}", "`database.app` has no migration 7"),
+        ("migration \"x\" {\n}", "its one label is the number of the migration"),
+        ("migration \"2\" {\n  lock_timout = \"2s\"\n}", "did you mean `lock_timeout`?"),
+        ("migration \"2\" {\n  lock_timeout = \"2\"\n}", "`lock_timeout` takes a number and a unit"),
+        ("migration \"2\" {\n  phase = \"extend\"\n}", "did you mean `expand`?"),
+        ("migration \"2\" {\n}\nmigration \"2\" {\n}", "`migration \"2\"` is written twice"),
+        ("migration \"2\" {\n  assert_before = \"DELETE FROM users\"\n}", "`DELETE FROM users` is not one query"),
+        ("migration \"2\" {\n  backfill {\n    table = \"users\"\n    key = \"id\"\n  }\n}", "this file has 0"),
+        ("migrations \"2\" {\n}", "did you mean `migration`?"),
+    ] {
+        let text = rendered(&stage(&format!("host = \"db\"\n{block}")));
+        assert!(text.contains(part), "{block}: {text}");
+    }
+    let stage = stage("host = \"db\"\nmigration \"3\" {\n  transaction = true\n  group = \"b\"\n}");
+    let index = "-- switchback: transaction off\n-- switchback: group a\ncreate index concurrently i on users (id);";
+    let text = rendered(&stage.file("migrations/app/V3__index.sql", index));
+    assert!(
+        text.contains(
+            "V3__index: line 1 says `transaction off`, the `migration` block of the spec says `transaction = true`"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("line 2 says `group a`"), "{text}");
+}
