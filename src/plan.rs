@@ -7,6 +7,7 @@ pub mod compare;
 pub mod database;
 mod draft;
 mod exact;
+pub mod group;
 mod left_over;
 pub mod lookup;
 mod middle;

@@ -111,7 +111,7 @@ const FORWARD: [Bad; 10] = [
 ];
 
 #[track_caller]
-fn is_refused((change_set, mistakes): &(ChangeSet, Diagnostics), parts: &[&str]) {
+pub(super) fn is_refused((change_set, mistakes): &(ChangeSet, Diagnostics), parts: &[&str]) {
     let said: Vec<String> = mistakes
         .0
         .iter()
