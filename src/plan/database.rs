@@ -67,7 +67,8 @@ impl Planner<'_> {
         };
         let goes: BTreeSet<i64> = down.iter().map(|migration| migration.version).collect();
         // What was left in the middle goes from there, whatever its group.
-        let whole = applied.iter().filter(|(version, _)| first.as_ref().is_none_or(|leg| leg.migration.version != **version));
+        let whole =
+            applied.iter().filter(|(version, _)| first.as_ref().is_none_or(|leg| leg.migration.version != **version));
         let whole = whole.map(|(version, migration)| (*version, Arc::clone(migration))).collect();
         let parts = refuse_parts(address, goal.span, &whole, &goes);
         if !parts.is_empty() {

@@ -81,7 +81,10 @@ pub fn foretold(foretold: &Foretold, sizes: &Sizes) -> Vec<Line> {
         lines.extend(shown);
         if untold.len() > STATEMENTS {
             let more = counted(untold.len() - STATEMENTS, "statement");
-            lines.push(Line::new(Weight::Middle, format!("not predicted {}: … {more} more; all with `--json`", way.word())));
+            lines.push(Line::new(
+                Weight::Middle,
+                format!("not predicted {}: … {more} more; all with `--json`", way.word()),
+            ));
         }
     }
     lines

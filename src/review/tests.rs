@@ -302,7 +302,8 @@ fn what_the_target_says_stands_above_the_steps_with_its_time() {
         text::render(&review, &Plain)
     };
     let quiet = said(Answer::Facts(TargetFacts { server: "13.23".to_owned(), ..TargetFacts::default() }));
-    let words = "PostgreSQL 13.23, read at 2026-11-21T10:00:00Z: nobody waits, no transaction is long, no replica follows\n";
+    let words =
+        "PostgreSQL 13.23, read at 2026-11-21T10:00:00Z: nobody waits, no transaction is long, no replica follows\n";
     assert!(quiet.contains(words), "{quiet}");
     let silent = said(Answer::Unreadable("permission denied".to_owned()));
     let words = "database.app could not be asked about itself at 2026-11-21T10:00:00Z: permission denied\n";

@@ -150,7 +150,8 @@ fn the_target_says_how_large_it_is_and_who_is_in_the_way() {
     let (proved, _) = typed(&bench, cache.path(), 0, "rehearse dev");
     let (_, json) = typed(&bench, cache.path(), 0, "plan dev --json");
     let (comment, _) = typed(&bench, cache.path(), 0, "plan dev --as md");
-    holder.kill().unwrap();
+    let others = "application_name = 'psql' and datname = current_database() and pid <> pg_backend_pid()";
+    bench.ask(&format!("select pg_terminate_backend(pid, 30000) from pg_stat_activity where {others}"));
     holder.wait().unwrap();
     let heavy = "observed forth, line 2: public.customers ACCESS EXCLUSIVE (";
     for said in [&long, &saved, &proved, &comment] {

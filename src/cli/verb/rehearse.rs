@@ -17,9 +17,9 @@ use crate::migration::certificate::{Certificate, Evidence, Verdict};
 use crate::plan::Options;
 use crate::rehearse::target::{Foretold, Targets};
 use crate::rehearse::{Effort, migrations};
-use crate::review::{self, TargetView};
 use crate::review::text::{Paint, Role, role_of};
 use crate::review::words::harmless;
+use crate::review::{self, TargetView};
 use crate::step::{ChangeSet, StepId};
 
 const AFTER_HELP: &str = "\
@@ -127,7 +127,8 @@ fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<C
         None => spec::secrets(session, state, Some(&change_set))?,
     };
     let desired = resolved.as_ref().map(|resolved| &resolved.desired);
-    let (evidence, targets) = session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
+    let (evidence, targets) =
+        session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
     Ok(Proved { change_set, evidence, targets })
 }
 

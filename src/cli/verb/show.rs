@@ -34,7 +34,9 @@ pub struct Arguments {
 /// When there is no such plan, or it was altered.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match Typed::read(session, &arguments.subject)? {
-        Typed::Plan(file) => show_review(session, &Review::proved(&file.change_set, &file.evidence, &file.targets), arguments.form),
+        Typed::Plan(file) => {
+            show_review(session, &Review::proved(&file.change_set, &file.evidence, &file.targets), arguments.form)
+        }
         Typed::Environment(environment) => {
             let ledger = session.known_ledger(&environment)?;
             let run = ledger.state().runs.last().ok_or_else(|| {

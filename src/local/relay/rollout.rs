@@ -125,7 +125,8 @@ impl Rollout {
         let part = self.part(now);
         let desired = service["desiredCount"].as_i64().unwrap_or(0);
         // The last of the old ones runs until the end, and through the drain that was ordered.
-        let stopped = |running: i64| if self.drain > 0.0 { 0 } else { share(running, (part - LAST_TASK) / (1.0 - LAST_TASK)) };
+        let stopped =
+            |running: i64| if self.drain > 0.0 { 0 } else { share(running, (part - LAST_TASK) / (1.0 - LAST_TASK)) };
         let drains = self.drains(now);
         let Some(primary) = find_primary(service, &self.deployment) else { return };
         if let Fate::Scales(from) = self.fate {

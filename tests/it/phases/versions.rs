@@ -27,6 +27,10 @@ fn a_bad_order_is_told_with_them() {
     let refused = forward(&now, "web:2@20240229235959-", &format!("{APPLIED} 20240229235959"));
     bad::is_refused(
         &refused,
-        &["works with V20240131120000 alone", "which will work with V20240229235959 and later", "split V20240229235959__"],
+        &[
+            "works with V20240131120000 alone",
+            "which will work with V20240229235959 and later",
+            "split V20240229235959__",
+        ],
     );
 }

@@ -59,7 +59,8 @@ const EXPAND: &str = "-- switchback: phase expand\n";
 const CONTRACT: &str = "-- switchback: phase contract\n";
 
 fn blocks(phases: [&str; 2]) -> String {
-    let block = |(version, phase): (u32, &str)| format!("  migration \"{version}\" {{\n    phase = \"{phase}\"\n  }}\n");
+    let block =
+        |(version, phase): (u32, &str)| format!("  migration \"{version}\" {{\n    phase = \"{phase}\"\n  }}\n");
     [11, 12].into_iter().zip(phases).map(block).collect()
 }
 
