@@ -266,7 +266,13 @@ pub async fn back(
     }
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let ground = Ground { things: now, observed: &observed, databases: &nothing, secrets };
-    let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
+    let targets = match proofs {
+        // It is taken at once, without a review: nobody waits for what nobody reads.
+        Proofs::From(Effort::Known) => Targets::default(),
+        Proofs::From(_) | Proofs::Unasked | Proofs::Given(_) => {
+            targets_of(session, &change_set, ground, &evidence, proofs).await
+        }
+    };
     Ok(Proved { change_set, evidence, targets })
 }
 
