@@ -23,7 +23,7 @@ const LATER: [&str; 5] = [
 ];
 
 /// For how many seconds the old revision runs on beside the new one, in each rollout.
-const DRAIN_SECONDS: f64 = 3.0;
+const DRAIN_SECONDS: f64 = 2.0;
 
 /// How often each of two revisions got an answer, at least, while both ran.
 const TOGETHER: usize = 4;
