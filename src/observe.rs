@@ -14,10 +14,10 @@ use crate::address::Address;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::Things;
-use crate::ledger::state::Gone;
+use crate::ledger::state::{DatabaseState, Gone};
 use crate::migration::addition::{Addition, Written};
-use crate::migration::checksum::checksum;
 use crate::migration::class::additions;
+use crate::migration::layout::Layout;
 use crate::migration::{HistoryRow, Migration};
 use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
@@ -46,13 +46,17 @@ impl Observed {
         let objects = things.resources.iter();
         let found = |object: &Object| (object.clone(), Some(object.clone()));
         let earlier = things.resources.iter().filter(|(_, resource)| !resource.earlier.is_empty());
-        let history = |applied: &BTreeMap<i64, Arc<Migration>>| {
+        let history = |database: &DatabaseState| {
+            let layout = Layout::of(&database.binding.settings).unwrap_or_default();
+            let checksum = |migration: &Migration| layout.checksum(migration, true);
             let row = |migration: &Arc<Migration>| HistoryRow {
                 version: migration.version,
-                name: migration.name.clone(),
-                checksum: checksum(migration, true),
+                spelling: migration.spelling.clone(),
+                name: layout.row_name(migration),
+                checksum: migration.blessed.clone().or_else(|| Some(checksum(migration))),
             };
-            Some(History { rows: applied.values().map(row).collect(), wide: true, partial: None })
+            let rows = database.applied.values().map(row).collect();
+            Some(History { rows, wide: true, layout, ..History::default() })
         };
         let databases = things.databases.iter();
         Self {
@@ -60,7 +64,7 @@ impl Observed {
             earlier: earlier
                 .map(|(address, resource)| (address.clone(), resource.earlier.iter().map(found).collect()))
                 .collect(),
-            databases: databases.map(|(address, database)| (address.clone(), history(&database.applied))).collect(),
+            databases: databases.map(|(address, database)| (address.clone(), history(database))).collect(),
             written: BTreeMap::new(),
             lost: BTreeMap::new(),
         }
@@ -198,6 +202,16 @@ impl Subject {
     pub fn only(mut self, address: &Address) -> Self {
         self.things.retain(|other, _| other == address);
         self.databases.clear();
+        self
+    }
+
+    /// Only the history of this database, and what is known of others.
+    #[must_use]
+    pub fn only_database(mut self, address: &Address) -> Self {
+        self.things.clear();
+        self.withheld.clear();
+        self.added.clear();
+        self.databases.retain(|other, _| other == address);
         self
     }
 

@@ -7,9 +7,11 @@ pub mod compare;
 pub mod database;
 mod exact;
 pub mod lookup;
+pub mod mismatch;
 pub mod moves;
 pub mod order;
 mod place;
+pub mod told;
 pub mod refactor;
 pub mod thing;
 
@@ -23,6 +25,7 @@ use crate::kind::Kinds;
 use crate::ledger::State;
 use crate::migration::Migration;
 use crate::migration::certificate::Evidence;
+use crate::migration::told::Told;
 use crate::observe::Observed;
 use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle, Refactoring};
 use crate::secret::Secrets;
@@ -93,6 +96,8 @@ pub struct DatabaseGoal {
     pub lock_timeout_milliseconds: u64,
     /// What it will need.
     pub needs: BTreeSet<Address>,
+    /// What was told of its history then, on a way back; else what is told now stays.
+    pub told: Option<Told>,
     /// Where it stands in the spec.
     pub span: Option<Span>,
 }
@@ -137,6 +142,7 @@ impl Goals {
                 migrations: migrations.map(|migration| (migration.version, Arc::new(migration.clone()))).collect(),
                 lock_timeout_milliseconds: database.lock_timeout_milliseconds,
                 needs: database.needs.clone(),
+                told: None,
                 span: Some(database.span),
             };
             (address.clone(), goal)

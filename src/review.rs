@@ -281,6 +281,7 @@ fn is_asked_for(reason: &Reason) -> bool {
         | Reason::GoesWith { .. }
         | Reason::Renamed
         | Reason::ImportAsked
+        | Reason::Told { .. }
         | Reason::LetGo => false,
         Reason::Adopted { ref goes, .. } => is_asked_for(goes),
     }

@@ -45,6 +45,7 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
             migrations: database.applied.clone(),
             lock_timeout_milliseconds: database.lock_timeout_milliseconds,
             needs: database.needs.clone(),
+            told: Some(database.told.clone()),
             span: None,
         };
         goals.databases.insert(address.clone(), goal);

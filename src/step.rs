@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::position::Position;
+use crate::migration::told::Told;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::Binding;
@@ -106,6 +107,14 @@ pub enum Edit {
     Move,
     /// `state rm`.
     Remove,
+    /// `migrate adopt`.
+    Adopt,
+    /// `migrate baseline`.
+    Baseline,
+    /// `migrate rebless`.
+    Rebless,
+    /// `migrate skip`.
+    Skip,
 }
 
 /// An output as planned.
@@ -241,7 +250,8 @@ pub enum Action {
         /// As it is.
         object: Object,
     },
-    /// Take up again what the ledger had forgotten; the world is not touched.
+    /// Take up again what the ledger had forgotten, or as somebody says that it is (a history that another tool has
+    /// begun); the world is not touched.
     TakeUp {
         /// What was known of it.
         known: Forgotten,
@@ -295,6 +305,9 @@ pub enum Forgotten {
         lock_timeout_milliseconds: u64,
         /// When the ledger first knew it.
         born: Birth,
+        /// What people told of its history.
+        #[serde(default, skip_serializing_if = "Told::is_plain")]
+        told: Told,
     },
 }
 
@@ -364,6 +377,11 @@ pub enum Reason {
     Renamed,
     /// An `import` block or `import` asks for it.
     ImportAsked,
+    /// `migrate adopt` and its like say so of a database's history.
+    Told {
+        /// What.
+        what: Vec<String>,
+    },
     /// A `removed` block or `state rm` leaves it to others.
     LetGo,
     /// It was imported, and goes all the same.
@@ -559,7 +577,7 @@ impl Step {
     /// What people call the step: the address, and the version of a migration.
     pub fn title(&self) -> String {
         match &self.action {
-            Action::Migrate { migration, .. } => format!("{} V{}__{}", self.address, migration.version, migration.name),
+            Action::Migrate { migration, .. } => format!("{} {}", self.address, migration.label()),
             _ => self.address.to_string(),
         }
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::expression::Deferred;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::layout::Layout;
 use crate::migration::position::{Partial, Position};
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
@@ -253,12 +254,28 @@ pub enum Content {
 /// The history table as found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Its rows by version; empty when there is no table.
+    /// Its rows by version, those of what has no version last; empty when there is no table.
     pub rows: Vec<HistoryRow>,
     /// Whether the version column is `int8` (refinery's `int8-versions`).
     pub wide: bool,
     /// A migration that was left in the middle.
     pub partial: Option<Partial>,
+    /// Whose table it is.
+    pub layout: Layout,
+    /// From which to which version everything counts as applied although no row tells it.
+    pub counted: Vec<(i64, i64)>,
+}
+
+impl History {
+    /// Whether a row was written for just this migration, as far as the row can tell.
+    pub fn fits(&self, row: &HistoryRow, migration: &Migration) -> bool {
+        self.layout.fits(row, migration, self.wide)
+    }
+
+    /// Whether a version counts as applied although no row tells it.
+    pub fn counts(&self, version: i64) -> bool {
+        self.counted.iter().any(|(first, last)| (*first..=*last).contains(&version))
+    }
 }
 
 /// Reads and runs migrations. The connection is that of the database itself.
@@ -266,6 +283,11 @@ pub struct History {
 pub trait Databases: Send + Sync {
     /// The history; `None` when the database does not exist.
     async fn history(&self, connection: &Connection) -> Result<Option<History>, WorldError>;
+
+    /// The layouts whose history tables are there.
+    async fn layouts(&self, _connection: &Connection) -> Result<Vec<Layout>, WorldError> {
+        Ok(Vec::new())
+    }
 
     /// Runs one migration and its history row. Gives facts worth recording (duration, lock wait, statements).
     async fn migrate(

@@ -18,6 +18,7 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::Migration;
 use crate::migration::position::Position;
+use crate::migration::told::Told;
 use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
@@ -158,6 +159,8 @@ pub struct DatabaseState {
     pub lock_timeout_milliseconds: u64,
     /// When the ledger first knew it.
     pub born: Birth,
+    /// What people told of its history.
+    pub told: Told,
 }
 
 /// A run: one change set being carried out.

@@ -57,8 +57,9 @@ fn read(script: &Script) -> (Directives, Vec<Problem>) {
     let mut directives = Directives { transaction: true };
     let mut problems = Vec::new();
     for comment in &script.comments {
-        let Some(words) = directive(&comment.text) else { continue };
         let line = comment.line;
+        let theirs = (line == 1 && comment.text.starts_with("-- no-transaction")).then(|| "transaction off".to_owned());
+        let Some(words) = theirs.or_else(|| directive(&comment.text)) else { continue };
         if !comment.header {
             problems.push(problem(
                 format!("line {line}: `switchback: {words}` stands behind the first statement"),
@@ -106,6 +107,8 @@ mod tests {
     fn the_header_says_whether_a_transaction_is_used() {
         assert_eq!(of("select 1"), Ok(true));
         assert_eq!(of("-- by: me\n--switchback:transaction  OFF\n\nvacuum t;"), Ok(false));
+        assert_eq!(of("-- no-transaction\nvacuum t"), Ok(false), "as sqlx has it");
+        assert_eq!(of("\n-- no-transaction\nselect 1"), Ok(true), "sqlx reads it on the first line only");
         assert_eq!(of("/* switchback: transaction off */ create index concurrently i on t (a);"), Ok(false));
         assert_eq!(of("select '-- switchback: nonsense'"), Ok(true));
     }

@@ -14,7 +14,8 @@ use super::url;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
-use crate::migration::{Migration, folder};
+use crate::migration::Migration;
+use crate::migration::layout::Layout;
 use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
@@ -53,7 +54,12 @@ impl Engine<'_> {
         settings.needs.extend(self.target_needs(&database.depends_on, site, instance));
         settings.needs.remove(&id);
         let lock_timeout_milliseconds = self.lock_timeout(database, &address);
-        let migrations = self.migrations(database, &address);
+        let layout = self.layout(database, &address);
+        // It is reached so: the binding is recorded, and a way back has no spec to look into.
+        if layout != Layout::default() {
+            settings.open(Layout::SETTING, Value::from(layout.name()));
+        }
+        let migrations = self.migrations(database, layout, &address);
         let poisoned = self.diagnostics.0.len() > before;
         let seen = |name: &str| match settings.open.get(name) {
             Some(value) => value.clone(),
@@ -296,12 +302,34 @@ impl Engine<'_> {
         })
     }
 
-    fn migrations(&mut self, database: &Database, address: &Address) -> Vec<Migration> {
+    fn layout(&mut self, database: &Database, address: &Address) -> Layout {
+        let Some(setting) = database.settings.iter().find(|setting| &*setting.name == "layout") else {
+            return Layout::default();
+        };
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return Layout::default();
+        }
+        let typed = evaluated.value.as_str().unwrap_or_default();
+        typed.parse().unwrap_or_else(|_| {
+            let known = Layout::ALL.map(Layout::name);
+            let otherwise = format!("it is one of {}", crate::spec::suggest::listed(known));
+            self.report(
+                Diagnostic::error("there is no such layout")
+                    .at(setting.expr.span)
+                    .detail("`layout` takes the name of the tool whose folder of migrations it is, known now")
+                    .help(crate::spec::suggest::did_you_mean(typed, known, otherwise)),
+            );
+            Layout::default()
+        })
+    }
+
+    fn migrations(&mut self, database: &Database, layout: Layout, address: &Address) -> Vec<Migration> {
         let Some((path, span)) = &database.migrations else {
             return Vec::new();
         };
         let files = self.ground.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = folder::load(files, &self.ground.surroundings.folder.join(path));
+        let (mut found, mistakes) = layout.load(files, &self.ground.surroundings.folder.join(path));
         for mistake in mistakes {
             let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(
@@ -312,24 +340,27 @@ impl Engine<'_> {
             );
         }
         let target = database.settings.iter().find(|setting| &*setting.name == "target");
-        if let Some(version) = target.and_then(|target| self.target(target, &found, address)) {
-            found.retain(|migration| migration.version <= version);
+        if let Some(version) = target.and_then(|target| self.target(target, layout, &found, address)) {
+            found.retain(|migration| migration.version <= version || migration.is_repeatable());
         }
         found
     }
 
     /// The version that `target` names; nothing when it is the latest.
-    fn target(&mut self, setting: &Attribute, found: &[Migration], address: &Address) -> Option<i64> {
+    fn target(&mut self, setting: &Attribute, layout: Layout, found: &[Migration], address: &Address) -> Option<i64> {
         let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
         if evaluated.poisoned || evaluated.value.is_null() || evaluated.value.as_str() == Some("latest") {
             return None;
         }
         let number = evaluated.value.convert(&Type::Number).ok();
-        let version = number.as_ref().and_then(Value::as_i64);
+        let typed = evaluated.value.as_str().map(str::to_owned);
+        let typed = typed.or_else(|| number.as_ref().and_then(Value::as_i64).map(|number| number.to_string()));
+        let version = typed.and_then(|typed| layout.number(&typed));
         let exists =
             version.filter(|version| *version == 0 || found.iter().any(|migration| migration.version == *version));
         if exists.is_none() {
-            let known: Vec<String> = found.iter().map(|migration| migration.version.to_string()).collect();
+            let versioned = found.iter().filter(|migration| !migration.is_repeatable());
+            let known: Vec<String> = versioned.map(Migration::version_text).collect();
             let last = known.last().map_or_else(String::new, |last| format!("; the last one there is `{last}`"));
             self.report(
                 Diagnostic::error("there is no such migration")

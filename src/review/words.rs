@@ -57,6 +57,7 @@ pub fn because(step: &Step) -> String {
             Action::Move { from, .. } => format!("moved: it was `{from}` until now"),
             _ => format!("{done} because it is called otherwise"),
         },
+        Reason::Told { what } => listed(what),
         Reason::ImportAsked => match &step.action {
             Action::Import { id, .. } => format!("imported as it is: `{id}` is there already"),
             _ => format!("{done} because it is imported"),
@@ -123,6 +124,15 @@ pub fn heading(review: &Review) -> String {
         Operation::Destroy => format!("Plan to destroy {environment} of project {}", review.project),
         Operation::Edit(Edit::Import) => format!("Import into {environment} of project {}", review.project),
         Operation::Edit(Edit::Move) => format!("Move in the ledger of {environment} of project {}", review.project),
+        Operation::Edit(edit @ (Edit::Adopt | Edit::Baseline | Edit::Rebless | Edit::Skip)) => {
+            let verb = match edit {
+                Edit::Adopt => "Take over a history in",
+                Edit::Baseline => "Begin a history in",
+                Edit::Rebless => "Accept an altered migration in",
+                Edit::Skip | Edit::Import | Edit::Move | Edit::Remove => "Leave out a migration in",
+            };
+            format!("{verb} {environment} of project {}", review.project)
+        }
         Operation::Edit(Edit::Remove) => {
             format!("Removal from the ledger of {environment} of project {}", review.project)
         }

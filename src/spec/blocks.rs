@@ -227,6 +227,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "sslrootcert",
             "set_role",
             "migrations",
+            "layout",
             "target",
             "lock_timeout",
             "depends_on",

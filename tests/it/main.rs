@@ -31,6 +31,8 @@ mod house;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod judged;
 mod laws;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod layouts;
 #[cfg(feature = "cli")]
 mod local;
 mod model;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::{Address, InstanceKey};
+use crate::migration::told::Told;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Adoption, Birth, Forgotten, Reason, Step};
 use crate::value::Object;
@@ -77,6 +78,7 @@ impl Things {
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
             born,
+            told: Told::default(),
         });
         database.binding = binding;
         database.needs = step.needs.clone();
@@ -85,7 +87,9 @@ impl Things {
             Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
             Direction::Down => database.applied.remove(&migration.version),
         };
-        if database.applied.is_empty() {
+        // Whatever was told of its earlier life, it is ours from now on, or gone.
+        database.told = std::mem::take(&mut database.told).without(&BTreeSet::from([migration.version]));
+        if database.applied.is_empty() && database.told.is_plain() {
             let emptied = self.databases.remove(address).map(Gone::Emptied);
             self.gone.extend(emptied.map(|gone| (address.clone(), gone)));
         }
@@ -158,9 +162,10 @@ impl Things {
                 let resource = ResourceState { kind, binding, object, earlier, needs, run, adopted, born };
                 self.resources.insert(address, resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, born, told } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, born };
+                let born = if born == Birth::default() { birth(run, step) } else { born };
+                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, born, told };
                 self.databases.insert(address, database);
             }
         }

@@ -9,7 +9,7 @@ member as (
     select d.classid, d.objid from pg_catalog.pg_depend d where d.deptype = 'e'
 ),
 hidden as (
-    select c.oid from pg_catalog.pg_class c where c.relname in ('refinery_schema_history', 'switchback_fence') and c.relkind in ('r', 'p')
+    select c.oid from pg_catalog.pg_class c where c.relname in ('refinery_schema_history', 'flyway_schema_history', '_sqlx_migrations', 'schema_migrations', 'switchback_texts', 'switchback_fence') and c.relkind in ('r', 'p')
 ),
 relation as (
     select c.*, pg_catalog.quote_ident(s.nspname) || '.' || pg_catalog.quote_ident(c.relname) as name

@@ -21,6 +21,7 @@ use super::watcher::Watcher;
 use super::{locks, settle, tally, written};
 use crate::digest::Digest;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::layout::Layout;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
@@ -41,8 +42,12 @@ impl Databases for Migrator {
             Err(error) if is_missing_database(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let table = history::find(&client).await?;
-        Ok(Some(History { rows: table.rows, wide: table.wide, partial: None }))
+        Ok(Some(history::find(&client, history::layout(connection)?).await?.into_history()))
+    }
+
+    async fn layouts(&self, connection: &Connection) -> Result<Vec<Layout>, WorldError> {
+        let client = open(&target(&connection.settings)?).await?;
+        history::present(&client).await
     }
 
     async fn migrate(
@@ -53,6 +58,7 @@ impl Databases for Migrator {
     ) -> Result<Object, EffectError> {
         let target = target(&connection.settings).map_err(nothing)?;
         let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
+        let layout = history::layout(connection).map_err(nothing)?;
         let started = Instant::now();
         let client = open_for(&target, &effect.token).await.map_err(nothing)?;
         let row = client.query_one("select pg_backend_pid()", &[]).await;
@@ -72,7 +78,7 @@ impl Databases for Migrator {
             waited,
             done: Vec::new(),
         };
-        let result = run(&mut session, effect, &job).await;
+        let result = run(&mut session, effect, &job, layout).await;
         locks::give_turn_back(&session.client).await;
         result?;
         let milliseconds = |time: Duration| Value::from(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
@@ -103,14 +109,20 @@ fn is_missing_database(error: &WorldError) -> bool {
     error.cause.contains(&format!("({})", SqlState::UNDEFINED_DATABASE.code()))
 }
 
-async fn run(session: &mut Session<'_>, effect: &MigrationEffect, job: &Job) -> Result<(), EffectError> {
-    let mut table = history::find(&session.client).await.map_err(nothing)?;
+async fn run(
+    session: &mut Session<'_>,
+    effect: &MigrationEffect,
+    job: &Job,
+    layout: Layout,
+) -> Result<(), EffectError> {
+    let mut table = history::find(&session.client, layout).await.map_err(nothing)?;
     let migration = &effect.migration;
-    if !table.exists {
+    if !table.exists && layout == Layout::Refinery {
         table.wide = i32::try_from(migration.version).is_err();
     }
     check_turn(&table, effect, &job.tried).map_err(nothing)?;
     match effect.direction {
+        Direction::Up if layout != Layout::Refinery => session.run(&[&job.text, &table.insert(migration)]).await,
         Direction::Up if table.wide => {
             if !table.exists {
                 session.run(&[&table.create_wide()]).await?;
@@ -155,38 +167,68 @@ async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migr
 fn check_turn(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<(), WorldError> {
     let migration = &effect.migration;
     let (version, label) = (migration.version, migration.label());
+    if migration.is_repeatable() {
+        return check_repeatable(table, effect, tried);
+    }
     if let Some(row) = table.row(version)
         && !table.fits(row, migration)
     {
-        let cause = if row.name == migration.name {
-            format!("{label} was applied with another text (checksum {} in the history)", row.checksum)
+        let sum = row.checksum.as_deref().unwrap_or("none");
+        let cause = if row.name == table.layout.row_name(migration) {
+            format!("{label} was applied with another text (checksum {sum} in the history)")
         } else {
-            format!("version {version} was applied under another name, `{}`", row.name)
+            format!("version {} was applied under another name, `{}`", migration.version_text(), row.name)
         };
-        return Err(refused(tried, cause, "put the old file back, and write what is new as a migration of its own"));
+        let help = "put the old file back, and write what is new as a migration of its own; or accept the file as it is \
+                    with `migrate rebless`";
+        return Err(refused(tried, cause, help));
     }
-    let last = table.rows.last().map(|row| row.version);
+    let last = table.newest();
     let applied = table.row(version).is_some();
+    let spelled = |version: i64| {
+        let row = table.row(version).and_then(|row| row.spelling.clone());
+        row.unwrap_or_else(|| version.to_string())
+    };
     match effect.direction {
         Direction::Up if applied => {
             Err(refused(tried, format!("{label} is applied already"), "another runner was first: plan again"))
         }
         Direction::Up if last > Some(version) => {
-            let cause = format!("version {} is applied already, and versions go upwards", last.unwrap_or_default());
-            Err(refused(tried, cause, "give the migration a version above it"))
+            let last = spelled(last.unwrap_or_default());
+            let cause = format!("version {last} is applied already, and versions go upwards");
+            Err(refused(tried, cause, "give the migration a version above it, or leave it out with `migrate skip`"))
         }
-        Direction::Up if !table.wide && i32::try_from(version).is_err() => Err(refused(
-            tried,
-            format!("version {version} does not fit into {}, whose version column is int4", table.name()),
-            "use versions up to 2147483647, or convert the table and its checksums to refinery's `int8-versions`",
-        )),
+        Direction::Up if table.layout == Layout::Refinery && !table.wide && i32::try_from(version).is_err() => {
+            Err(refused(
+                tried,
+                format!("version {version} does not fit into {}, whose version column is int4", table.name()),
+                "use versions up to 2147483647, or convert the table and its checksums to refinery's `int8-versions`",
+            ))
+        }
         Direction::Down if !applied => {
             Err(refused(tried, format!("{label} is not applied"), "it was taken back already: plan again"))
         }
         Direction::Down if last > Some(version) => {
-            let cause = format!("version {} was applied after it", last.unwrap_or_default());
+            let cause = format!("version {} was applied after it", spelled(last.unwrap_or_default()));
             Err(refused(tried, cause, "take back what came later first"))
         }
         Direction::Up | Direction::Down => Ok(()),
+    }
+}
+
+/// What has no version runs whenever its text is not the one that ran last; its way back is the earlier text, forward.
+fn check_repeatable(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<(), WorldError> {
+    let migration = &effect.migration;
+    let label = migration.label();
+    let ran = table.row(migration.version).is_some_and(|row| table.fits(row, migration));
+    match effect.direction {
+        Direction::Up if ran => {
+            Err(refused(tried, format!("{label} is applied already"), "another runner was first: plan again"))
+        }
+        Direction::Up => Ok(()),
+        Direction::Down => {
+            let cause = format!("{label} has no version, so there is none to go back to");
+            Err(refused(tried, cause, "run its earlier text instead"))
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::job::{Job, Mode};
 use super::locks;
 use super::patience::Patience;
 use crate::migration::concurrent::{ConcurrentIndex, Work};
+use crate::migration::layout::Layout;
 use crate::migration::{Direction, HistoryRow};
 use crate::value::Object;
 use crate::world::{Connection, MigrationEffect, Progress, Settlement, WorldError};
@@ -34,8 +35,10 @@ pub async fn settle(
     guard.sit_down(&client, &job.tried).await?;
     let patient = format!("set lock_timeout = {}", effect.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
     client.batch_execute(&patient).await.map_err(|error| world_error(&job.tried, &error))?;
-    let table = history::find(&client).await?;
+    let table = history::find(&client, history::layout(connection)?).await?;
     let row = table.row(effect.migration.version);
+    // What has no version may have run with another text before.
+    let row = row.filter(|row| !effect.migration.is_repeatable() || table.fits(row, &effect.migration));
     if let Some(row) = row
         && !table.fits(row, &effect.migration)
     {
@@ -93,7 +96,7 @@ async fn settle_index(
         return Ok(Settlement::NotDone);
     }
     let mut statements = Vec::new();
-    if !table.exists && table.wide {
+    if !table.exists && table.wide && table.layout == Layout::Refinery {
         statements.push(table.create_wide());
     }
     statements.push(row);
@@ -104,7 +107,8 @@ async fn settle_index(
 }
 
 fn describe(row: &HistoryRow) -> String {
-    format!("the history has version {} as `{}` with checksum {}", row.version, row.name, row.checksum)
+    let sum = row.checksum.as_deref().unwrap_or("none");
+    format!("the history has version {} as `{}` with checksum {sum}", row.version, row.name)
 }
 
 struct Silence;
