@@ -122,7 +122,7 @@ async fn each_table_keeps_its_width() {
     up(&url, &later).await;
     let history = Migrator::default().history(&connection(&url)).await.unwrap().unwrap();
     assert!(history.wide);
-    let sums: Vec<_> = history.rows.iter().map(|row| row.checksum).collect();
+    let sums: Vec<_> = history.rows.iter().map(|row| row.checksum.clone()).collect();
     assert_eq!(sums, [&long, &later].map(|one| Some(checksum(one, true).to_string())));
     refused(run(&url, &long, Direction::Down).await, "was applied after it");
     down(&url, &later).await;

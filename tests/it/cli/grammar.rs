@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "init",
     "validate",
     "console",
@@ -21,6 +21,7 @@ const VERBS: [&str; 21] = [
     "status",
     "history",
     "output",
+    "migrate",
     "import",
     "state",
     "destroy",
