@@ -81,6 +81,9 @@ struct LedgerFacts {
 struct Database {
     address: String,
     version: Option<i64>,
+    /// The same as its layout writes it.
+    #[serde(skip)]
+    written: Option<String>,
     migrations: usize,
 }
 
@@ -155,10 +158,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 /// What the ledger alone says.
 fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
     let state = ledger.state();
-    let databases = state.things.databases.iter().map(|(address, database)| Database {
-        address: address.to_string(),
-        version: database.applied.keys().last().copied(),
-        migrations: database.applied.len(),
+    let databases = state.things.databases.iter().map(|(address, database)| {
+        let newest = database.applied.values().rfind(|migration| !migration.is_repeatable());
+        Database {
+            address: address.to_string(),
+            version: newest.map(|migration| migration.version),
+            written: newest.map(|migration| migration.version_text()),
+            migrations: database.applied.len(),
+        }
     });
     let command = |words: &str| session.command(&format!("{words} {environment}"));
     let back = || format!("{} --last", command("rollback"));
@@ -276,7 +283,7 @@ impl View for Status {
         };
         text += &format!("  resources   {}\n", self.resources);
         for database in &self.databases {
-            let version = database.version.map_or("no migration".to_owned(), |version| format!("V{version}"));
+            let version = database.written.as_ref().map_or("no migration".to_owned(), |version| format!("V{version}"));
             text += &format!(
                 "  database    {} at {version} ({})\n",
                 database.address,

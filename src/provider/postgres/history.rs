@@ -137,6 +137,7 @@ pub async fn find(client: &Client, layout: Layout) -> Result<Table, WorldError> 
     let found = look(client, layout.table(), &tried).await?;
     let mut table = Table::of(layout, &found);
     let Some(columns) = &found.columns else {
+        refuse_others(client, layout, &tried).await?;
         return Ok(table);
     };
     let missing = expected(layout).iter().find(|name| !columns.contains_key(**name));
@@ -175,6 +176,20 @@ pub async fn present(client: &Client) -> Result<Vec<Layout>, WorldError> {
         }
     }
     Ok(layouts)
+}
+
+/// Whoever names no layout, or the wrong one, would run everything again that another tool has run.
+async fn refuse_others(client: &Client, layout: Layout, tried: &str) -> Result<(), WorldError> {
+    let others = present(client).await?;
+    let Some(other) = others.first() else { return Ok(()) };
+    Err(refused(
+        tried,
+        format!("there is none, but the database has {other}'s history, {}", other.table()),
+        format!(
+            "set `layout = \"{other}\"` in the `database` block (or type `--layout {other}`); if that table is not in \
+             use any more, rename it, and {layout}'s begins with nothing"
+        ),
+    ))
 }
 
 fn expected(layout: Layout) -> &'static [&'static str] {

@@ -139,6 +139,19 @@ fn what_another_tool_left_half_done_is_refused_with_the_way_on() {
 }
 
 #[test]
+fn a_layout_that_is_not_named_runs_nothing_again() {
+    for layout in [Layout::Flyway, Layout::Sqlx, Layout::Dbmate] {
+        let bench = bench(layout, 4);
+        tools::apply_first_two(layout, &bench);
+        bench.edit("environments/dev.hcl", &format!("layout = \"{layout}\""), "");
+        bench.remove("migrations");
+        bench.write("migrations/V1__one.sql", WAYS[0].0);
+        let said = bench.expect(1, "plan dev");
+        assert!(said.contains(&format!("set `layout = \"{layout}\"`")), "{layout}: {said}");
+    }
+}
+
+#[test]
 fn what_has_no_version_runs_again_when_it_changes_and_goes_back_to_its_earlier_text() {
     let bench = half(Layout::Flyway);
     let shown = || bench.ask("select what from shown");
@@ -146,7 +159,7 @@ fn what_has_no_version_runs_again_when_it_changes_and_goes_back_to_its_earlier_t
         bench.ask("select string_agg(installed_rank || ' ' || description, ',' order by installed_rank) from flyway_schema_history where version is null")
     };
     bench.write("migrations/R__shown.sql", "create or replace view shown as select 1 as what;\n");
-    bench.expect(0, "apply dev --auto-approve --accept-loss all");
+    bench.expect(0, "apply dev --auto-approve");
     assert_eq!((shown(), ranks()), ("1".to_owned(), "3 shown".to_owned()));
     bench.expect(0, "plan dev --detailed-exitcode");
     bench.edit("migrations/R__shown.sql", "select 1", "select 2");
@@ -174,7 +187,7 @@ fn what_cannot_run_in_a_transaction_runs_as_the_tool_runs_it() {
     ] {
         let bench = half(layout);
         bench.write(&format!("migrations/{file}"), &text);
-        bench.expect(0, "apply dev --auto-approve --accept-loss all");
+        bench.expect(0, "apply dev --auto-approve");
         assert_eq!(bench.ask("select indisvalid from pg_index where indexrelid = 'by_id'::regclass"), "t", "{layout}");
         bench.expect(0, "plan dev --detailed-exitcode");
     }

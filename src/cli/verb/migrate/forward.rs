@@ -69,7 +69,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             let back = if migration.down.is_some() { "" } else { "  (no way back)" };
             session.terminal.say_as(Role::Heading, &format!("  {}{back}", harmless(&migration.label())));
         }
-        let question = format!("Run {} at {}?", counted(first.len(), "migration"), place.shown);
+        let count = counted(first.len(), "migration");
+        let question = format!("Run {count} in {}'s layout at {}?", place.layout, place.shown);
         confirm(&session.terminal, Consent::of(arguments.auto_approve), &question).map_err(advise)?;
     }
     // The history is looked at again each time: another runner may have been first.

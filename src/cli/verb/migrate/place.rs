@@ -129,6 +129,8 @@ impl FolderArguments {
             [layout] => Ok(*layout),
             // Whoever says nothing and numbers plainly has the layout that the spec has when it says nothing.
             several if several.contains(&Layout::Refinery) => Ok(Layout::Refinery),
+            // Both ways in one file: any other tool would run them one after the other.
+            several if several.contains(&Layout::Dbmate) => Ok(Layout::Dbmate),
             several => Err(which(several, "the names of the files fit several tools")),
         }
     }

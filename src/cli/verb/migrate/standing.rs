@@ -9,7 +9,7 @@ use crate::cli::session::Session;
 use crate::cli::terminal::View;
 use crate::plan::mismatch::{Line, Standing};
 use crate::review::text::{Paint, Role};
-use crate::review::words::{counted, harmless};
+use crate::review::words::harmless;
 
 /// Show what is applied, what is pending, and what does not fit
 #[derive(Debug, clap::Args)]
@@ -71,12 +71,8 @@ impl View for Status {
         text + &match (self.pending, self.mismatches) {
             (0, 0) => "nothing is pending\n".to_owned(),
             (pending, 0) => format!("{pending} pending; `switchback migrate up` runs them\n"),
-            (pending, mismatches) => {
-                format!(
-                    "{pending} pending; {} first\n",
-                    counted(mismatches, "mismatch has to be mended").replace("mendeds", "mended")
-                )
-            }
+            (pending, 1) => format!("{pending} pending; one line has to be mended first\n"),
+            (pending, mismatches) => format!("{pending} pending; {mismatches} lines have to be mended first\n"),
         }
     }
 }
