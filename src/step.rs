@@ -250,8 +250,7 @@ pub enum Action {
         /// As it is.
         object: Object,
     },
-    /// Take up again what the ledger had forgotten, or as somebody says that it is (a history that another tool has
-    /// begun); the world is not touched.
+    /// Take up again what the ledger had forgotten, or what somebody tells; the world is not touched.
     TakeUp {
         /// What was known of it.
         known: Forgotten,

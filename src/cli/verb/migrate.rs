@@ -17,13 +17,13 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 
 const AFTER_HELP: &str = "\
-Examples, on any database and folder:
+Examples:
   switchback migrate status --url postgres://me@localhost/shop --dir migrations
   switchback migrate new add_email --dir migrations          the next pair of files
   switchback migrate up                                      with DATABASE_URL, in ./migrations
   switchback migrate down --last --layout flyway             one step back, after a question
 
-Examples, on a database of an environment; `rollback ENV --last` takes each of them back:
+On a database of an environment; `switchback rollback ENV --last` takes each of them back:
   switchback migrate adopt dev --dry-run                     every mismatch with the history table
   switchback migrate adopt dev                               record what another tool had applied
   switchback migrate baseline dev 12                         everything up to 12 counts as applied

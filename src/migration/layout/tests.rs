@@ -1,3 +1,7 @@
+//! What each layout reads, and every mistake that it names.
+//!
+//! Invariant: nothing here computes a checksum with the code that is tested.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

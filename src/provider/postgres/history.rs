@@ -181,7 +181,9 @@ pub async fn present(client: &Client) -> Result<Vec<Layout>, WorldError> {
 /// Whoever names no layout, or the wrong one, would run everything again that another tool has run.
 async fn refuse_others(client: &Client, layout: Layout, tried: &str) -> Result<(), WorldError> {
     let others = present(client).await?;
-    let Some(other) = others.first() else { return Ok(()) };
+    // Another runner may have made the very table meanwhile.
+    let other = others.iter().find(|other| other.table() != layout.table());
+    let Some(other) = other else { return Ok(()) };
     Err(refused(
         tried,
         format!("there is none, but the database has {other}'s history, {}", other.table()),

@@ -37,7 +37,7 @@ fn an_altered_file_is_refused_accepted_and_refused_again() {
         bench.expect(4, "plan dev");
         bench.expect(0, &verb);
         // What runs back is what was accepted, although the table has the earlier checksum.
-        bench.expect(0, "destroy dev --auto-approve --accept-loss all");
+        bench.expect(0, "destroy dev --auto-approve");
         assert_eq!((there(&bench), tools::count(layout, &bench)), (String::new(), 0), "{layout}");
     }
 }
