@@ -6,15 +6,20 @@
 pub mod statements;
 mod cursor;
 pub mod concurrent;
+pub mod outside;
+pub mod said;
+pub mod batches;
+pub mod length;
 pub mod directives;
+pub mod spoken;
 pub mod folder;
 pub mod checksum;
 pub mod layout;
 pub mod told;
 pub mod addition;
-pub mod said;
 pub mod position;
 pub mod observation;
+pub mod predict;
 pub mod certificate;
 pub mod class;
 
@@ -133,6 +138,17 @@ pub enum Direction {
     Up,
     /// Back.
     Down,
+}
+
+impl Direction {
+    /// The other way.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
 }
 
 /// A row of a history table.

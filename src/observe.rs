@@ -56,7 +56,8 @@ impl Observed {
                 checksum: migration.blessed.clone().or_else(|| Some(checksum(migration))),
             };
             let rows = database.applied.values().map(row).collect();
-            Some(History { rows, wide: true, layout, ..History::default() })
+            let partial = database.partial.as_deref().cloned();
+            Some(History { rows, wide: true, layout, partial, ..History::default() })
         };
         let databases = things.databases.iter();
         Self {
@@ -135,10 +136,19 @@ impl Subject {
         for (address, database) in &now.databases {
             let kept = then.databases.get(address).map(|then| &then.applied);
             let goes = |version: &i64| kept.is_none_or(|kept| !kept.contains_key(version));
-            let Some(first) = database.applied.keys().find(|version| goes(version)) else {
+            let first = database.applied.keys().find(|version| goes(version));
+            let mut applied: Vec<_> = first.map_or_else(Vec::new, |first| {
+                database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect()
+            });
+            // What was left in the middle is taken back as well.
+            if let Some(partial) =
+                database.partial.as_ref().filter(|one| !database.applied.contains_key(&one.migration.version))
+            {
+                applied.push(Arc::new(partial.migration.clone()));
+            }
+            if applied.is_empty() {
                 continue;
-            };
-            let applied: Vec<_> = database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect();
+            }
             self.added.insert(address.clone(), additions(&applied).into_iter().flatten().flatten().collect());
         }
         for (address, earlier) in &then.resources {
@@ -212,6 +222,13 @@ impl Subject {
         self.withheld.clear();
         self.added.clear();
         self.databases.retain(|other, _| other == address);
+        self
+    }
+
+    /// Only the histories of databases.
+    #[must_use]
+    pub fn databases_only(mut self) -> Self {
+        self.things.clear();
         self
     }
 

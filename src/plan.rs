@@ -7,6 +7,7 @@ pub mod compare;
 pub mod database;
 mod exact;
 pub mod lookup;
+mod middle;
 pub mod mismatch;
 pub mod moves;
 pub mod order;

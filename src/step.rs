@@ -576,6 +576,9 @@ impl Step {
     /// What people call the step: the address, and the version of a migration.
     pub fn title(&self) -> String {
         match &self.action {
+            Action::Migrate { migration, from, .. } if !from.is_start() => {
+                format!("{} {} ({} statements of it are done)", self.address, migration.label(), from.statements)
+            }
             Action::Migrate { migration, .. } => format!("{} {}", self.address, migration.label()),
             _ => self.address.to_string(),
         }

@@ -15,6 +15,7 @@ pub mod local;
 pub mod migrate;
 pub mod output;
 pub mod plan;
+pub mod rehearse;
 pub mod resume;
 pub mod rollback;
 pub mod settle;

@@ -27,6 +27,9 @@ pub struct Certificate {
     /// The way back that was rehearsed although there is no file for it: derived from the statements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<String>,
+    /// The group of migrations as which it was rehearsed: it may be exact only together with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// What writes after the step would be undone by the way back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<String>,
@@ -122,9 +125,19 @@ impl Verdict {
         }
     }
 
+    /// The same in a few words: the first two lines of a long difference.
+    pub fn brief(&self) -> String {
+        if let Self::Reordered { difference } | Self::Otherwise { difference } = self
+            && difference.len() > 2
+        {
+            return format!("{}; and {} more", difference[..2].join("; "), difference.len() - 2);
+        }
+        self.detail()
+    }
+
     /// The class of way back that it allows at best.
     pub fn judgement(&self) -> Judgement {
-        let said = || format!("{}: {}", self.word(), self.detail());
+        let said = || format!("{}: {}", self.word(), self.brief());
         match self {
             Self::Exact => Judgement::Exact,
             Self::Reordered { .. } => Judgement::Recreates(said()),

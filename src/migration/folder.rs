@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::directives::{self, Directives};
+use super::directives::{self, Beside, Directives};
 use super::statements::Script;
 use crate::files::Files;
 
@@ -56,7 +56,7 @@ pub fn read(files: &dyn Files, path: &Path, mistakes: &mut Vec<FolderMistake>) -
 }
 
 /// What the header of a text says, if all of it may run.
-pub fn check(path: &Path, text: &str, mistakes: &mut Vec<FolderMistake>) -> Option<Directives> {
+pub fn check(path: &Path, text: &str, beside: Beside, mistakes: &mut Vec<FolderMistake>) -> Option<Directives> {
     let script = match Script::parse(text) {
         Ok(script) => script,
         Err(error) => {
@@ -68,7 +68,7 @@ pub fn check(path: &Path, text: &str, mistakes: &mut Vec<FolderMistake>) -> Opti
             return None;
         }
     };
-    match directives::check(&script) {
+    match directives::check_beside(&script, beside) {
         Ok(directives) => Some(directives),
         Err(problems) => {
             mistakes.extend(problems.into_iter().map(|problem| FolderMistake {

@@ -12,6 +12,7 @@ mod sqlx;
 mod golang_migrate;
 mod dbmate;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -100,12 +101,22 @@ impl Layout {
     /// Reads a folder: its migrations in the order in which they run, and all mistakes in it. A file with a mistake
     /// gives no migration.
     pub fn load(self, files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+        self.load_beside(files, folder, &BTreeSet::new())
+    }
+
+    /// The same, where the spec says of these versions that they run outside of a transaction.
+    pub fn load_beside(
+        self,
+        files: &dyn Files,
+        folder: &Path,
+        off: &BTreeSet<i64>,
+    ) -> (Vec<Migration>, Vec<FolderMistake>) {
         match self {
-            Self::Refinery => refinery::load(files, folder),
-            Self::Flyway => flyway::load(files, folder),
-            Self::Sqlx => sqlx::load(files, folder),
-            Self::GolangMigrate => golang_migrate::load(files, folder),
-            Self::Dbmate => dbmate::load(files, folder),
+            Self::Refinery => refinery::load(files, folder, off),
+            Self::Flyway => flyway::load(files, folder, off),
+            Self::Sqlx => sqlx::load(files, folder, off),
+            Self::GolangMigrate => golang_migrate::load(files, folder, off),
+            Self::Dbmate => dbmate::load(files, folder, off),
         }
     }
 

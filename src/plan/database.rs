@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::middle::{self, Leg};
 use super::order::Draft;
 use super::place::said_otherwise;
 use super::thing::{inverse, remember};
@@ -15,9 +16,9 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
 use crate::migration::addition::Addition;
-use crate::migration::class::{additions, judge_among, judge_now};
+use crate::migration::certificate::{Certificate, Verdict};
+use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
 use crate::migration::layout::Layout;
-use crate::migration::position::Position;
 use crate::migration::told::Told;
 use crate::migration::{Direction, HistoryRow, Migration, REPEATABLE};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
@@ -57,27 +58,54 @@ impl Planner<'_> {
         let stays = |version: &i64| goal.told.is_some() && told.was_there(*version);
         let down = applied.iter().rev().filter(|(version, _)| !goal.migrations.contains_key(version));
         let down = down.filter(|(version, migration)| !stays(version) && !self.outlives_its_file(migration));
-        let down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
+        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let mut up: Vec<_> = goal.migrations.values().filter_map(|wanted| pending(wanted, &applied)).collect();
         up.retain(|migration| !skipped.contains_key(&migration.version));
         // What has no version comes last, in the order of the names.
         up.sort_by_key(|migration| migration.is_repeatable().then(|| migration.name.clone()));
-        let is_known = recorded.filter(|_| down.is_empty() && up.is_empty() && retold.is_none());
+        let Ok(first) = self.first(address, history, &goal.migrations, &mut down, &mut up) else {
+            return;
+        };
+        let is_idle = first.is_none() && down.is_empty() && up.is_empty() && retold.is_none();
+        let is_known = recorded.filter(|_| is_idle);
         if let Some(recorded) = is_known {
-            let what =
+            let mut what =
                 said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            what.extend(left_no_more(recorded, history));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));
             }
         }
         let applied: Vec<_> = applied.into_values().collect();
-        self.push_migrations(&work, &applied, (&down, &up), retold);
+        self.push_migrations(&work, &applied, first, (&down, &up), retold);
     }
 
     /// What has no version stays when its file is removed, as Flyway leaves it.
     fn outlives_its_file(&self, migration: &Migration) -> bool {
         migration.is_repeatable() && !matches!(self.operation, Operation::Rollback { .. })
+    }
+
+    /// What comes first, where a migration was left in the middle.
+    pub(super) fn first(
+        &mut self,
+        address: &Address,
+        history: Option<&History>,
+        wanted: &BTreeMap<i64, Arc<Migration>>,
+        down: &mut Vec<Arc<Migration>>,
+        up: &mut Vec<Arc<Migration>>,
+    ) -> Result<Option<Leg>, ()> {
+        let Some(partial) = history.and_then(|history| history.partial.as_ref()) else {
+            return Ok(None);
+        };
+        middle::first(partial, wanted, down, up).map(Some).map_err(|why| {
+            let (label, done) = (partial.migration.label(), partial.position.statements);
+            self.mistakes.push(
+                Diagnostic::error("a migration was left in the middle and cannot be taken back from there")
+                    .detail(format!("`{address}`: {done} statements of {label} are done, and {why}"))
+                    .help("finish it first with `resume`, or apply its text again; then go back as a whole"),
+            );
+        })
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -237,7 +265,7 @@ impl Planner<'_> {
                     needs: &recorded.needs,
                     needed: recorded.needs.clone(),
                 };
-                return self.take_all_back(&work, recorded);
+                return self.take_all_back(&work, recorded, reason);
             }
         };
         let needs = BTreeSet::new();
@@ -253,21 +281,31 @@ impl Planner<'_> {
         self.drafts.push(draft);
     }
 
-    /// The way down, then the way up, one after the other; `applied` are all that were applied, in their order.
+    /// The ledger has a migration in the middle of which the database knows nothing, and nothing else.
+    pub(super) fn forget_what_is_not_there(&mut self, work: &Work<'_>, reason: Reason) {
+        let why = "nothing of it is there any more".to_owned();
+        self.drafts.push(draft(work, Action::Forget { why }, reason, remember()));
+    }
+
+    /// What comes first, the way down, then the way up, one after the other; `applied` are all that were applied, in
+    /// their order.
     pub(super) fn push_migrations(
         &mut self,
         work: &Work<'_>,
         applied: &[Arc<Migration>],
+        first: Option<Leg>,
         (down, up): (&[Arc<Migration>], &[Arc<Migration>]),
         behind: Option<usize>,
     ) {
-        let before = Before::of(applied, down, up);
-        let ways = down
-            .iter()
-            .map(|migration| (Direction::Down, migration))
-            .chain(up.iter().map(|migration| (Direction::Up, migration)));
+        let before = Before::of(applied, first.as_ref(), down, up);
+        let legs = first
+            .into_iter()
+            .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
+            .chain(up.iter().map(|migration| Leg::whole(Direction::Up, migration)));
         let mut last = behind;
-        for (direction, migration) in ways {
+        for Leg { direction, migration, from } in legs {
+            let certificate = self.certificate(work.address, migration.version);
+            let migration = &with_derived(&migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
             if direction == Direction::Down && (migration.down.is_none() || migration.is_repeatable()) {
                 self.refuse_no_way_down(work.address, migration);
@@ -282,7 +320,7 @@ impl Planner<'_> {
                 direction,
                 migration: Box::new(Migration::clone(migration)),
                 lock_timeout_milliseconds: work.lock_timeout_milliseconds,
-                from: Position::default(),
+                from,
             };
             let mut draft = draft(work, action, reason, inverse(judgement, Way::MigrateBack));
             draft.after.extend(last);
@@ -291,22 +329,41 @@ impl Planner<'_> {
         }
     }
 
-    /// A way up is judged by its text; a way down also by what is in the things that it takes away.
+    /// A way up is judged by its text; a way down also by what is in the things that it takes away; both by what a
+    /// rehearsal showed.
     fn judge(&self, address: &Address, migration: &Migration, direction: Direction, before: &Before) -> Judgement {
         let earlier = before.earlier(migration.version);
+        let certificate = self.certificate(address, migration.version);
         match direction {
             Direction::Up if migration.is_repeatable() => match &migration.down {
                 Some(_) => Judgement::Recreates("its earlier text runs again".to_owned()),
                 None => Judgement::Impossible("it has no earlier text that could run again".to_owned()),
             },
-            Direction::Up => judge_among(migration, direction, earlier),
+            Direction::Up => match certificate {
+                Some(certificate) => judge_rehearsed(migration, earlier, certificate),
+                None => judge_among(migration, direction, earlier),
+            },
             Direction::Down => {
                 let nothing = BTreeMap::new();
                 let found = self.inputs.observed.written.get(address).unwrap_or(&nothing);
                 let added = before.added.get(&migration.version).map_or(&[][..], Vec::as_slice);
-                judge_now(migration, earlier, added, found)
+                match certificate {
+                    Some(certificate) => judge_now_rehearsed(migration, earlier, added, found, certificate),
+                    None => judge_now(migration, earlier, added, found),
+                }
             }
         }
+    }
+
+    /// What was proved of a migration. On a way back what could not be rehearsed proves nothing, and forbids nothing.
+    fn certificate(&self, address: &Address, version: i64) -> Option<&Certificate> {
+        let goes_back = match self.operation {
+            Operation::Rollback { .. } | Operation::Destroy => true,
+            Operation::Apply | Operation::Edit(_) => false,
+        };
+        let is_proof =
+            |certificate: &&Certificate| !goes_back || !matches!(certificate.verdict, Verdict::NotRehearsed { .. });
+        self.inputs.evidence.of(address, version).filter(is_proof)
     }
 
     fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
@@ -331,10 +388,15 @@ struct Before {
 }
 
 impl Before {
-    fn of(applied: &[Arc<Migration>], down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+    fn of(applied: &[Arc<Migration>], first: Option<&Leg>, down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+        let middle = first.map(|leg| &leg.migration);
+        let middle = middle.filter(|middle| applied.iter().all(|other| other.version != middle.version));
+        let applied: Vec<_> = applied.iter().chain(middle).cloned().collect();
         let mut all: Vec<_> = applied.iter().chain(up).cloned().collect();
         all.sort_by_key(|migration| migration.version);
-        let lowest = down.iter().map(|migration| migration.version).min();
+        let back = first.filter(|leg| leg.direction == Direction::Down).map(|leg| &leg.migration);
+        let down = down.iter().chain(back);
+        let lowest = down.map(|migration| migration.version).min();
         let from = applied.iter().position(|migration| Some(migration.version) >= lowest && lowest.is_some());
         let from = &applied[from.unwrap_or(applied.len())..];
         let added = from.iter().map(|migration| migration.version).zip(additions(from)).collect();
@@ -363,6 +425,23 @@ fn pending(wanted: &Arc<Migration>, applied: &BTreeMap<i64, Arc<Migration>>) -> 
 /// The verb that makes an exception, as it is typed.
 fn sanctioned(verb: &str, version: &str, address: &Address) -> String {
     format!("`switchback migrate {verb} ENV {version} --database {} --reason WHY`", address.name)
+}
+
+/// The ledger has a migration in the middle of which the database knows nothing any more.
+fn left_no_more(recorded: &DatabaseState, history: Option<&History>) -> Option<String> {
+    let partial = recorded.partial.as_ref()?;
+    history.filter(|history| history.partial.is_none())?;
+    Some(format!("{} is not in the middle any more", partial.migration.label()))
+}
+
+/// The migration with the way back that was derived and rehearsed, where it has none of its own.
+fn with_derived(migration: &Arc<Migration>, certificate: Option<&Certificate>) -> Arc<Migration> {
+    match certificate.and_then(|certificate| certificate.derived.as_ref()) {
+        Some(derived) if migration.down.is_none() => {
+            Arc::new(Migration { down: Some(derived.clone()), derived: true, ..Migration::clone(migration) })
+        }
+        Some(_) | None => Arc::clone(migration),
+    }
 }
 
 /// Whether a step makes, replaces or removes what a database lives in.

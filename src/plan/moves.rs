@@ -123,7 +123,9 @@ impl View {
             }
             Forgotten::Database { applied, lock_timeout_milliseconds, born, told } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, born, told };
+                let partial = None;
+                let database =
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, partial, born, told };
                 self.state.things.databases.insert(address.clone(), database);
             }
         }

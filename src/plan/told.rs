@@ -115,14 +115,21 @@ impl Planner<'_> {
     }
 
     /// The way back to before a database was known: what we ran is taken back, what was there before us stays.
-    pub(super) fn take_all_back(&mut self, work: &Work<'_>, recorded: &DatabaseState) {
+    pub(super) fn take_all_back(&mut self, work: &Work<'_>, recorded: &DatabaseState, reason: Reason) {
         let applied: Vec<_> = recorded.applied.values().cloned().collect();
         let stays = |migration: &Arc<Migration>| {
             matches!(self.operation, Operation::Rollback { .. }) && recorded.told.was_there(migration.version)
         };
-        let down: Vec<_> = applied.iter().rev().filter(|migration| !stays(migration)).cloned().collect();
-        if down.len() == applied.len() && recorded.told.is_plain() {
-            return self.push_migrations(work, &applied, (&down, &[]), None);
+        let mut down: Vec<_> = applied.iter().rev().filter(|migration| !stays(migration)).cloned().collect();
+        let history = self.inputs.observed.databases.get(work.address).and_then(Option::as_ref);
+        let Ok(first) = self.first(work.address, history, &BTreeMap::new(), &mut down, &mut Vec::new()) else {
+            return;
+        };
+        if first.is_none() && applied.is_empty() && recorded.told.is_plain() {
+            return self.forget_what_is_not_there(work, reason);
+        }
+        if first.is_some() || (down.len() == applied.len() && recorded.told.is_plain()) {
+            return self.push_migrations(work, &applied, first, (&down, &[]), None);
         }
         if down.is_empty() {
             let why = "its schema was there before, and stays; only the ledger forgets it".to_owned();
@@ -132,6 +139,6 @@ impl Planner<'_> {
         }
         let ours = down.iter().map(|migration| (migration.version, Arc::clone(migration))).collect();
         let retold = self.push_telling(work, (&Told::default(), &ours), Reason::TakenBack);
-        self.push_migrations(work, &applied, (&down, &[]), Some(retold));
+        self.push_migrations(work, &applied, None, (&down, &[]), Some(retold));
     }
 }

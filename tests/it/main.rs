@@ -25,6 +25,8 @@ mod docs;
 mod faults;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;
 mod house;
@@ -37,8 +39,12 @@ mod layouts;
 mod local;
 mod model;
 mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod backfill;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -63,10 +69,14 @@ mod postgres_settling;
 mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod race;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod rehearsal;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod stepwise;
 mod store;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod store_s3;

@@ -3,6 +3,7 @@
 //! Invariant: each way is exactly what dbmate sends for it, and the versions are the texts that it writes into
 //! `schema_migrations`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -12,6 +13,7 @@ use super::Layout;
 use super::pairing;
 use crate::files::Files;
 use crate::migration::Migration;
+use crate::migration::directives::Beside;
 use crate::migration::folder::{self, FolderMistake, check, file_name};
 
 /// dbmate's own expression is `^(\d+).*\.sql$`.
@@ -22,7 +24,7 @@ static MARK: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Reads a folder.
-pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migration>, Vec<FolderMistake>) {
     let mut listed = match folder::list(files, folder) {
         Ok(listed) => listed,
         Err(mistake) => return (Vec::new(), vec![mistake]),
@@ -61,14 +63,16 @@ pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMist
             continue;
         }
         let Some(text) = folder::read(files, &path, &mut mistakes) else { continue };
+        let beside = if off.contains(&version) { Beside::Off } else { Beside::Nothing };
         let Some((up, down)) = ways(&path, &text, &mut mistakes) else { continue };
-        let Some(directives) = check(&path, &up, &mut mistakes) else { continue };
-        if down.as_ref().is_some_and(|down| check(&path, down, &mut mistakes).is_none()) {
+        let Some(directives) = check(&path, &up, beside, &mut mistakes) else { continue };
+        if down.as_ref().is_some_and(|down| check(&path, down, beside, &mut mistakes).is_none()) {
             continue;
         }
         let plain = Migration::plain(version, &found[2], &up, down.as_deref());
         let spelling = (version.to_string() != found[1]).then(|| found[1].to_owned());
-        migrations.push((Migration { transaction: directives.transaction, spelling, ..plain }, path));
+        migrations
+            .push((Migration { transaction: directives.transaction, said: directives.said, spelling, ..plain }, path));
     }
     mistakes.sort_by(|left, right| left.path.cmp(&right.path));
     (migrations.into_iter().map(|(migration, _)| migration).collect(), mistakes)

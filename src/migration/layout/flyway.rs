@@ -2,6 +2,7 @@
 //!
 //! Invariant: versions, descriptions and checksums are those that Flyway writes into `flyway_schema_history`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -16,9 +17,9 @@ use crate::migration::folder::FolderMistake;
 use crate::migration::{Direction, Migration};
 
 /// Reads a folder.
-pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migration>, Vec<FolderMistake>) {
     let style = Style { layout: Layout::Flyway, name, text: without_placeholders, same_name: false };
-    pairing::load(&style, files, folder)
+    pairing::load(&style, files, folder, off)
 }
 
 /// CRC-32 over the lines, without what ends them, as a signed number: Flyway's `ResolvedMigration.getChecksum`.

@@ -4,6 +4,7 @@
 //! bring `BEGIN` and `COMMIT`, which ours takes the place of; and a text of one statement may be one that cannot run
 //! inside of a transaction.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -17,9 +18,9 @@ use crate::migration::statements::{Script, Statement};
 use crate::migration::{Direction, Migration};
 
 /// Reads a folder.
-pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migration>, Vec<FolderMistake>) {
     let style = Style { layout: Layout::GolangMigrate, name, text: in_our_transaction, same_name: false };
-    let (mut migrations, mistakes) = pairing::load(&style, files, folder);
+    let (mut migrations, mistakes) = pairing::load(&style, files, folder, off);
     // The history table holds the newest version and nothing else: on the way back it gets the one before.
     let mut before = None;
     for migration in &mut migrations {

@@ -3,7 +3,7 @@
 //!
 //! Invariant: every file that can have been meant as a migration becomes one, or a mistake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::Layout;
 use super::version::BEHIND_ALL;
 use crate::files::Files;
+use crate::migration::directives::Beside;
 use crate::migration::folder::{self, FolderMistake, check, file_name};
 use crate::migration::{Direction, Migration, REPEATABLE};
 
@@ -71,7 +72,12 @@ pub fn numbered(layout: Layout, direction: Direction, version: &str, name: &str)
 }
 
 /// Reads the folder.
-pub fn load(style: &Style, files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+pub fn load(
+    style: &Style,
+    files: &dyn Files,
+    folder: &Path,
+    off: &BTreeSet<i64>,
+) -> (Vec<Migration>, Vec<FolderMistake>) {
     let listed = match folder::list(files, folder) {
         Ok(listed) => listed,
         Err(mistake) => return (Vec::new(), vec![mistake]),
@@ -100,7 +106,8 @@ pub fn load(style: &Style, files: &dyn Files, folder: &Path) -> (Vec<Migration>,
         mistakes.extend(strange.into_iter().map(|(down, path)| orphan(style, &down, path, Some(one))));
         mistakes.extend(twice(&back));
         let back = back.first().map(|(_, path)| path.as_path());
-        migrations.extend(read_pair(style, files, one, path, back, &mut mistakes));
+        let beside = if off.contains(&version) { Beside::Off } else { Beside::Nothing };
+        migrations.extend(read_pair(style, files, (one, path), back, beside, &mut mistakes));
     }
     for (down, path) in downs.into_values().flatten() {
         mistakes.push(orphan(style, &down, path, None));
@@ -145,25 +152,26 @@ fn orphan(style: &Style, down: &Named, path: PathBuf, beside: Option<&Named>) ->
 fn read_pair(
     style: &Style,
     files: &dyn Files,
-    named: &Named,
-    up_path: &Path,
+    (named, up_path): (&Named, &Path),
     down_path: Option<&Path>,
+    beside: Beside,
     mistakes: &mut Vec<FolderMistake>,
 ) -> Option<Migration> {
     let up = read_one(style, files, up_path, mistakes);
     let down = down_path.map(|path| read_one(style, files, path, mistakes));
-    let (up_path, up) = (up_path, up?);
+    let up = up?;
     let down = match down {
         Some(None) => return None,
         Some(Some(text)) => Some(text),
         None => None,
     };
-    let directives = check(up_path, &up, mistakes);
+    let directives = check(up_path, &up, beside, mistakes)?;
     if let (Some(down), Some(path)) = (&down, down_path) {
-        check(path, down, mistakes)?;
+        check(path, down, beside, mistakes)?;
     }
     let plain = Migration::plain(named.version, &named.name, &up, down.as_deref());
-    Some(Migration { transaction: directives?.transaction, spelling: named.spelling.clone(), ..plain })
+    let (transaction, said) = (directives.transaction, directives.said);
+    Some(Migration { transaction, said, spelling: named.spelling.clone(), ..plain })
 }
 
 fn read_one(style: &Style, files: &dyn Files, path: &Path, mistakes: &mut Vec<FolderMistake>) -> Option<String> {
@@ -195,10 +203,10 @@ fn repeatable(
             continue;
         }
         let Some(text) = read_one(style, files, &path, mistakes) else { continue };
-        let Some(directives) = check(&path, &text, mistakes) else { continue };
+        let Some(directives) = check(&path, &text, Beside::Nothing, mistakes) else { continue };
         let plain = Migration::plain(version, &name, &text, None);
         let spelling = Some(REPEATABLE.to_owned());
-        found.push(Migration { transaction: directives.transaction, spelling, ..plain });
+        found.push(Migration { transaction: directives.transaction, said: directives.said, spelling, ..plain });
     }
     found
 }

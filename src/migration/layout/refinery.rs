@@ -2,6 +2,7 @@
 //!
 //! Invariant: the versions, names and checksums are those that refinery itself reads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -14,9 +15,9 @@ use crate::migration::folder::FolderMistake;
 use crate::migration::{Direction, Migration};
 
 /// Reads a folder.
-pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migration>, Vec<FolderMistake>) {
     let style = Style { layout: Layout::Refinery, name, text: Ok, same_name: true };
-    pairing::load(&style, files, folder)
+    pairing::load(&style, files, folder, off)
 }
 
 /// refinery's own expression is `^([U|V])(\d+(?:\.\d+)?)__(\w+)\.sql$`; ours allows only what it can also run.
@@ -105,7 +106,7 @@ mod tests {
     }
 
     fn wrong(files: &[(&str, &str)]) -> Vec<String> {
-        let (_, mistakes) = load(&Folder::of(files), Path::new("m"));
+        let (_, mistakes) = load(&Folder::of(files), Path::new("m"), &BTreeSet::new());
         mistakes.iter().map(|one| format!("{}: {} | {}", file_name(&one.path), one.text, one.help)).collect()
     }
 
@@ -118,7 +119,7 @@ mod tests {
             ("V2__two.sql", "create table two ()"),
             ("V3__index.sql", "-- switchback: transaction off\ncreate index concurrently i on two (a)"),
         ]);
-        let (migrations, mistakes) = load(&folder, Path::new("m"));
+        let (migrations, mistakes) = load(&folder, Path::new("m"), &BTreeSet::new());
         assert_eq!(mistakes, []);
         let found: Vec<_> = migrations
             .iter()
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_one_mistake() {
-        let (migrations, mistakes) = load(&Folder::of(&[]), Path::new("elsewhere"));
+        let (migrations, mistakes) = load(&Folder::of(&[]), Path::new("elsewhere"), &BTreeSet::new());
         assert!(migrations.is_empty());
         assert!(mistakes[0].text.contains("cannot be read"), "{mistakes:?}");
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: versions, descriptions and checksums are those that sqlx writes into `_sqlx_migrations`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -14,9 +15,9 @@ use crate::migration::folder::FolderMistake;
 use crate::migration::{Direction, Migration};
 
 /// Reads a folder.
-pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migration>, Vec<FolderMistake>) {
     let style = Style { layout: Layout::Sqlx, name, text: Ok, same_name: false };
-    pairing::load(&style, files, folder)
+    pairing::load(&style, files, folder, off)
 }
 
 fn name(file: &str) -> File {

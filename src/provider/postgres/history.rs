@@ -35,6 +35,8 @@ pub struct Table {
     pub rows: Vec<HistoryRow>,
     /// From which to which version everything counts as applied although no row tells it.
     pub counted: Vec<(i64, i64)>,
+    /// Whether the table that says how far a migration has got is there beside it.
+    pub has_progress: bool,
     /// Of versions that we ran: the one that was the newest until then (golang-migrate).
     after: BTreeMap<i64, Option<i64>>,
 }
@@ -42,6 +44,7 @@ pub struct Table {
 /// A table and its columns, by name with their types; none when there is no such table.
 struct Found {
     schema: String,
+    has_progress: bool,
     columns: Option<BTreeMap<String, String>>,
 }
 
@@ -114,6 +117,7 @@ impl Table {
             wide: false,
             rows: Vec::new(),
             counted: Vec::new(),
+            has_progress: found.has_progress,
             after: BTreeMap::new(),
         }
     }
@@ -223,20 +227,24 @@ fn foreign(layout: Layout, columns: &BTreeMap<String, String>, missing: &str, tr
 
 async fn look(client: &Client, table: &str, tried: &str) -> Result<Found, WorldError> {
     let failed = |error| world_error(tried, &error);
-    let statement = "select n.nspname::text, a.attname::text, a.atttypid::regtype::text from pg_catalog.pg_class c \
+    let statement = "select n.nspname::text, a.attname::text, a.atttypid::regtype::text, \
+                     to_regclass(format('%I.switchback_progress', n.nspname)) is not null from pg_catalog.pg_class c \
                      join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
                      left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
                      where c.oid = to_regclass($1)";
     let rows = client.query(statement, &[&table]).await.map_err(failed)?;
     if let Some(first) = rows.first() {
         let column = |row: &tokio_postgres::Row| Some((row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)));
-        return Ok(Found { schema: first.get(0), columns: Some(rows.iter().filter_map(column).collect()) });
+        let columns = Some(rows.iter().filter_map(column).collect());
+        return Ok(Found { schema: first.get(0), has_progress: first.get(3), columns });
     }
-    let row = client.query_one("select current_schema()::text", &[]).await.map_err(failed)?;
+    let statement = "select current_schema()::text, \
+                     to_regclass(format('%I.switchback_progress', current_schema())) is not null";
+    let row = client.query_one(statement, &[]).await.map_err(failed)?;
     let schema: Option<String> = row.get(0);
     let help = "create a schema of the search path, or set the role's search_path";
     let none = || refused(tried, "no schema of the search path exists, so there is no place for the table", help);
-    Ok(Found { schema: schema.ok_or_else(none)?, columns: None })
+    Ok(Found { schema: schema.ok_or_else(none)?, has_progress: row.get(1), columns: None })
 }
 
 /// How long the transaction has taken, in this many parts of a second.

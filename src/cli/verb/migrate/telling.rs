@@ -15,6 +15,7 @@ use crate::cli::planning;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
 use crate::migration::Migration;
+use crate::migration::certificate::Evidence;
 use crate::migration::told::Told;
 use crate::plan::mismatch::{Line, compare};
 use crate::plan::told::Telling;
@@ -116,7 +117,7 @@ impl<'a> Subject<'a> {
         };
         let session = self.session;
         let change_set = planning::tell(session, &self.hold.ledger, &self.resolved, (edit, &self.address, &telling))?;
-        talk_review(session, &change_set);
+        talk_review(session, &change_set, &Evidence::default());
         confirm(&session.terminal, self.consent, &format!("{question} (ledger of {})", self.environment))
             .map_err(super::forward::advise)?;
         let digest = change_set.digest();
