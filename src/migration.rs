@@ -17,6 +17,7 @@ pub mod checksum;
 pub mod layout;
 pub mod told;
 pub mod addition;
+pub mod range;
 pub mod position;
 pub mod observation;
 pub mod predict;

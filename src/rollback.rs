@@ -4,6 +4,7 @@
 
 mod before;
 pub mod owed;
+pub mod schema;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,23 @@ use crate::resolve::desired::Lifecycle;
 use crate::step::{ChangeSet, Operation, PlannedOutput};
 use crate::value::{Object, Unknown, Value};
 
-/// Plans the way back to the things as they were right after run `to` (0: before the first).
+/// How far a way back takes schemas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// As far as the revisions that come back need it.
+    AsNeeded,
+    /// All the way.
+    WithSchema,
+}
+
+/// Plans the way back to the things as they were right after run `to` (0: before the first). What of a schema the
+/// revisions that come back work with is left as it is.
 pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
+    rollback_to(then, to, Depth::AsNeeded, inputs)
+}
+
+/// Plans the way back, and how far it takes schemas.
+pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
     let mut notes = Diagnostics::default();
     let mut goals = Goals::default();
     // What was moved or forgotten since is first known again by its earlier name.
@@ -39,11 +55,16 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
             goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs));
         }
     }
+    let mut left = match depth {
+        Depth::AsNeeded => schema::left(then, &inputs),
+        Depth::WithSchema => BTreeMap::new(),
+    };
     for (address, database) in &then.databases {
         let goal = DatabaseGoal {
             binding: database.binding.clone(),
             migrations: database.applied.clone(),
             lock_timeout_milliseconds: database.lock_timeout_milliseconds,
+            ahead: database.ahead.iter().copied().chain(left.remove(address).unwrap_or_default()).collect(),
             needs: database.needs.clone(),
             told: Some(database.told.clone()),
             span: None,
@@ -55,6 +76,7 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
     let (mut change_set, mut mistakes) = to_goals_from(named, &goals, Operation::Rollback { to }, inputs);
     let renewed = renewed(then, &inputs);
     change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
+    change_set.with_schema = depth == Depth::WithSchema;
     mistakes.extend(notes);
     (change_set, mistakes)
 }
@@ -103,6 +125,7 @@ fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things,
         deferred: new_identities(&mut object, resource, then, inputs),
         object,
         needs: resource.needs.clone(),
+        needs_schema: resource.needs_schema.clone(),
         lifecycle: Lifecycle::default(),
         recorded: Some(recorded),
         import: None,

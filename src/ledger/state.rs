@@ -18,8 +18,9 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::Migration;
 use crate::migration::position::{Partial, Position};
+use crate::migration::range::SchemaNeeds;
 use crate::migration::told::Told;
-use crate::step::{Action, Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -138,6 +139,10 @@ pub struct ResourceState {
     pub earlier: Vec<Object>,
     /// What it needs.
     pub needs: BTreeSet<Address>,
+    /// The schema versions that it works with.
+    pub needs_schema: SchemaNeeds,
+    /// Earlier revisions that may still run.
+    pub beside: Vec<Beside>,
     /// The run that changed it last.
     pub run: u64,
     /// What was there before us, if it was imported.
@@ -157,6 +162,9 @@ pub struct DatabaseState {
     pub needs: BTreeSet<Address>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// The applied versions that a way back has left, because what runs since works with them: they are not in the
+    /// folder of what runs, and belong there again with the next release that knows them.
+    pub ahead: BTreeSet<i64>,
     /// A migration that was left in the middle: neither applied nor absent.
     pub partial: Option<Box<Partial>>,
     /// When the ledger first knew it.
@@ -549,11 +557,13 @@ impl State {
             self.things.leave(number, step, binding, &position);
             return Ok(());
         }
+        let replaced = self.things.running(&step.address).filter(|_| is_first);
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),
             _ => self.things.take(number, step, binding, outcome),
         }
+        self.things.note_beside(step, replaced, error);
         Ok(())
     }
 }

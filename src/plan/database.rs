@@ -19,6 +19,7 @@ use crate::migration::addition::Addition;
 use crate::migration::certificate::{Certificate, Verdict};
 use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
 use crate::migration::layout::Layout;
+use crate::migration::range::SchemaNeeds;
 use crate::migration::told::Told;
 use crate::migration::{Direction, HistoryRow, Migration, REPEATABLE};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
@@ -29,6 +30,8 @@ pub(super) struct Work<'a> {
     pub address: &'a Address,
     pub binding: &'a Binding,
     pub lock_timeout_milliseconds: u64,
+    /// The applied versions that what runs does not know.
+    pub ahead: BTreeSet<i64>,
     pub needs: &'a BTreeSet<Address>,
     pub needed: BTreeSet<Address>,
 }
@@ -46,19 +49,24 @@ impl Planner<'_> {
         let Some(applied) = self.applied(address, goal, history, (&known, &told), is_new) else {
             return;
         };
+        let ahead = self.ahead(goal, recorded, &applied);
+        let stays = |version: &i64| goal.migrations.contains_key(version) || ahead.contains(version);
+        let down = applied.iter().rev().filter(|(version, _)| !stays(version));
+        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let work = Work {
             address,
             binding: &goal.binding,
             lock_timeout_milliseconds: goal.lock_timeout_milliseconds,
+            ahead,
             needs: &goal.needs,
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
         };
         let retold = self.tell_as_then(&work, goal, &applied, recorded);
+        down.retain(|migration| {
+            let was_there = goal.told.is_some() && told.was_there(migration.version);
+            !was_there && !self.outlives_its_file(migration)
+        });
         let skipped = &goal.told.as_ref().unwrap_or(&told).skipped;
-        let stays = |version: &i64| goal.told.is_some() && told.was_there(*version);
-        let down = applied.iter().rev().filter(|(version, _)| !goal.migrations.contains_key(version));
-        let down = down.filter(|(version, migration)| !stays(version) && !self.outlives_its_file(migration));
-        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let mut up: Vec<_> = goal.migrations.values().filter_map(|wanted| pending(wanted, &applied)).collect();
         up.retain(|migration| !skipped.contains_key(&migration.version));
         // What has no version comes last, in the order of the names.
@@ -71,6 +79,9 @@ impl Planner<'_> {
         if let Some(recorded) = is_known {
             let mut what =
                 said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            if work.ahead != recorded.ahead {
+                what.push("which migrations are ahead of what runs".to_owned());
+            }
             what.extend(left_no_more(recorded, history));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
@@ -106,6 +117,30 @@ impl Planner<'_> {
                     .help("finish it first with `resume`, or apply its text again; then go back as a whole"),
             );
         })
+    }
+
+    /// The applied versions that stay although the goal does not know them: an earlier way back, or this one, leaves
+    /// them to what runs. None stays upon one that goes.
+    fn ahead(
+        &self,
+        goal: &DatabaseGoal,
+        recorded: Option<&DatabaseState>,
+        applied: &BTreeMap<i64, Arc<Migration>>,
+    ) -> BTreeSet<i64> {
+        let known = match (self.operation, recorded) {
+            (Operation::Apply | Operation::Edit(_), Some(recorded)) => &recorded.ahead,
+            (Operation::Rollback { .. }, _) => &goal.ahead,
+            (Operation::Apply | Operation::Edit(_), None) | (Operation::Destroy, _) => return BTreeSet::new(),
+        };
+        let is_way_back = matches!(self.operation, Operation::Rollback { .. });
+        let still =
+            |version: &i64| applied.contains_key(version) && (is_way_back || !goal.migrations.contains_key(version));
+        let ahead: BTreeSet<i64> = known.iter().copied().filter(still).collect();
+        let goes = |version: &&i64| !goal.migrations.contains_key(version) && !ahead.contains(version);
+        match applied.keys().find(goes) {
+            Some(lowest) => ahead.into_iter().filter(|version| version < lowest).collect(),
+            None => ahead,
+        }
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -262,6 +297,7 @@ impl Planner<'_> {
                     address,
                     binding: &recorded.binding,
                     lock_timeout_milliseconds: recorded.lock_timeout_milliseconds,
+                    ahead: BTreeSet::new(),
                     needs: &recorded.needs,
                     needed: recorded.needs.clone(),
                 };
@@ -273,6 +309,7 @@ impl Planner<'_> {
             address,
             binding: &recorded.binding,
             lock_timeout_milliseconds: 0,
+            ahead: BTreeSet::new(),
             needs: &needs,
             needed: needs.clone(),
         };
@@ -303,6 +340,7 @@ impl Planner<'_> {
             .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
             .chain(up.iter().map(|migration| Leg::whole(Direction::Up, migration)));
         let mut last = behind;
+        let from_here = self.drafts.len();
         for Leg { direction, migration, from } in legs {
             let certificate = self.certificate(work.address, migration.version);
             let migration = &with_derived(&migration, certificate);
@@ -327,6 +365,8 @@ impl Planner<'_> {
             last = Some(self.drafts.len());
             self.drafts.push(draft);
         }
+        let versions = applied.iter().map(|migration| migration.version);
+        self.phases.note(work.address, versions, (from_here..self.drafts.len()).collect(), &self.drafts);
     }
 
     /// A way up is judged by its text; a way down also by what is in the things that it takes away; both by what a
@@ -460,6 +500,8 @@ pub(super) fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: cr
         rests_on: BTreeMap::new(),
         found: Fingerprint::Unasked,
         needs: work.needs.clone(),
+        needs_schema: SchemaNeeds::new(),
+        ahead: work.ahead.clone(),
         needed: work.needed.clone(),
         after: BTreeSet::new(),
     }

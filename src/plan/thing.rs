@@ -197,6 +197,9 @@ impl Planner<'_> {
             let said = ((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
             let mut what = said_otherwise(self.inputs.kinds, said.0, said.1);
             what.extend(goal.lost.as_ref().map(|_| "a secret that is lost".to_owned()));
+            if goal.needs_schema != recorded.needs_schema {
+                what.push("the schema versions that it works with".to_owned());
+            }
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.draft(address, goal, Action::Remember { what }, reason, remember(), Fingerprint::Unasked);
@@ -449,6 +452,8 @@ impl Planner<'_> {
             inverse: with_loss(inverse, goal.lost.as_deref()),
             found,
             needs: goal.needs.clone(),
+            needs_schema: goal.needs_schema.clone(),
+            ahead: BTreeSet::new(),
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
             after: BTreeSet::new(),
         });
@@ -473,6 +478,8 @@ impl Planner<'_> {
             rests_on: BTreeMap::new(),
             found,
             needs: recorded.needs.clone(),
+            needs_schema: recorded.needs_schema.clone(),
+            ahead: BTreeSet::new(),
             needed: recorded.needs.clone(),
             after: BTreeSet::new(),
         });

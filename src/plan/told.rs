@@ -51,6 +51,7 @@ pub fn tell(
         lock_timeout_milliseconds: telling.lock_timeout_milliseconds,
         needs: &telling.needs,
         needed: BTreeSet::new(),
+        ahead: BTreeSet::new(),
     };
     let reason = Reason::Told { what: telling.what.clone() };
     planner.push_telling(&work, (&telling.told, &telling.applied), reason);
@@ -78,6 +79,7 @@ impl Planner<'_> {
                 known: Forgotten::Database {
                     applied: applied.values().map(|migration| Migration::clone(migration)).collect(),
                     lock_timeout_milliseconds: work.lock_timeout_milliseconds,
+                    ahead: work.ahead.clone(),
                     born,
                     told: told.clone(),
                 },

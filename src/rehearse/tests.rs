@@ -225,6 +225,7 @@ fn planned(migrations: &[Migration], operation: crate::step::Operation, evidence
         binding: Binding::default(),
         migrations: migrations.iter().map(|migration| (migration.version, Arc::new(migration.clone()))).collect(),
         lock_timeout_milliseconds: 1,
+        ahead: BTreeSet::new(),
         needs: BTreeSet::new(),
         told: None,
         span: None,

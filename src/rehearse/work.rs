@@ -164,6 +164,8 @@ mod tests {
             rests_on: BTreeMap::new(),
             found: Fingerprint::Unasked,
             needs,
+            needs_schema: BTreeMap::new(),
+            ahead: BTreeSet::new(),
         }
     }
 
@@ -189,6 +191,7 @@ mod tests {
             outputs: BTreeMap::new(),
             standing: Standing::default(),
             owed: BTreeSet::new(),
+            with_schema: false,
         }
     }
 
@@ -204,6 +207,8 @@ mod tests {
             applied: known.iter().map(|version| (*version, Arc::new(migration(*version)))).collect(),
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 1,
+            ahead: BTreeSet::new(),
+            partial: None,
             born: crate::step::Birth::default(),
             partial: None,
             told: crate::migration::told::Told::default(),

@@ -118,6 +118,8 @@ fn known(resource: &ResourceState, found: Fingerprint) -> TakenUp {
         object: resource.object.clone(),
         earlier: resource.earlier.clone(),
         adopted: resource.adopted.clone(),
+        needs_schema: resource.needs_schema.clone(),
+        beside: resource.beside.clone(),
         born: resource.born,
     };
     TakenUp { binding: resource.binding.clone(), needs: resource.needs.clone(), known, found }
@@ -134,6 +136,7 @@ fn database_taken_up(address: &Address, database: &DatabaseState, inputs: &Input
     let known = Forgotten::Database {
         applied: applied.map(|(_, migration)| (**migration).clone()).collect(),
         lock_timeout_milliseconds: database.lock_timeout_milliseconds,
+        ahead: database.ahead.iter().copied().filter(is_applied).collect(),
         born: database.born,
         told: database.told.clone(),
     };

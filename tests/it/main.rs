@@ -39,6 +39,7 @@ mod layouts;
 mod local;
 mod model;
 mod oracle;
+mod phases;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]

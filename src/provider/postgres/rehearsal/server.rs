@@ -127,6 +127,7 @@ impl Server {
             tls_given: false,
             root_certificate: None,
             set_role: None,
+            tunnel: Vec::new(),
             connect_timeout: PATIENCE,
         };
         Ok(Self { programs, login, folder, guard, _claim: claim })
