@@ -7,6 +7,7 @@ pub mod compare;
 pub mod database;
 mod draft;
 mod exact;
+mod left_over;
 pub mod lookup;
 mod middle;
 pub mod mismatch;
@@ -394,6 +395,7 @@ impl<'a> Planner<'a> {
             standing,
             owed: BTreeSet::new(),
             with_schema: false,
+            origins: BTreeMap::new(),
         };
         (change_set, self.mistakes)
     }

@@ -205,7 +205,6 @@ pub fn not_rehearsed(why: &str) -> Certificate {
         server: String::new(),
         basis: Basis::Empty,
         verdict: Verdict::NotRehearsed { why: why.to_owned() },
-        group: None,
         derived: None,
         undone: Vec::new(),
         forth: Vec::new(),

@@ -289,6 +289,7 @@ fn is_asked_for(reason: &Reason) -> bool {
         | Reason::Pending
         | Reason::SaidOtherwise
         | Reason::GoesWith { .. }
+        | Reason::LeftOver
         | Reason::Renamed
         | Reason::ImportAsked
         | Reason::Told { .. }

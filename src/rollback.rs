@@ -17,7 +17,7 @@ use crate::ledger::state::{Gone, ResourceState};
 use crate::plan::moves::View;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals_from};
 use crate::resolve::desired::Lifecycle;
-use crate::step::{ChangeSet, Operation, PlannedOutput};
+use crate::step::{Action, ChangeSet, Operation, Origin, PlannedOutput};
 use crate::value::{Object, Unknown, Value};
 
 /// How far a way back takes schemas.
@@ -74,11 +74,30 @@ pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> 
     release_what_was_there(then, to, &inputs, &mut goals, &mut notes);
     let named = view.as_ref().map(View::drafts).unwrap_or_default();
     let (mut change_set, mut mistakes) = to_goals_from(named, &goals, Operation::Rollback { to }, inputs);
+    change_set.origins = origins(then, &change_set, &inputs);
     let renewed = renewed(then, &inputs);
     change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
     change_set.with_schema = depth == Depth::WithSchema;
     mistakes.extend(notes);
     (change_set, mistakes)
+}
+
+/// What is made again is known as what it was then: the ledger cannot tell that where it was let go and taken up, or
+/// another thing had its address, in between.
+fn origins(then: &Things, change_set: &ChangeSet, inputs: &Inputs<'_>) -> BTreeMap<Address, Origin> {
+    let now = &inputs.state.things;
+    let is_made = |action: &Action| matches!(action, Action::Create { .. } | Action::Revise { .. });
+    let made = change_set.steps.iter().filter(|step| is_made(&step.action));
+    let origin = |address: &Address| {
+        let then = then.resources.get(address)?;
+        let known = now.resources.get(address).or_else(|| match now.gone.get(address)? {
+            Gone::Deleted(resource) => Some(resource),
+            Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => None,
+        });
+        let is_known = known.is_some_and(|known| known.born == then.born && known.adopted == then.adopted);
+        (!is_known).then(|| (address.clone(), Origin { born: then.born, adopted: then.adopted.clone() }))
+    };
+    made.filter_map(|step| origin(&step.address)).collect()
 }
 
 /// What was imported since was there before, and what was forgotten then was left to others: it is brought to what it

@@ -4,8 +4,10 @@
 //! hashed, compared and counted, and two equal ones have equal digests on every machine.
 
 mod known;
+mod origin;
 
 pub use known::{Adoption, Beside, Birth, Forgotten};
+pub use origin::Origin;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -69,6 +71,10 @@ pub struct ChangeSet {
     /// Whether a way back takes the schema back as well where the earlier revision would work with it as it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_schema: bool,
+    /// What things are known as that a way back makes again, where the ledger knows them otherwise by now, or not at
+    /// all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<Address, Origin>,
 }
 
 /// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without
@@ -315,6 +321,8 @@ pub enum Reason {
     ReplaceAsked,
     /// The ledger has it, the spec does not.
     NotInSpec,
+    /// A run that was cut left it beside what took its place.
+    LeftOver,
     /// Everything goes.
     Destroyed,
     /// An earlier state is wanted back.

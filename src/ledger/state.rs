@@ -328,6 +328,8 @@ impl Run {
             Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) if intent.repairs => {
                 StepState::Stood(intent, error.unwrap_or_else(still_not_good))
             }
+            // The next try did not even begin.
+            Some(StepState::Stood(intent, before)) => StepState::Stood(intent, error.unwrap_or(before)),
             Some(_) | None => StepState::Failed { at, error },
         };
         self.steps.insert(step, failed);
@@ -348,6 +350,13 @@ impl State {
                 && (run.done_count() > 0 || run.ended.is_none())
                 && !matches!(run.ended, Some((RunResult::TakenBack | RunResult::WithoutEffect, _)))
         })
+    }
+
+    /// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is
+    /// done, whether or not it has had an effect of its own.
+    pub fn took_over(&self, run: u64) -> bool {
+        let before = self.runs.iter().rev().find(|other| other.number < run);
+        before.is_some_and(|before| matches!(before.ended, Some((RunResult::TakenBack, _))))
     }
 
     /// What the environment asks of those who change it, as last applied.
@@ -564,6 +573,11 @@ impl State {
             _ => self.things.take(number, step, binding, outcome),
         }
         self.things.note_beside(step, replaced, error);
+        if let (Action::Create { .. } | Action::Revise { .. }, Some(origin)) =
+            (&step.action, change_set.origins.get(&step.address))
+        {
+            self.things.known_as(&step.address, origin);
+        }
         Ok(())
     }
 }

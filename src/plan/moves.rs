@@ -223,7 +223,10 @@ impl View {
         let resources = things.resources.iter().map(|(address, one)| (address, &one.needs, &one.binding));
         let databases = things.databases.iter().map(|(address, one)| (address, &one.needs, &one.binding));
         let mut needed_by: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
-        for (address, needs, binding) in resources.chain(databases) {
+        // What was let go is taken up again, or made again, by what it needs then.
+        let gone = things.gone.iter().map(|(address, one)| (address, one.needs()));
+        let gone = gone.map(|(address, (needs, binding))| (address, needs, binding));
+        for (address, needs, binding) in resources.chain(databases).chain(gone) {
             let referred = binding.deferred.values().flat_map(crate::expression::Deferred::references);
             for need in needs.iter().cloned().chain(referred).filter(|need| names.contains_key(need)) {
                 let who = needed_by.entry(need).or_default();
@@ -250,6 +253,7 @@ impl View {
             .databases
             .values_mut()
             .for_each(|database| rename_needs(&mut database.needs, &mut database.binding, &renamed));
+        things.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         let renamed_gone: Vec<_> =
             names.iter().filter_map(|(from, to)| Some((to.clone(), things.gone.remove(from)?))).collect();
         for to in names.values() {

@@ -4,7 +4,7 @@
 //! that it waits for.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 pub use super::draft::Draft;
 use super::draft::{brings, is_migration, is_only_recorded};
@@ -86,6 +86,7 @@ fn wire(drafts: &mut [Draft], phases: &Phases) {
         let side = if brings(&draft.action) { &mut places.bringing } else { &mut places.removing };
         side.entry(draft.address.clone()).or_default().push(index);
     }
+    let halves = first_halves(drafts, &places);
     for index in 0..drafts.len() {
         let draft = &drafts[index];
         if is_only_recorded(&draft.action) {
@@ -106,17 +107,29 @@ fn wire(drafts: &mut [Draft], phases: &Phases) {
         drafts[index].after.extend(waits);
         for other in keeps_waiting {
             // A thing that is deleted to be made again is deleted before what will need it is brought.
-            if !(brings(&drafts[index].action) && is_first_half(&drafts[other], &places)) {
+            if !(brings(&drafts[index].action) && halves.contains(&other)) {
                 drafts[other].after.insert(index);
             }
         }
     }
 }
 
-/// Whether a removal is the first half of a replacement: something is made under the address afterwards.
-fn is_first_half(draft: &Draft, places: &Places) -> bool {
-    matches!(draft.action, Action::Delete { .. } | Action::Forget { .. })
-        && places.bringing.contains_key(&draft.address)
+/// The removals that are the first half of a replacement: something is made under the address afterwards.
+fn first_halves(drafts: &[Draft], places: &Places) -> BTreeSet<usize> {
+    let mut halves = BTreeSet::new();
+    for (address, removing) in &places.removing {
+        let Some(bringing) = places.bringing.get(address) else { continue };
+        let goes = |index: &&usize| matches!(drafts[**index].action, Action::Delete { .. } | Action::Forget { .. });
+        halves.extend(removing.iter().filter(goes).copied());
+        // Earlier things go before the current one does.
+        let (mut open, mut seen) = (bringing.clone(), BTreeSet::new());
+        while let Some(index) = open.pop() {
+            let own = drafts[index].after.iter().copied().filter(|before| removing.contains(before));
+            open.extend(own.filter(|before| seen.insert(*before)));
+        }
+        halves.extend(seen);
+    }
+    halves
 }
 
 /// The steps that cannot be taken back, and all that wait for one of them.

@@ -109,8 +109,9 @@ fn begin(
 /// The address under which the ledger still knows what the change set renames.
 fn earlier_name(address: &Address, change_set: &ChangeSet) -> Address {
     let renames = change_set.steps.iter().filter(|step| step.address == *address);
-    let from = renames.filter_map(|step| if let Action::Move { from, .. } = &step.action { Some(from) } else { None });
-    from.last().unwrap_or(address).clone()
+    let mut from =
+        renames.filter_map(|step| if let Action::Move { from, .. } = &step.action { Some(from) } else { None });
+    from.next_back().unwrap_or(address).clone()
 }
 
 /// Whether the change set makes, or makes again, what a database lives in.
@@ -192,6 +193,7 @@ mod tests {
             standing: Standing::default(),
             owed: BTreeSet::new(),
             with_schema: false,
+            origins: BTreeMap::new(),
         }
     }
 

@@ -80,6 +80,7 @@ pub(crate) fn sample() -> ChangeSet {
         standing: crate::step::Standing::default(),
         owed: std::collections::BTreeSet::new(),
         with_schema: false,
+        origins: std::collections::BTreeMap::new(),
     }
 }
 

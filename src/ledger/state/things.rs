@@ -12,7 +12,7 @@ use crate::migration::position::{Partial, Position};
 use crate::migration::range::rename_ranges;
 use crate::migration::told::Told;
 use crate::migration::{Direction, Migration};
-use crate::step::{Action, Adoption, Beside, Birth, Forgotten, Reason, Step};
+use crate::step::{Action, Adoption, Beside, Birth, Forgotten, Origin, Reason, Step};
 use crate::value::Object;
 use crate::world::{Binding, WorldError};
 
@@ -40,6 +40,11 @@ impl Things {
             Action::Retire { before, .. } => {
                 if let Some(resource) = self.resources.get_mut(address) {
                     resource.earlier.retain(|earlier| earlier != before);
+                    // What was there before us is not among the earlier things any more.
+                    if let Some(adopted) = resource.adopted.as_mut().filter(|one| one.revised.as_ref() == Some(before))
+                    {
+                        adopted.revised = None;
+                    }
                 }
             }
             Action::Delete { .. } => {
@@ -210,6 +215,14 @@ impl Things {
         resource.beside.retain(|beside| earlier.contains(&beside.object));
     }
 
+    /// What was made again is what it was then.
+    pub(super) fn known_as(&mut self, address: &Address, origin: &Origin) {
+        if let Some(resource) = self.resources.get_mut(address) {
+            resource.born = origin.born;
+            resource.adopted.clone_from(&origin.adopted);
+        }
+    }
+
     fn take_up(&mut self, run: u64, step: &Step, binding: Binding, known: &Forgotten) {
         let (address, needs) = (step.address.clone(), step.needs.clone());
         self.gone.remove(&address);
@@ -260,6 +273,8 @@ impl Things {
                 resource.rename_schemas(&renamed);
             } else if let Some(database) = self.databases.get_mut(address) {
                 rename_needs(&mut database.needs, &mut database.binding, &renamed);
+            } else if let Some(gone) = self.gone.get_mut(address) {
+                gone.rename_needs(&renamed);
             }
         }
     }
@@ -285,6 +300,43 @@ impl ResourceState {
     pub fn rename_schemas(&mut self, renamed: &dyn Fn(&Address) -> Option<Address>) {
         rename_ranges(&mut self.needs_schema, renamed);
         self.beside.iter_mut().for_each(|beside| rename_ranges(&mut beside.needs_schema, renamed));
+    }
+}
+
+impl Gone {
+    /// What it needed, and how it was reached.
+    pub fn needs(&self) -> (&BTreeSet<Address>, &Binding) {
+        match self {
+            Self::Deleted(resource) | Self::Forgotten(resource) => (&resource.needs, &resource.binding),
+            Self::Database(database) | Self::Emptied(database) => (&database.needs, &database.binding),
+        }
+    }
+
+    /// Whether this is what was gone at another time already: what it needed may be called otherwise since.
+    pub fn is_still(&self, then: Option<&Self>) -> bool {
+        let named_alike = |one: &ResourceState, then: &ResourceState| ResourceState {
+            needs: then.needs.clone(),
+            binding: then.binding.clone(),
+            ..one.clone()
+        };
+        match (self, then) {
+            (Self::Deleted(now), Some(Self::Deleted(then))) | (Self::Forgotten(now), Some(Self::Forgotten(then))) => {
+                named_alike(now, then) == *then
+            }
+            (Self::Database(now), Some(Self::Database(then))) | (Self::Emptied(now), Some(Self::Emptied(then))) => {
+                now.born == then.born && now.applied == then.applied
+            }
+            (Self::Deleted(_) | Self::Forgotten(_) | Self::Database(_) | Self::Emptied(_), _) => false,
+        }
+    }
+
+    /// What it needed is called otherwise.
+    pub fn rename_needs(&mut self, renamed: &dyn Fn(&Address) -> Option<Address>) {
+        let (needs, binding) = match self {
+            Self::Deleted(resource) | Self::Forgotten(resource) => (&mut resource.needs, &mut resource.binding),
+            Self::Database(database) | Self::Emptied(database) => (&mut database.needs, &mut database.binding),
+        };
+        rename_needs(needs, binding, renamed);
     }
 }
 

@@ -128,7 +128,13 @@ pub fn lock_read(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
                 waiting.extend(named(sight, &tokens(&text)?)?);
             }
             RelationKind::Partitioned => sight.lock_family(&name, LockMode::AccessShare),
-            _ => {}
+            RelationKind::Table
+            | RelationKind::MaterializedView
+            | RelationKind::Foreign
+            | RelationKind::Sequence
+            | RelationKind::Composite
+            | RelationKind::Index
+            | RelationKind::PartitionedIndex => {}
         }
         sight.lock(&name, LockMode::AccessShare);
     }
@@ -154,12 +160,11 @@ pub fn scan_read(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
         return unknown("what the query reads is the planner's choice");
     }
     for name in named {
-        match sight.relation(&name).kind {
-            RelationKind::View => {
-                let text = sight.relation(&name).definition.clone().unwrap_or_default();
-                scan_read(sight, &tokens(&text)?)?;
-            }
-            _ => sight.scan_family(&name),
+        if sight.relation(&name).kind == RelationKind::View {
+            let text = sight.relation(&name).definition.clone().unwrap_or_default();
+            scan_read(sight, &tokens(&text)?)?;
+        } else {
+            sight.scan_family(&name);
         }
     }
     Ok(())

@@ -89,19 +89,18 @@ impl Retype<'_> {
     /// Checks and foreign keys that name the column are made anew with it.
     fn check_again(&self, sight: &mut Foresight<'_>, table: &str, change: Change) -> Said {
         for constraint in sight.relation(table).constraints.values() {
-            let names_it = constraint.columns.contains(&self.column);
-            match (&constraint.references, constraint.kind) {
-                (Some((other, _)), _) if names_it => {
-                    sight.lock_partner(other, AccessExclusive)?;
-                    if change == Change::Rewrite && constraint.validated {
-                        sight.scan(table);
-                        sight.scan(other);
-                    }
-                }
-                (None, ConstraintKind::Check) if constraint.validated && self.is_in(&constraint.expression) => {
+            if let Some((other, _)) =
+                constraint.references.as_ref().filter(|_| constraint.columns.contains(&self.column))
+            {
+                sight.lock_partner(other, AccessExclusive)?;
+                if change == Change::Rewrite && constraint.validated {
                     sight.scan(table);
+                    sight.scan(other);
                 }
-                _ => {}
+            }
+            let is_check = constraint.kind == ConstraintKind::Check && constraint.validated;
+            if is_check && self.is_in(&constraint.expression) {
+                sight.scan(table);
             }
         }
         for (other, _, constraint) in sight.catalog.references_to(table) {

@@ -157,12 +157,6 @@ fn needs_schema_is_a_range() {
             "name = \"web\"",
             "`needs_schema` names a database and a version",
         ),
-        (
-            "database.app.at_least(3)",
-            "aws_ecs_task_definition",
-            "family = \"web\"\n  container_definitions = \"[]\"",
-            "a revision runs nothing by itself",
-        ),
     ] {
         let said = with(needs, kind, body).mistakes();
         assert!(said.len() == 1 && said[0].ends_with(summary), "{needs}: {said:?}");

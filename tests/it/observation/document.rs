@@ -48,7 +48,7 @@ async fn write() {
         }
         page += &row(case, &catalog(&bench, case).await);
     }
-    let _ = write!(page, "\n## The tables\n\n```sql\n{}```\n", FIXTURE);
+    let _ = write!(page, "\n## The tables\n\n```sql\n{FIXTURE}```\n");
     bench.end().await;
     assert!(page.lines().filter(|line| line.starts_with("| `")).count() > 340);
     current("locks.md", &page);
