@@ -15,6 +15,7 @@ pub mod position;
 pub mod observation;
 pub mod certificate;
 pub mod class;
+pub mod derive;
 
 use serde::{Deserialize, Serialize};
 
