@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::position::Position;
-use crate::migration::{Direction, Migration};
+use crate::migration::{Direction, Keeping, Migration};
 use crate::value::{Object, Value};
 use crate::world::Binding;
 
@@ -266,6 +266,13 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Position::is_start")]
         from: Position,
     },
+    /// Drop at last what a migration took away and what was kept since.
+    Purge {
+        /// The migration, with the text that drops.
+        migration: Box<Migration>,
+        /// Longest wait for one lock, in milliseconds.
+        lock_timeout_milliseconds: u64,
+    },
 }
 
 /// All that the ledger knew of something that it forgot.
@@ -293,6 +300,9 @@ pub enum Forgotten {
         applied: Vec<Migration>,
         /// Longest wait for one lock, in milliseconds.
         lock_timeout_milliseconds: u64,
+        /// What is kept of what its migrations took away, by version.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        kept: BTreeMap<i64, Keeping>,
         /// When the ledger first knew it.
         born: Birth,
     },
@@ -353,6 +363,11 @@ pub enum Reason {
     TakenBack,
     /// A migration was not applied yet.
     Pending,
+    /// What was taken away was kept as long as was asked for.
+    KeptLongEnough {
+        /// Until when.
+        until: jiff::Timestamp,
+    },
     /// What it needs, or how it is reached, is said otherwise now.
     SaidOtherwise,
     /// What it lived in goes.
@@ -476,7 +491,8 @@ impl Action {
             | Self::Remember { .. }
             | Self::TakeUp { known: Forgotten::Database { .. } }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -496,6 +512,7 @@ impl Action {
             Self::Move { .. } => "move",
             Self::Migrate { direction: Direction::Up, .. } => "migrate",
             Self::Migrate { direction: Direction::Down, .. } => "migrate back",
+            Self::Purge { .. } => "purge",
         }
     }
 
@@ -514,7 +531,8 @@ impl Action {
             | Self::Remember { .. }
             | Self::TakeUp { known: Forgotten::Database { .. } }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -532,7 +550,8 @@ impl Action {
             | Self::Import { .. }
             | Self::TakeUp { .. }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -550,7 +569,8 @@ impl Action {
             | Self::Import { .. }
             | Self::TakeUp { .. }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 }
@@ -559,7 +579,9 @@ impl Step {
     /// What people call the step: the address, and the version of a migration.
     pub fn title(&self) -> String {
         match &self.action {
-            Action::Migrate { migration, .. } => format!("{} V{}__{}", self.address, migration.version, migration.name),
+            Action::Migrate { migration, .. } | Action::Purge { migration, .. } => {
+                format!("{} V{}__{}", self.address, migration.version, migration.name)
+            }
             _ => self.address.to_string(),
         }
     }

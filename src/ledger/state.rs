@@ -16,7 +16,7 @@ pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
-use crate::migration::Migration;
+use crate::migration::{Keeping, Migration};
 use crate::migration::position::Position;
 use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
@@ -156,6 +156,8 @@ pub struct DatabaseState {
     pub needs: BTreeSet<Address>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// What is kept of what its migrations took away, by version.
+    pub kept: BTreeMap<i64, Keeping>,
     /// When the ledger first knew it.
     pub born: Birth,
 }
@@ -536,7 +538,7 @@ impl State {
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),
-            _ => self.things.take(number, step, binding, outcome),
+            _ => self.things.take((number, record.time), step, binding, outcome),
         }
         Ok(())
     }

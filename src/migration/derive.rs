@@ -17,7 +17,7 @@ mod dress;
 use super::cursor::Cursor;
 use super::statements::{NotSql, Script, Statement};
 
-pub use names::quoted;
+pub use names::{identifier, last, quoted, schema};
 pub use question::{Answer, Answers, Object, Question};
 
 use question::Wish;

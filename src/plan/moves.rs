@@ -121,9 +121,9 @@ impl View {
                 let resource = ResourceState { kind, binding, object, earlier, needs, run: 0, adopted, born };
                 self.state.things.resources.insert(address.clone(), resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, kept, born } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, born };
+                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, born };
                 self.state.things.databases.insert(address.clone(), database);
             }
         }

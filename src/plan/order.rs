@@ -46,7 +46,11 @@ fn brings(action: &Action) -> bool {
         | Action::TakeUp { .. }
         | Action::Move { .. }
         | Action::Migrate { .. } => true,
-        Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } | Action::Forget { .. } => false,
+        Action::Return { .. }
+        | Action::Retire { .. }
+        | Action::Delete { .. }
+        | Action::Forget { .. }
+        | Action::Purge { .. } => false,
     }
 }
 
@@ -144,7 +148,7 @@ fn is_only_recorded(action: &Action) -> bool {
 }
 
 fn is_migration(draft: &Draft) -> bool {
-    matches!(draft.action, Action::Migrate { .. })
+    matches!(draft.action, Action::Migrate { .. } | Action::Purge { .. })
 }
 
 /// Whether a removal is the first half of a replacement: something is made under the address afterwards.
@@ -195,7 +199,7 @@ fn rank(drafts: &[Draft]) -> Vec<usize> {
     order.sort_by_cached_key(|index| {
         let draft = &drafts[*index];
         let version = match &draft.action {
-            Action::Migrate { migration, .. } => migration.version,
+            Action::Migrate { migration, .. } | Action::Purge { migration, .. } => migration.version,
             _ => 0,
         };
         (draft.address.clone(), version, draft.action.verb())

@@ -14,7 +14,7 @@ use super::url;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
-use crate::migration::{Migration, folder};
+use crate::migration::{Migration, folder, keep};
 use crate::secret::SecretReference;
 use crate::spec::Database;
 use crate::spec::body::Attribute;
@@ -53,7 +53,10 @@ impl Engine<'_> {
         settings.needs.extend(self.target_needs(&database.depends_on, site, instance));
         settings.needs.remove(&id);
         let lock_timeout_milliseconds = self.lock_timeout(database, &address);
-        let migrations = self.migrations(database, &address);
+        let mut migrations = self.migrations(database, &address);
+        if let Some(seconds) = self.keep(database, &address) {
+            keep_for(seconds, &mut migrations);
+        }
         let poisoned = self.diagnostics.0.len() > before;
         let seen = |name: &str| match settings.open.get(name) {
             Some(value) => value.clone(),
@@ -296,6 +299,25 @@ impl Engine<'_> {
         })
     }
 
+    /// How long what migrations take away is kept, where nothing else is said, in seconds.
+    fn keep(&mut self, database: &Database, address: &Address) -> Option<u64> {
+        let setting = database.settings.iter().find(|setting| &*setting.name == "keep")?;
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return None;
+        }
+        let parsed = evaluated.value.as_str().and_then(seconds);
+        if parsed.is_none() {
+            self.report(
+                Diagnostic::error("this is not a length of time")
+                    .at(setting.expr.span)
+                    .detail("`keep` takes a number and a unit, known now")
+                    .help("write like `\"36h\"`, `\"14d\"` or `\"2w\"`"),
+            );
+        }
+        parsed
+    }
+
     fn migrations(&mut self, database: &Database, address: &Address) -> Vec<Migration> {
         let Some((path, span)) = &database.migrations else {
             return Vec::new();
@@ -345,6 +367,29 @@ impl Engine<'_> {
     }
 }
 
+/// What takes something away is kept for so long, unless its file says how long.
+fn keep_for(seconds: u64, migrations: &mut [Migration]) {
+    for migration in migrations.iter_mut().filter(|migration| keep::concerns(&migration.up)) {
+        migration.said.keep_seconds.get_or_insert(seconds);
+    }
+}
+
+/// A length of time in seconds: `90s`, `10m`, `36h`, `14d`, `2w`.
+fn seconds(text: &str) -> Option<u64> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return None,
+    };
+    // A hundred years are for ever.
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|seconds| *seconds <= 100 * 366 * 86_400)
+}
+
 /// A length of time: `500ms`, `3s`, `2m`, `1h`.
 fn milliseconds(text: &str) -> Option<u64> {
     let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
@@ -362,6 +407,14 @@ fn milliseconds(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_of_days() {
+        assert_eq!((seconds("0s"), seconds("36h"), seconds("14d")), (Some(0), Some(129_600), Some(1_209_600)));
+        for bad in ["14", "d", "14 years", "1.5d", "99999d"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn lengths_of_time() {

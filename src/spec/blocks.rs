@@ -229,6 +229,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "migrations",
             "target",
             "lock_timeout",
+            "keep",
             "depends_on",
         ],
         blocks: &[],

@@ -12,4 +12,5 @@ mod job;
 mod concurrent;
 mod session;
 mod settle;
+mod purge;
 pub mod runner;
