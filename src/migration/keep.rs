@@ -66,7 +66,8 @@ pub fn takings(sql: &str) -> Vec<Taking> {
 /// Whether a text takes away anything that can, or should, be kept.
 pub fn concerns(sql: &str) -> bool {
     let script = Script::parse(sql).unwrap_or_default();
-    is_mixed(&script) || script.statements.iter().any(|statement| taking::of(statement).is_ok_and(|found| !found.is_empty()))
+    is_mixed(&script)
+        || script.statements.iter().any(|statement| taking::of(statement).is_ok_and(|found| !found.is_empty()))
 }
 
 /// What runs in the place of a migration so that what it takes away is kept; nothing, when it takes nothing away, or

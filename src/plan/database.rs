@@ -16,8 +16,8 @@ use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
 use crate::migration::addition::Addition;
 use crate::migration::checksum::checksum;
-use crate::migration::keep;
 use crate::migration::class::{additions, judge_among, judge_now};
+use crate::migration::keep;
 use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
@@ -93,9 +93,7 @@ impl Planner<'_> {
     ) -> Arc<Migration> {
         match keep::kept(migration, new) {
             Ok(None) => Arc::clone(migration),
-            Ok(Some(kept)) => {
-                Arc::new(Migration { kept: Some(Box::new(kept)), ..Migration::clone(migration) })
-            }
+            Ok(Some(kept)) => Arc::new(Migration { kept: Some(Box::new(kept)), ..Migration::clone(migration) }),
             Err(why) => {
                 self.mistakes.push(
                     Diagnostic::error("what a migration takes away cannot be kept")

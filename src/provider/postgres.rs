@@ -28,12 +28,16 @@ mod orphans;
 #[cfg(feature = "postgres")]
 mod resources;
 #[cfg(feature = "postgres")]
+mod derive;
+#[cfg(feature = "postgres")]
 mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
 
 use crate::kind::{Kind, ProviderSchema};
 
+#[cfg(feature = "postgres")]
+pub use derive::{Derived, answer, derive};
 #[cfg(feature = "postgres")]
 pub use fingerprint::fingerprint_text;
 #[cfg(feature = "postgres")]

@@ -17,7 +17,13 @@ use crate::world::Binding;
 
 impl Things {
     /// What a step that is done makes of the things.
-    pub(super) fn take(&mut self, (run, time): (u64, Timestamp), step: &Step, binding: Option<Binding>, outcome: &Object) {
+    pub(super) fn take(
+        &mut self,
+        (run, time): (u64, Timestamp),
+        step: &Step,
+        binding: Option<Binding>,
+        outcome: &Object,
+    ) {
         let address = &step.address;
         let binding = binding.unwrap_or_else(|| step.binding.clone());
         match &step.action {

@@ -6,7 +6,7 @@ use super::super::cursor::{Cursor, split};
 use super::column::{self, Table};
 use super::names::{identifier, last, quoted};
 use super::question::{ColumnAspect, Object, Question, RelationAspect, Wish};
-use super::signature::types;
+use super::signature::{reset, types};
 use super::table::{moved, renamed_whole};
 
 type Derived = Result<Option<Vec<String>>, String>;
@@ -151,7 +151,8 @@ fn changed(mut cursor: Cursor<'_>, thing: &Altered, wish: &mut Wish<'_>) -> Deri
             }
             let mut ahead = cursor;
             if (ahead.word("set") || ahead.word("reset")) && ahead.peeks("(") {
-                return relation(RelationAspect::Options);
+                let earlier = relation(RelationAspect::Options)?.unwrap_or_default();
+                return Ok(Some([vec![reset(&alter, cursor.rest())], earlier].concat()));
             }
             match cursor.word("set") && cursor.word("tablespace") {
                 true => relation(RelationAspect::Tablespace),

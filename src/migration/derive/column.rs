@@ -5,7 +5,7 @@
 use super::super::cursor::Cursor;
 use super::names::quoted;
 use super::question::{ColumnAspect, Object, Question, Wish};
-use super::signature::rendered;
+use super::signature::{rendered, reset};
 
 type Derived = Result<Option<Vec<String>>, String>;
 
@@ -29,22 +29,25 @@ pub fn nullability(table: &Table, column: &str, wish: &mut Wish<'_>) -> Result<S
     wish.restore(question(table, column, ColumnAspect::NotNull))
 }
 
+fn restored(table: &Table, column: &str, wish: &mut Wish<'_>, aspect: ColumnAspect) -> Derived {
+    wish.restore(question(table, column, aspect)).map(|text| Some(vec![text]))
+}
+
 /// What takes back a change of a column; nothing when it is not recognised.
 ///
 /// # Errors
 /// Why there is nothing.
 pub fn altered(mut cursor: Cursor<'_>, table: &Table, column: &str, wish: &mut Wish<'_>) -> Derived {
-    let mut restore = |aspect| wish.restore(question(table, column, aspect)).map(|text| Some(vec![text]));
     if cursor.word("add") {
         let drops = format!("{} ALTER COLUMN {} DROP IDENTITY", table.alter, quoted(column));
         return Ok(cursor.word("generated").then(|| vec![drops]));
     }
     if cursor.word("drop") {
         if cursor.word("default") {
-            return restore(ColumnAspect::Default);
+            return restored(table, column, wish, ColumnAspect::Default);
         }
         if cursor.word("not") {
-            return restore(ColumnAspect::NotNull);
+            return restored(table, column, wish, ColumnAspect::NotNull);
         }
         if cursor.word("identity") {
             return Err("the position of its sequence goes with it".to_owned());
@@ -57,12 +60,15 @@ pub fn altered(mut cursor: Cursor<'_>, table: &Table, column: &str, wish: &mut W
     if cursor.peeks("type") {
         return retyped(cursor, table, column, wish);
     }
+    let whole = cursor;
     let sets = cursor.word("set");
     if !sets && !cursor.word("reset") {
         return Ok(None);
     }
     if cursor.peeks("(") {
-        return restore(ColumnAspect::Options);
+        let alter = format!("{} ALTER COLUMN {}", table.alter, quoted(column));
+        let earlier = wish.restore(question(table, column, ColumnAspect::Options))?;
+        return Ok(Some(vec![reset(&alter, whole.rest()), earlier]));
     }
     if cursor.peeks("data") {
         cursor.word("data");
@@ -77,7 +83,7 @@ pub fn altered(mut cursor: Cursor<'_>, table: &Table, column: &str, wish: &mut W
         ("generated", ColumnAspect::Identity),
     ];
     match ASPECTS.into_iter().find(|(word, _)| cursor.word(word)) {
-        Some((_, aspect)) => restore(aspect),
+        Some((_, aspect)) => restored(table, column, wish, aspect),
         None => Ok(None),
     }
 }

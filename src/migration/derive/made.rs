@@ -125,7 +125,8 @@ fn replaced(wish: &mut Wish<'_>, manner: Manner, object: Object, dropped: String
         return Ok(dropped);
     }
     match wish.ask(Question::Definition(object)) {
-        Some(Answer::Text(text)) => Ok(text.clone()),
+        Some(Answer::Text(text)) if text.starts_with("CREATE OR REPLACE") => Ok(text.clone()),
+        Some(Answer::Text(text)) => Ok(format!("{dropped};\n{text}")),
         Some(Answer::Cannot(why)) => Err(why.clone()),
         Some(Answer::Absent) | None => Ok(dropped),
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: only what takes part in telling functions apart is named: no names, no defaults, no `OUT`.
 
+use super::super::cursor::{Cursor, split};
 use super::super::statements::{Token, TokenSort};
 use super::names::identifier;
 
@@ -44,4 +45,19 @@ pub fn rendered(tokens: &[Token]) -> String {
         joins = token.is(".") || token.is("(") || token.is("[");
     }
     text
+}
+
+/// What takes back that options were set: those that the statement names go, before the earlier ones come back. Of a
+/// `RESET` nothing goes.
+pub fn reset(alter: &str, tokens: &[Token]) -> String {
+    let mut cursor = Cursor::of(tokens);
+    if !cursor.word("set") || !cursor.word("(") {
+        return String::new();
+    }
+    let inside = cursor.rest().split_last().map(|(_, inside)| inside).unwrap_or_default();
+    let names = split(inside).into_iter().map(|part| {
+        let end = part.iter().position(|token| token.is("="));
+        rendered(&part[..end.unwrap_or(part.len())])
+    });
+    format!("{alter} RESET ({})", names.collect::<Vec<_>>().join(", "))
 }

@@ -7,6 +7,7 @@ use super::super::statements::Token;
 use super::column::{self, Table};
 use super::names::{identifier, last, quoted};
 use super::question::{Object, Question, RelationAspect, Wish};
+use super::signature::reset;
 
 type Derived = Result<Option<Vec<String>>, String>;
 
@@ -118,7 +119,12 @@ fn action_of(mut cursor: Cursor<'_>, table: &Table, wish: &mut Wish<'_>) -> Deri
     if ahead.word("no") && ahead.word("inherit") {
         return Ok(ahead.name().map(|parent| vec![format!("{alter} INHERIT {}", quoted(&parent))]));
     }
-    aspect_of(cursor).map(|aspect| relation(wish, name, aspect)).transpose()
+    let Some(aspect) = aspect_of(cursor) else { return Ok(None) };
+    let mut back = relation(wish, name, aspect)?;
+    if aspect == RelationAspect::Options {
+        back.insert(0, reset(alter, cursor.rest()));
+    }
+    Ok(Some(back))
 }
 
 /// What an action is about that sets something of the whole table.

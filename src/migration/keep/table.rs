@@ -105,7 +105,11 @@ const RELAX: &str = r"  IF is_part THEN
 pub fn parts(taken: &TakenTable, place: Place, together: &[String]) -> Parts {
     let name = quoted(&taken.name);
     let names = format!("  t pg_catalog.regclass := pg_catalog.to_regclass({});\n", literal(&name));
-    Parts { up: up(taken, place, &names, together), down: down(taken, place), purge: block("  o record;\n", &forget(place)) }
+    Parts {
+        up: up(taken, place, &names, together),
+        down: down(taken, place),
+        purge: block("  o record;\n", &forget(place)),
+    }
 }
 
 fn up(taken: &TakenTable, place: Place, names: &str, together: &[String]) -> String {

@@ -25,7 +25,13 @@ fn columns_and_tables_are_set_aside_in_the_place_of_their_statements() {
 
 #[test]
 fn what_takes_nothing_away_is_as_it_was() {
-    for text in ["create table t (a int)", "drop view v", "drop index i", "alter table t drop constraint n", "update t set a = 1"] {
+    for text in [
+        "create table t (a int)",
+        "drop view v",
+        "drop index i",
+        "alter table t drop constraint n",
+        "update t set a = 1",
+    ] {
         assert_eq!(of(text), Ok(None), "{text}");
     }
     let new = made("create table t (a int); create table if not exists u (a int)");
