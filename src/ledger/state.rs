@@ -293,6 +293,23 @@ impl Run {
         self.steps.insert(step, StepState::Intended(intent));
     }
 
+    /// It may be noted late: what is over is not opened again.
+    fn advance(&mut self, step: StepId, position: &Position) {
+        if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get_mut(&step) {
+            intent.position.clone_from(position);
+        }
+    }
+
+    /// Nothing when the step is not open.
+    fn doubt(&mut self, step: StepId, error: &WorldError) -> Option<()> {
+        let (StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get(&step)? else {
+            return None;
+        };
+        let doubted = StepState::Doubted(intent.clone(), error.clone());
+        self.steps.insert(step, doubted);
+        Some(())
+    }
+
     fn fail(&mut self, step: StepId, at: Timestamp, error: Option<WorldError>) {
         let failed = match self.steps.remove(&step) {
             // What an earlier try left stands as before.
@@ -386,23 +403,11 @@ impl State {
             Body::Failed { run, step, error, .. } => {
                 self.run(record.sequence, *run)?.fail(*step, record.time, error.clone());
             }
-            // It may be noted late; what is over is not opened again.
-            Body::Advanced { run, step, position } => {
-                if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) =
-                    self.run(record.sequence, *run)?.steps.get_mut(step)
-                {
-                    intent.position.clone_from(position);
-                }
-            }
+            Body::Advanced { run, step, position } => self.run(record.sequence, *run)?.advance(*step, position),
             Body::Doubted { run, step, error } => {
                 let sequence = record.sequence;
-                let run_state = self.run(sequence, *run)?;
-                let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = run_state.steps.get(step)
-                else {
-                    return Err(FoldError::NoSuchStep { sequence, run: *run, step: *step });
-                };
-                let doubted = StepState::Doubted(intent.clone(), error.clone());
-                run_state.steps.insert(*step, doubted);
+                let is_open = self.run(sequence, *run)?.doubt(*step, error);
+                is_open.ok_or(FoldError::NoSuchStep { sequence, run: *run, step: *step })?;
             }
             Body::Parked { run, reason } => self.run(record.sequence, *run)?.parked = Some(reason.clone()),
             Body::Resumed { run, .. } => self.run(record.sequence, *run)?.resume(record.lease),

@@ -15,6 +15,8 @@ pub(crate) mod failure;
 #[cfg(feature = "aws")]
 pub(crate) mod reach;
 #[cfg(feature = "aws")]
+pub(crate) mod database_token;
+#[cfg(feature = "aws")]
 mod clients;
 #[cfg(feature = "aws")]
 mod exchange;

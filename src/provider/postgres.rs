@@ -16,7 +16,11 @@ pub mod database;
 #[cfg(feature = "postgres")]
 mod tls;
 #[cfg(feature = "postgres")]
+mod tunnel;
+#[cfg(feature = "postgres")]
 pub(crate) mod connection;
+#[cfg(feature = "postgres")]
+mod pooler;
 #[cfg(feature = "postgres")]
 mod history;
 #[cfg(feature = "postgres")]

@@ -25,19 +25,37 @@ use crate::world::{Binding, RehearsalSettings};
 const LOCK_TIMEOUT_MILLISECONDS: u64 = 3_000;
 
 /// The settings of a connection, with their types.
-const CONNECTION: [(&str, Type); 8] = [
-    ("host", Type::String),
-    ("port", Type::Number),
-    ("user", Type::String),
-    ("dbname", Type::String),
-    ("password", Type::String),
-    ("sslmode", Type::String),
-    ("sslrootcert", Type::String),
-    ("set_role", Type::String),
-];
+fn connection_settings() -> [(&'static str, Type); 12] {
+    [
+        ("host", Type::String),
+        ("port", Type::Number),
+        ("user", Type::String),
+        ("dbname", Type::String),
+        ("password", Type::String),
+        ("sslmode", Type::String),
+        ("sslrootcert", Type::String),
+        ("set_role", Type::String),
+        ("tunnel", Type::list(Type::String)),
+        ("aws_rds_iam_auth", Type::Bool),
+        ("aws_rds_iam_region", Type::String),
+        ("aws_rds_iam_profile", Type::String),
+    ]
+}
 
 /// What a database on the provider's own server takes over from it.
-const LOGIN: [&str; 7] = ["user", "password", "password_file", "sslmode", "sslrootcert", "set_role", "connect_timeout"];
+const LOGIN: [&str; 11] = [
+    "user",
+    "password",
+    "password_file",
+    "sslmode",
+    "sslrootcert",
+    "set_role",
+    "connect_timeout",
+    "tunnel",
+    "aws_rds_iam_auth",
+    "aws_rds_iam_region",
+    "aws_rds_iam_profile",
+];
 
 /// What `sslmode` may be; weaker ones can be turned off by who sits on the line.
 const SSL_MODES: [&str; 3] = ["disable", "require", "verify-full"];
@@ -103,7 +121,7 @@ impl Engine<'_> {
             None if find("host").is_some() => {}
             None => self.inherit(&mut settings, database.span),
         }
-        for (name, ty) in CONNECTION {
+        for (name, ty) in connection_settings() {
             if let Some(setting) = find(name)
                 && let Some(expr) = self.one_setting(setting, name, &ty, address, &mut settings)
             {

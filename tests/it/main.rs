@@ -52,6 +52,8 @@ mod postgres_migrations;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod postgres_reach;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_refinery;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_resources;

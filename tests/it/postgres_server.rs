@@ -47,7 +47,7 @@ impl Server {
         initdb.args(["-U", "admin", "-A", "scram-sha-256", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"]);
         finish(initdb);
         prepare(&data);
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c max_connections=80 -c max_locks_per_transaction=256"
         );
@@ -90,6 +90,11 @@ impl Server {
     pub fn port(&self) -> u16 {
         self.port
     }
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 impl Drop for Server {

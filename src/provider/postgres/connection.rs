@@ -3,11 +3,15 @@
 //! Invariant: every session of ours can be told from others by its `application_name`, which is `switchback`, or
 //! `switchback TOKEN` while it carries out an effect with that token.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::errors::{connect_error, refused, setting_error, world_error};
 use super::settings::{Host, Password, Target, Tls};
+use super::tunnel::{self, Tunnel};
 use super::{quoting, tls};
 use crate::value::Object;
 use crate::world::{ErrorClass, WorldError};
@@ -51,8 +55,10 @@ pub fn application_of(token: &str) -> String {
 }
 
 async fn open_as(target: &Target, application: &str) -> Result<Client, WorldError> {
-    let config = config(target, application).await?;
-    let Ok(connected) = tokio::time::timeout(target.connect_timeout, connect(target, &config)).await else {
+    let tunnel = tunnel::to(target).await?;
+    let config = config(target, application, tunnel.as_deref()).await?;
+    let connecting = connect(target, &config, tunnel);
+    let Ok(connected) = tokio::time::timeout(target.connect_timeout, connecting).await else {
         return Err(WorldError {
             tried: format!("connect to {target}"),
             cause: format!("no answer within {} seconds", target.connect_timeout.as_secs()),
@@ -69,20 +75,20 @@ async fn open_as(target: &Target, application: &str) -> Result<Client, WorldErro
     Ok(client)
 }
 
-async fn connect(target: &Target, config: &Config) -> Result<Client, WorldError> {
+async fn connect(target: &Target, config: &Config, tunnel: Option<Arc<Tunnel>>) -> Result<Client, WorldError> {
     let failed = |error| connect_error(target, &error);
     if config.get_ssl_mode() == SslMode::Disable {
         let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-        drive(connection);
+        drive(connection, tunnel);
         return Ok(client);
     }
     let (client, connection) = config.connect(tls::connector(target).await?).await.map_err(failed)?;
-    drive(connection);
+    drive(connection, tunnel);
     Ok(client)
 }
 
-/// Lets the session run by itself; it ends with its client. What ends it early shows in the client's next call.
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>)
+/// Lets the session run by itself; it ends with its client, and holds its tunnel until then. What ends it early shows in the client's next call.
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>, tunnel: Option<Arc<Tunnel>>)
 where
     tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
 {
@@ -90,12 +96,17 @@ where
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a session of PostgreSQL ended");
         }
+        drop(tunnel);
     });
 }
 
-async fn config(target: &Target, application: &str) -> Result<Config, WorldError> {
+async fn config(target: &Target, application: &str, tunnel: Option<&Tunnel>) -> Result<Config, WorldError> {
     let mut config = Config::new();
-    config.user(&target.user).dbname(&target.dbname).port(target.port);
+    config.user(&target.user).dbname(&target.dbname).port(tunnel.map_or(target.port, |tunnel| tunnel.port));
+    if tunnel.is_some() {
+        // The name stays that of the server: its certificate is checked against it.
+        config.hostaddr(Ipv4Addr::LOCALHOST.into());
+    }
     config.application_name(application).connect_timeout(target.connect_timeout);
     config.ssl_mode(match (&target.host, target.tls) {
         (Host::Socket(_), _) | (Host::Tcp(_), Tls::Disable) => SslMode::Disable,
@@ -117,6 +128,22 @@ async fn config(target: &Target, application: &str) -> Result<Config, WorldError
             })?;
             config.password(text.trim());
         }
+        Password::Iam { region, profile } => {
+            config.password(token(target, region.as_deref(), profile.as_deref()).await?);
+        }
     }
     Ok(config)
+}
+
+#[cfg(feature = "aws")]
+async fn token(target: &Target, region: Option<&str>, profile: Option<&str>) -> Result<String, WorldError> {
+    use crate::provider::aws::database_token::{self, Login};
+    let (Host::Tcp(host) | Host::Socket(host)) = &target.host;
+    database_token::token(&Login { host, port: target.port, user: &target.user, region, profile }).await
+}
+
+#[cfg(not(feature = "aws"))]
+async fn token(target: &Target, _region: Option<&str>, _profile: Option<&str>) -> Result<String, WorldError> {
+    let tried = format!("connect to {target}");
+    Err(refused(tried, "this build knows no AWS, so it can make no token", "use a build with the feature `aws`"))
 }

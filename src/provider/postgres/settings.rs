@@ -29,6 +29,8 @@ pub struct Target {
     pub root_certificate: Option<String>,
     /// The role to take on after logging in.
     pub set_role: Option<String>,
+    /// The command that forwards a port of this machine to the server; none when it is reached directly.
+    pub tunnel: Vec<String>,
     /// Longest wait for the connection.
     pub connect_timeout: Duration,
 }
@@ -51,6 +53,13 @@ pub enum Password {
     Given(String),
     /// The trimmed content of a file, read when connecting.
     File(String),
+    /// A token of AWS, made when connecting.
+    Iam {
+        /// The region of the database; that of the AWS configuration where nothing is said.
+        region: Option<String>,
+        /// A profile of the AWS configuration.
+        profile: Option<String>,
+    },
 }
 
 /// How the line is protected.
@@ -98,6 +107,18 @@ pub fn schema() -> ProviderSchema {
             text("sslrootcert", "A PEM file of certificates to trust instead of the machine's own."),
             text("set_role", "A role to take on after logging in, so that it owns what is made."),
             Attribute::optional(
+                "tunnel",
+                Type::list(Type::String),
+                "A command and its arguments that forwards a port of this machine to the server, started when it is needed: in each `{port}` is the port of this machine, `{host}` and `{remote_port}` are the server's. The server's certificate is still that of `host`.",
+            ),
+            Attribute::optional(
+                "aws_rds_iam_auth",
+                Type::Bool,
+                "Whether a token of AWS takes the place of the password (RDS, Aurora).",
+            ),
+            text("aws_rds_iam_region", "The region of that database; that of the AWS configuration when absent."),
+            text("aws_rds_iam_profile", "The profile of the AWS configuration to sign with."),
+            Attribute::optional(
                 "connect_timeout",
                 Type::Number,
                 "Longest wait for a connection, in seconds; 10 when absent.",
@@ -131,13 +152,21 @@ impl Target {
         let host = host.ok_or_else(|| bad("no host is given", "set `url` or `host`"))?;
         let host = if host.starts_with('/') { Host::Socket(host) } else { Host::Tcp(host) };
         let user = parts.user.filter(|user| !user.is_empty());
+        let tls = tls(parts.sslmode.as_deref(), &host)?;
         let password = match (parts.password, parts.password_file) {
+            (None, None) if is_set(settings, "aws_rds_iam_auth") => iam(settings, &host, tls)?,
             (_, Some(file)) => Password::File(file),
             (Some(password), None) => Password::Given(password),
             (None, None) => Password::Absent,
         };
+        if is_set(settings, "aws_rds_iam_auth") && !matches!(password, Password::Iam { .. }) {
+            let help = "keep one of `aws_rds_iam_auth` and the password";
+            return Err(bad("both `aws_rds_iam_auth` and a password are given", help));
+        }
+        let words = settings.get("tunnel").and_then(Value::items).into_iter().flatten();
         Ok(Self {
-            tls: tls(parts.sslmode.as_deref(), &host)?,
+            tls,
+            tunnel: words.filter_map(Value::as_str).map(str::to_owned).collect(),
             tls_given: parts.sslmode.is_some(),
             host,
             port: number(parts.port.as_deref(), "port", 5432)?,
@@ -254,6 +283,24 @@ fn text(settings: &Object, name: &str) -> Result<Option<String>, BadSetting> {
         None => Err(bad(
             &format!("setting `{name}` is not at hand"),
             "give the variable or the file it comes from, or apply what it waits for first",
+        )),
+    }
+}
+
+fn is_set(settings: &Object, name: &str) -> bool {
+    settings.get(name).and_then(Value::as_bool) == Some(true)
+}
+
+/// A token is a password that anybody on the line could use for a quarter of an hour.
+fn iam(settings: &Object, host: &Host, tls: Tls) -> Result<Password, BadSetting> {
+    match (host, tls) {
+        (Host::Tcp(_), Tls::VerifyFull) => Ok(Password::Iam {
+            region: text(settings, "aws_rds_iam_region")?,
+            profile: text(settings, "aws_rds_iam_profile")?,
+        }),
+        (Host::Socket(_), _) | (Host::Tcp(_), Tls::Disable | Tls::Require) => Err(bad(
+            "`aws_rds_iam_auth` goes over a protected line only",
+            "name the server's host, and leave `sslmode` at `verify-full`; `sslrootcert` is the bundle of RDS",
         )),
     }
 }
@@ -386,6 +433,27 @@ mod tests {
             assert_eq!(read(&[("host", host), ("user", "me")]).unwrap().tls, tls, "{host}");
         }
         assert!(read(&[("host", "h"), ("user", "me"), ("sslmode", "prefer")]).unwrap_err().text.contains("prefer"));
+    }
+
+    #[test]
+    fn a_token_goes_over_a_protected_line_only() {
+        let settings = |pairs: &[(&str, Value)]| {
+            let mut settings =
+                Object::from([("user".to_owned(), "me".into()), ("aws_rds_iam_auth".to_owned(), true.into())]);
+            settings.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            Target::read(&settings)
+        };
+        let good = settings(&[("host", "db.example".into()), ("aws_rds_iam_region", "eu-central-1".into())]).unwrap();
+        assert!(good.password == Password::Iam { region: Some("eu-central-1".to_owned()), profile: None });
+        for (pairs, part) in [
+            (&[("host", Value::from("127.0.0.1"))][..], "protected line"),
+            (&[("host", "/tmp".into())][..], "protected line"),
+            (&[("host", "h".into()), ("sslmode", "require".into())][..], "protected line"),
+            (&[("host", "h".into()), ("password", "hush".into())][..], "both"),
+        ] {
+            let error = settings(pairs).unwrap_err();
+            assert!(error.text.contains(part), "{error}");
+        }
     }
 
     #[test]

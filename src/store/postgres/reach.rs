@@ -103,7 +103,7 @@ impl Reach {
             (Password::File(file), _) => {
                 target.password = Password::File(base.join(file).to_string_lossy().into_owned());
             }
-            (Password::Absent, None) => {}
+            (Password::Absent, None) | (Password::Iam { .. }, _) => {}
         }
         if !has_timeout {
             target.connect_timeout = CONNECT;

@@ -14,6 +14,7 @@ use super::super::errors::{nothing, refused, unknown, world_error};
 use super::super::fence::Guard;
 use super::super::fingerprint;
 use super::super::history::{self, Table};
+use super::super::pooler;
 use super::job::Job;
 use super::patience::Patience;
 use super::session::Session;
@@ -41,6 +42,7 @@ impl Databases for Migrator {
             Err(error) if is_missing_database(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
+        pooler::refuse(&client, &target).await?;
         let table = history::find(&client).await?;
         Ok(Some(History { rows: table.rows, wide: table.wide, partial: None }))
     }
@@ -55,6 +57,7 @@ impl Databases for Migrator {
         let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
         let started = Instant::now();
         let client = open_for(&target, &effect.token).await.map_err(nothing)?;
+        pooler::refuse(&client, &target).await.map_err(nothing)?;
         let row = client.query_one("select pg_backend_pid()", &[]).await;
         let process = row.map_err(|error| nothing(world_error(&job.tried, &error)))?.get(0);
         let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
