@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod database;
+mod keeping;
 mod exact;
 pub mod lookup;
 pub mod moves;

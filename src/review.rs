@@ -409,7 +409,7 @@ impl KeptView {
             Direction::Up => &words::KEPT[..],
             Direction::Down => &words::GIVEN_BACK[..],
         };
-        let long = words::duration(std::time::Duration::from_secs(seconds));
+        let long = words::keeping(seconds);
         Some(Self { what: kept.what.clone(), long, notes: notes.to_vec() })
     }
 }

@@ -502,20 +502,14 @@ impl Executor<'_> {
         };
         match work {
             Work::Nothing(object) => Ok(object.clone()),
-            Work::Migration(effect) => match &self.world.databases {
-                Some(databases) => {
-                    held(&effect.fence)?;
-                    databases.migrate(connection, effect, telling).await
+            Work::Migration(effect) | Work::Purge(effect) => {
+                let Some(databases) = &self.world.databases else { return Err(missing("postgres")) };
+                held(&effect.fence)?;
+                match matches!(work, Work::Purge(_)) {
+                    true => databases.purge(connection, effect, telling).await,
+                    false => databases.migrate(connection, effect, telling).await,
                 }
-                None => Err(missing("postgres")),
-            },
-            Work::Purge(effect) => match &self.world.databases {
-                Some(databases) => {
-                    held(&effect.fence)?;
-                    databases.purge(connection, effect, telling).await
-                }
-                None => Err(missing("postgres")),
-            },
+            }
             Work::Thing(effect) => match self.world.providers.get(&connection.provider) {
                 Some(provider) => {
                     held(&effect.fence)?;

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::provider::postgres::programs::ProgramError;
+
 /// Why the local stack did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
@@ -158,6 +160,12 @@ impl LocalError {
 
     pub(super) fn disk<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Self + 'a {
         move |source| Self::Disk { action, path: path.to_owned(), source }
+    }
+}
+
+impl From<ProgramError> for LocalError {
+    fn from(error: ProgramError) -> Self {
+        Self::Program { program: error.program, cause: error.cause }
     }
 }
 

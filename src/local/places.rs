@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
+use crate::provider::postgres::programs::is_root;
 
 /// The folders of the stack outside the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +43,6 @@ impl Places {
             None => super::memory::folder(project).join("data"),
         }
     }
-}
-
-/// Whether we run as root.
-pub(super) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 #[cfg(test)]

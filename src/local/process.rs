@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use super::{LocalError, disk};
+use crate::provider::postgres::programs;
 
 /// Which process, beyond doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,28 +89,14 @@ pub(super) fn start_detached(mut command: Command, log: &Path) -> Result<Identit
     let output = disk::open_log(log)?;
     let errors = output.try_clone().map_err(LocalError::disk("open", log))?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
-    let child = command.spawn().map_err(|error| program_error(&command, &error.to_string()))?;
+    let child = command.spawn().map_err(|error| programs::failure(&command, &error.to_string()))?;
     let pid = i32::try_from(child.id()).expect("process numbers fit");
-    Identity::of(pid).ok_or_else(|| program_error(&command, "it ended at once"))
+    Identity::of(pid).ok_or_else(|| programs::failure(&command, "it ended at once").into())
 }
 
 /// Runs a program to its end and gives what it wrote to standard output.
-pub(super) fn run(mut command: Command) -> Result<String, LocalError> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| program_error(&command, &error.to_string()))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let lines: Vec<&str> = said.lines().collect();
-    let end = lines[lines.len().saturating_sub(12)..].join("\n");
-    Err(program_error(&command, &format!("{}\n{end}", output.status)))
-}
-
-fn program_error(command: &Command, cause: &str) -> LocalError {
-    let arguments = command.get_args().take(3).map(|argument| format!(" {}", argument.to_string_lossy()));
-    let program = format!("{}{}", command.get_program().to_string_lossy(), arguments.collect::<String>());
-    LocalError::Program { program, cause: cause.trim().to_owned() }
+pub(super) fn run(command: Command) -> Result<String, LocalError> {
+    Ok(programs::run(command)?)
 }
 
 #[cfg(test)]
@@ -143,13 +130,5 @@ mod tests {
         }
         assert!(real.is_alive(), "the stranger was not hit");
         real.stop("the sleeper", Signal::KILL, Duration::from_secs(5)).unwrap();
-    }
-
-    #[test]
-    fn a_failing_program_says_why() {
-        let mut command = Command::new("sh");
-        command.args(["-c", "echo out; echo broken >&2; exit 3"]);
-        let error = run(command).unwrap_err().to_string();
-        assert!(error.contains("exit status: 3") && error.contains("broken"), "{error}");
     }
 }

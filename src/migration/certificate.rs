@@ -27,6 +27,9 @@ pub struct Certificate {
     /// The way back that was rehearsed although there is no file for it: derived from the statements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<String>,
+    /// The group of migrations as which it was rehearsed: it may be exact only together with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// What writes after the step would be undone by the way back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<String>,

@@ -7,6 +7,7 @@ pub mod settings;
 pub mod quoting;
 pub mod tag;
 pub mod names;
+pub mod programs;
 #[cfg(feature = "postgres")]
 pub(crate) mod errors;
 #[cfg(feature = "postgres")]
@@ -37,13 +38,15 @@ mod derive;
 mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
+#[cfg(feature = "postgres")]
+pub mod rehearsal;
 
 use crate::kind::{Kind, ProviderSchema};
 
 #[cfg(feature = "postgres")]
 pub use derive::{Derived, answer, derive};
 #[cfg(feature = "postgres")]
-pub use fingerprint::fingerprint_text;
+pub use fingerprint::{Fingerprint, fingerprint, fingerprint_text};
 #[cfg(feature = "postgres")]
 pub use migrating::patience::Patience;
 #[cfg(feature = "postgres")]

@@ -169,6 +169,16 @@ pub fn counts(summary: &Summary) -> String {
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
+/// How long something is kept.
+pub fn keeping(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        days if days >= 86_400 && days.is_multiple_of(86_400) => (days / 86_400, "day"),
+        hours if hours >= 3_600 && hours.is_multiple_of(3_600) => (hours / 3_600, "hour"),
+        seconds => (seconds, "second"),
+    };
+    counted(usize::try_from(number).unwrap_or(usize::MAX), unit)
+}
+
 /// What is to be known of what is set aside.
 pub const KEPT: [&str; 3] = [
     "until it is purged, `SELECT *` and `INSERT` without a list of columns still meet a column that is set aside",

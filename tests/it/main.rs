@@ -65,6 +65,8 @@ mod postgres_settling;
 mod postgres_shop;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod race;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod rehearsal;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 pub mod shop;
 #[cfg(feature = "cli")]

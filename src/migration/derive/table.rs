@@ -124,6 +124,10 @@ fn action_of(mut cursor: Cursor<'_>, table: &Table, wish: &mut Wish<'_>) -> Deri
     if aspect == RelationAspect::Options {
         back.insert(0, reset(alter, cursor.rest()));
     }
+    if aspect == RelationAspect::Firing && cursor.rest().last().is_some_and(|token| token.is("all")) {
+        // Those of foreign keys as well, which nobody names.
+        back.insert(0, format!("{alter} ENABLE TRIGGER ALL"));
+    }
     Ok(Some(back))
 }
 

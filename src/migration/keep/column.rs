@@ -12,7 +12,7 @@ const RELAX: &str = r"  is_open := has_default OR EXISTS (SELECT FROM pg_catalog
   FOR o IN SELECT k.conname, k.contype, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
       pg_catalog.obj_description(k.oid, 'pg_constraint') AS words,
       i.indisclustered AS clusters, i.indisreplident AS identifies
-    FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid AND i.indrelid = t
+    FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
     WHERE k.conrelid = t AND n = ANY (k.conkey) AND (k.contype IN ('p', 'c', 'f')
       OR k.contype IN ('u', 'x') AND (pg_catalog.array_length(k.conkey, 1) > 1 OR is_open))
     ORDER BY pg_catalog.strpos('puxcf', k.contype::text), k.conname
@@ -31,7 +31,7 @@ const RELAX: &str = r"  is_open := has_default OR EXISTS (SELECT FROM pg_catalog
   END LOOP;
   FOR o IN SELECT i.indexrelid::pg_catalog.regclass AS name, pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
       pg_catalog.obj_description(i.indexrelid, 'pg_class') AS words
-    FROM pg_catalog.pg_index i WHERE i.indrelid = t AND i.indisunique AND (i.indnatts > 1 OR is_open)
+    FROM pg_catalog.pg_index i WHERE i.indrelid = t AND i.indisunique AND (i.indnkeyatts > 1 OR is_open)
       AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
         AND d.objid = i.indexrelid AND d.refobjid = t AND d.refobjsubid = n)
   LOOP
@@ -40,7 +40,6 @@ const RELAX: &str = r"  is_open := has_default OR EXISTS (SELECT FROM pg_catalog
       notes := notes || pg_catalog.format('COMMENT ON INDEX %s IS %L', o.name, o.words);
     END IF;
     EXECUTE pg_catalog.format('DROP INDEX %s', o.name);
-    is_open := true;
   END LOOP;
   IF must_have AND NOT has_default THEN
     notes := pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', t, c) || notes;
@@ -53,7 +52,9 @@ const REFUSE: &str = r"  SELECT pg_catalog.string_agg(pg_catalog.pg_describe_obj
     FROM pg_catalog.pg_depend d
     WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t AND d.refobjsubid = n
       AND (d.deptype = 'n' OR d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = t AND f.adnum = n));
+        SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = t AND f.adnum = n))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+        AND k.oid = d.objid AND k.conrelid = t AND n = ANY (k.conkey));
   IF others IS NOT NULL THEN
     RAISE EXCEPTION 'cannot drop column % of table % because other objects depend on it', c, t
       USING ERRCODE = '2BP01', DETAIL = others, HINT = 'drop or change what depends on it first';

@@ -40,7 +40,14 @@ pub async fn derive(client: &Client, migration: &Migration) -> Result<Derived, E
     client.batch_execute("begin").await?;
     let found = backs(client, &script.statements).await;
     roll_back(client).await;
-    Ok(match found? {
+    let found = match found {
+        Err(error) if error.as_db_error().is_some() => {
+            let cause = error.as_db_error().map(|error| error.message().to_owned()).unwrap_or_default();
+            return Ok(Derived::None(format!("the catalog could not be asked: {cause}")));
+        }
+        found => found?,
+    };
+    Ok(match found {
         Ok(backs) => Derived::Whole(derive::text(&backs, migration.transaction && !refuses_transaction(&backs))),
         Err(why) => Derived::None(why),
     })

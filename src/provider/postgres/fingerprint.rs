@@ -1,34 +1,176 @@
-//! The fingerprint of a schema: everything that its catalogs say, as lines. Talks to the server.
+//! The fingerprint of a schema: everything that its catalogs say, thing by thing. Talks to the server.
 //!
-//! Invariant: two databases with the same lines cannot be told apart by their schema; an empty answer is an error,
-//! never a fingerprint.
+//! Invariant: two databases with the same fingerprint cannot be told apart by their schema; an empty answer is an
+//! error, never a fingerprint.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value as Json;
+use tokio_postgres::{Client, Statement};
 
 use super::connection::{open, target};
 use super::errors::{refused, world_error};
+use super::{fence, history};
+use crate::digest::Digest;
 use crate::world::{Connection, WorldError};
 
 const QUERY: &str = include_str!("fingerprint.sql");
+
+/// Tables that are no part of the schema: what runners of migrations keep about themselves.
+pub const HIDDEN: &[&str] = &[history::TABLE, fence::TABLE, "switchback_progress"];
+
+/// Under an empty search path every name comes out with its schema, whoever asks.
+const SETTINGS: &str = "begin isolation level repeatable read read only; set local search_path = ''; \
+    set local timezone = 'UTC'; set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; \
+    set local extra_float_digits = 1; set local quote_all_identifiers = off; set local bytea_output = 'hex'; \
+    set local jit = off; set local row_security = on";
+
+/// What tells one thing from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing {
+    /// What sort of thing: `table`, `column`, `index`.
+    pub sort: String,
+    /// What it belongs to: `table app.orders`.
+    pub place: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// The facts of a thing: `NOT NULL`, `DEFAULT`, `owner`.
+pub type Facts = BTreeMap<String, Json>;
+
+/// Everything that the catalogs say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Thing by thing.
+    pub things: BTreeMap<Thing, Facts>,
+}
+
+/// Takes fingerprints over one session: the query is planned once.
+pub struct Taker {
+    statement: Statement,
+}
+
+impl Fingerprint {
+    /// One line for each thing.
+    pub fn text(&self) -> String {
+        let lines: Vec<String> = self.things.iter().map(|(thing, facts)| line(thing, facts)).collect();
+        lines.join("\n")
+    }
+
+    /// The digest of the lines.
+    pub fn digest(&self) -> Digest {
+        Digest::of_bytes(self.text().as_bytes())
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(formatter, "{place}: {} {}", self.sort, self.name),
+            None => write!(formatter, "{} {}", self.sort, self.name),
+        }
+    }
+}
+
+impl Taker {
+    /// Has the query planned.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub async fn of(client: &Client) -> Result<Self, WorldError> {
+        let statement = client.prepare(QUERY).await;
+        Ok(Self { statement: statement.map_err(|error| world_error("fingerprint the schema", &error))? })
+    }
+
+    /// Takes the fingerprint of the database that the session, the same one, is in.
+    ///
+    /// # Errors
+    /// As the server says, or when there is nothing to see.
+    pub async fn take(&self, client: &Client) -> Result<Fingerprint, WorldError> {
+        let tried = "fingerprint the schema";
+        let failed = |error| world_error(tried, &error);
+        client.batch_execute(SETTINGS).await.map_err(failed)?;
+        let rows = client.query(&self.statement, &[&HIDDEN]).await.map_err(failed)?;
+        client.batch_execute("commit").await.map_err(failed)?;
+        let mut fingerprint = Fingerprint::default();
+        for row in &rows {
+            let thing = Thing { sort: row.get(0), place: row.get(1), name: row.get(2) };
+            let facts: Facts = serde_json::from_str(&plain(row.get(3)))
+                .map_err(|error| refused(tried, format!("{thing}: {error}"), "report this, with the object"))?;
+            // A sequence comes in two rows: as a relation, and with its numbers.
+            fingerprint.things.entry(thing).or_default().extend(facts);
+        }
+        if fingerprint.things.is_empty() {
+            let help = "check that the user may read the catalogs";
+            return Err(refused(tried, "the catalogs show nothing at all, which cannot be", help));
+        }
+        Ok(fingerprint)
+    }
+}
+
+/// The fingerprint of a database.
+///
+/// # Errors
+/// As the server says, or when there is nothing to see.
+pub async fn fingerprint(connection: &Connection) -> Result<Fingerprint, WorldError> {
+    let target = target(&connection.settings)?;
+    let client = open(&target).await?;
+    let told = |mut error: WorldError| {
+        error.tried = format!("fingerprint the schema at {target}");
+        error
+    };
+    Taker::of(&client).await.map_err(told)?.take(&client).await.map_err(told)
+}
 
 /// The lines of a database's fingerprint, for showing what differs.
 ///
 /// # Errors
 /// As the server says, or when there is nothing to see.
 pub async fn fingerprint_text(connection: &Connection) -> Result<String, WorldError> {
-    let target = target(&connection.settings)?;
-    let client = open(&target).await?;
-    let tried = format!("fingerprint the schema at {target}");
-    let failed = |error| world_error(&tried, &error);
-    // Under an empty search path every name comes out with its schema, whoever asks.
-    let settings = "begin isolation level repeatable read read only; set local search_path = ''; \
-                    set local timezone = 'UTC'; set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; \
-                    set local extra_float_digits = 1; set local quote_all_identifiers = off; set local bytea_output = 'hex'";
-    client.batch_execute(settings).await.map_err(failed)?;
-    let rows = client.query(QUERY, &[]).await.map_err(failed)?;
-    client.batch_execute("commit").await.map_err(failed)?;
-    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    if lines.is_empty() {
-        let help = "check that the user may read the catalogs";
-        return Err(refused(tried, "the catalogs show nothing at all, which cannot be", help));
+    Ok(fingerprint(connection).await?.text())
+}
+
+fn line(thing: &Thing, facts: &Facts) -> String {
+    let mut parts = vec![thing.sort.clone()];
+    parts.extend(thing.place.clone());
+    parts.push(thing.name.clone());
+    parts.extend(facts.iter().map(|(name, value)| match value {
+        Json::String(text) => format!("{name} {text}"),
+        other => format!("{name} {other}"),
+    }));
+    parts.join(" | ")
+}
+
+/// The server writes `x in ('a', 'b')` over a varchar in another way once it has read its own writing: the cast of the
+/// whole list becomes one of each member. They mean the same, and are told here the same way.
+fn plain(text: &str) -> std::borrow::Cow<'_, str> {
+    static LIST: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")
+            .expect("the expression is a constant")
+    });
+    static MEMBER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"('(?:[^']|'')*'::character varying)").expect("the expression is a constant"));
+    if !text.contains(")::text[]") {
+        return text.into();
     }
-    Ok(lines.join("\n"))
+    LIST.replace_all(text, |found: &regex::Captures<'_>| {
+        format!("ARRAY[{}]", MEMBER.replace_all(&found[1], "(${1})::text"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_list_is_told_the_same_way_before_and_after_the_server_has_read_it() {
+        let before = "CHECK (((s)::text = ANY ((ARRAY['a'::character varying, 'b''c'::character varying])::text[])))";
+        let after =
+            "CHECK (((s)::text = ANY (ARRAY[('a'::character varying)::text, ('b''c'::character varying)::text])))";
+        assert_eq!(super::plain(before), after);
+        assert_eq!(super::plain(after), after);
+        assert_eq!(super::plain("(ARRAY[x])::text[]"), "(ARRAY[x])::text[]");
+    }
 }

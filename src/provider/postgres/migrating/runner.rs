@@ -110,8 +110,7 @@ impl Databases for Migrator {
     }
 
     async fn fingerprint(&self, connection: &Connection) -> Result<Digest, WorldError> {
-        let text = fingerprint::fingerprint_text(connection).await?;
-        Ok(Digest::of_bytes(text.as_bytes()))
+        Ok(fingerprint::fingerprint(connection).await?.digest())
     }
 }
 

@@ -1,0 +1,127 @@
+//! Rehearsing migrations: on a throw-away server with the target's schema, each goes its way, back, and its way again.
+//! Talks to servers.
+//!
+//! Invariant: the target is only read; a certificate is given only for what really ran, and everything else is
+//! certified as not rehearsed.
+
+mod pinned;
+mod server;
+mod servers;
+mod surroundings;
+mod difference;
+mod contents;
+mod dump;
+pub mod observer;
+mod way;
+mod sandbox;
+mod certify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::connection::target;
+use crate::migration::certificate::Certificate;
+use crate::world::{Progress, RehearsalJob, Rehearsals, WorldError};
+
+use certify::{Certifier, not_rehearsed};
+use observer::Observer;
+use sandbox::{Original, Refusal, Sandbox};
+use servers::{Lease, Servers};
+use surroundings::Surroundings;
+
+/// Rehearses on throw-away servers, which it keeps running between two jobs.
+pub struct Rehearser {
+    servers: Servers,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Rehearser {
+    /// What can be made again, programs and prepared clusters, is kept in a folder of this cache.
+    pub fn new(cache: PathBuf) -> Self {
+        Self { servers: Servers::new(cache), observer: None }
+    }
+
+    /// Lets somebody look on.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    async fn lend(
+        &self,
+        job: &RehearsalJob,
+        major: Option<u32>,
+        progress: &dyn Progress,
+    ) -> Result<Result<Lease, String>, WorldError> {
+        let Some(given) = &job.server else {
+            return self.servers.lend(major, progress).await;
+        };
+        let lease = Lease::of_given(target(&given.settings)?).await?;
+        Ok(match major {
+            Some(major) if major != lease.major => {
+                Err(format!("the server for rehearsals is of version {}, the target of {major}", lease.version))
+            }
+            _ => match changes_server(job) {
+                Some(label) => {
+                    Err(format!("{label} changes the server as a whole, and the one for rehearsals is not ours alone"))
+                }
+                None => Ok(lease),
+            },
+        })
+    }
+}
+
+#[async_trait]
+impl Rehearsals for Rehearser {
+    async fn rehearse(&self, job: &RehearsalJob, progress: &dyn Progress) -> Result<Vec<Certificate>, WorldError> {
+        let refuse = |why: &str, version: &str| -> Vec<Certificate> {
+            let certificate = Certificate { server: version.to_owned(), ..not_rehearsed(why) };
+            let keyed = |place| Certificate { key: certify::key(job, place, version), ..certificate.clone() };
+            (0..job.steps.len()).map(keyed).collect()
+        };
+        let (original, surroundings) = match Original::of(job).await? {
+            Some((original, surroundings)) => (Some(original), surroundings),
+            None => (None, Surroundings::none()),
+        };
+        let major = job.settings.version.or(surroundings.major);
+        let lease = match self.lend(job, major, progress).await? {
+            Ok(lease) => lease,
+            Err(why) => return Ok(refuse(&why, "")),
+        };
+        let sandbox = match Sandbox::make(lease, job, original.as_ref(), surroundings).await {
+            Ok(sandbox) => sandbox,
+            Err(refused) => {
+                let (lease, refusal) = *refused;
+                let version = lease.version.clone();
+                self.servers.give_back(lease).await;
+                return match refusal {
+                    Refusal::Not(why) => Ok(refuse(&why, &version)),
+                    Refusal::World(error) => Err(error),
+                };
+            }
+        };
+        let mut certifier = Certifier { sandbox, job, observer: self.observer.as_deref(), progress };
+        let certified = certifier.certify().await;
+        let mut sandbox = certifier.sandbox;
+        sandbox.stage.leave();
+        self.servers.give_back(sandbox.lease).await;
+        certified
+    }
+}
+
+/// A migration that touches more than its database: roles, tablespaces, other databases, the server's settings.
+fn changes_server(job: &RehearsalJob) -> Option<String> {
+    static WORDS: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(
+            r"(?i)\b((create|alter|drop)\s+(role|user|group|database|tablespace|system)\b|reassign\s+owned)",
+        )
+        .expect("the expression is a constant")
+    });
+    let steps = job.steps.iter().map(|(_, migration)| migration);
+    let texts = |migration: &crate::migration::Migration| {
+        [Some(migration.up.clone()), migration.down.clone()].into_iter().flatten().any(|text| WORDS.is_match(&text))
+    };
+    job.applied.iter().chain(steps).find(|migration| texts(migration)).map(|migration| migration.label())
+}

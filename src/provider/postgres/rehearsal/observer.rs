@@ -1,0 +1,51 @@
+//! Whoever looks on while statements are rehearsed: which locks they take, what they rewrite. A trait.
+//!
+//! Invariant: an observer changes nothing of what it looks at, and what it cannot see it does not tell.
+
+use async_trait::async_trait;
+use tokio_postgres::Client;
+
+use super::super::settings::Target;
+use crate::migration::observation::Observation;
+use crate::migration::statements::Statement;
+use crate::world::WorldError;
+
+/// A statement that is about to run, or has just run.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// Its number in the text, from one.
+    pub number: usize,
+    /// The statement.
+    pub statement: &'a Statement,
+    /// Whether it runs outside of a transaction.
+    pub outside: bool,
+}
+
+/// Looks on while texts run.
+#[async_trait]
+pub trait Observer: Send + Sync {
+    /// Opens the session that a text will run in, at just this place and role, and whatever is needed to watch it.
+    ///
+    /// # Errors
+    /// As the server says.
+    async fn watch(&self, target: &Target) -> Result<(Client, Box<dyn Watch>), WorldError>;
+}
+
+/// Looks on while one text runs.
+#[async_trait]
+pub trait Watch: Send {
+    /// A statement is about to be sent.
+    ///
+    /// # Errors
+    /// As the server says.
+    async fn before(&mut self, client: &Client, sent: Sent<'_>) -> Result<(), WorldError>;
+
+    /// It has run, without an error; inside of a transaction its locks are still held.
+    ///
+    /// # Errors
+    /// As the server says.
+    async fn after(&mut self, client: &Client, sent: Sent<'_>) -> Result<(), WorldError>;
+
+    /// The text has run whole, and is committed.
+    fn end(self: Box<Self>) -> Vec<Observation>;
+}
