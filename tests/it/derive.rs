@@ -38,8 +38,8 @@ create table app.parted (a int, b int) partition by range (a);
 create table app.part partition of app.parted for values from (0) to (10);
 create table app.loose (a int, b int);
 create table app.base (a int);
-alter table app.plain add constraint pair unique (a, b);
-comment on constraint pair on app.plain is 'together';
+alter table app.plain add constraint both_of unique (a, b);
+comment on constraint both_of on app.plain is 'together';
 ";
 
 /// Each of these changes the schema, and can be taken back.
@@ -94,7 +94,7 @@ const UPS: &[&str] = &[
     "alter table app.plain add column c int default 5, add constraint small check (a < 100)",
     "alter table app.plain add primary key (a)",
     "alter table app.loose add unique (a, b), add foreign key (a) references app.customers",
-    "alter table app.plain drop constraint pair",
+    "alter table app.plain drop constraint both_of",
     "alter table app.plain validate constraint positive",
     "alter table app.customers alter name drop default, alter name drop not null",
     "alter table app.customers alter column points set default 7, alter column points set not null",
@@ -108,9 +108,9 @@ const UPS: &[&str] = &[
     "alter table app.plain set (fillfactor = 50, toast.autovacuum_enabled = off)",
     "alter table app.plain set unlogged",
     "alter table app.plain replica identity full",
-    "alter table app.plain cluster on pair",
+    "alter table app.plain cluster on both_of",
     "alter table app.plain rename a to c",
-    "alter table app.plain rename constraint pair to both_of",
+    "alter table app.plain rename constraint both_of to pair_of",
     "alter table app.plain rename to plainly; alter table app.plainly set schema public",
     "alter index app.orders_customer rename to other_name",
     "alter index app.orders_customer set (fillfactor = 60)",
@@ -120,7 +120,7 @@ const UPS: &[&str] = &[
     "alter table app.parted detach partition app.part",
     "alter table app.parted attach partition app.loose for values from (10) to (20)",
     "alter table app.loose inherit app.base",
-    "comment on table app.plain is 'x'; comment on column app.plain.a is 'y'; comment on constraint pair on app.plain is null",
+    "comment on table app.plain is 'x'; comment on column app.plain.a is 'y'; comment on constraint both_of on app.plain is null",
     "comment on function app.twice(int, text) is null",
     "grant select, update on app.plain to public; grant insert (a) on app.plain to pg_monitor with grant option",
     "revoke select on app.alone from public",
