@@ -3,6 +3,7 @@
 //! Invariant: intent is durable before an effect, outcome after it; apply decides nothing, it obeys the
 //! change set, and stops at a step whose ground has moved.
 
+mod acting;
 mod course;
 mod doubt;
 mod executor;

@@ -12,6 +12,7 @@ pub mod commit;
 pub mod confirm;
 pub mod doubt;
 pub mod environment;
+pub mod evidence;
 pub mod exit;
 pub mod expression;
 pub mod failure;
@@ -34,6 +35,7 @@ pub mod spec;
 pub mod stop;
 pub mod subject;
 pub mod terminal;
+pub mod unproved;
 pub mod verb;
 pub mod whole_file;
 
@@ -92,6 +94,7 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Validate(arguments) => verb::validate::run(&arguments, session),
         Verb::Console(arguments) => verb::console::run(&arguments, session),
         Verb::Plan(arguments) => verb::plan::run(&arguments, session),
+        Verb::Rehearse(arguments) => verb::rehearse::run(&arguments, session),
         Verb::Show(arguments) => verb::show::run(&arguments, session),
         Verb::Apply(arguments) => verb::apply::run(&arguments, session),
         Verb::Up(arguments) => verb::up::run(&arguments, session),

@@ -6,6 +6,7 @@
 // -- vocabulary -----------------------------------------------------------------------------------
 pub mod digest;
 pub mod diagnostic;
+pub mod suggest;
 pub mod files;
 pub mod address;
 pub mod number;
@@ -23,6 +24,7 @@ pub mod resolve;
 pub mod observe;
 pub mod plan;
 pub mod rollback;
+pub mod rehearse;
 pub mod review;
 pub mod verify;
 pub mod apply;

@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::Things;
-use crate::ledger::state::Gone;
+use crate::ledger::state::{DatabaseState, Gone};
 use crate::migration::addition::{Addition, Written};
 use crate::migration::checksum::checksum;
 use crate::migration::class::additions;
@@ -48,13 +48,14 @@ impl Observed {
         let objects = things.resources.iter();
         let found = |object: &Object| (object.clone(), Some(object.clone()));
         let earlier = things.resources.iter().filter(|(_, resource)| !resource.earlier.is_empty());
-        let history = |applied: &BTreeMap<i64, Arc<Migration>>| {
+        let history = |database: &DatabaseState| {
             let row = |migration: &Arc<Migration>| HistoryRow {
                 version: migration.version,
                 name: migration.name.clone(),
                 checksum: checksum(migration, true),
             };
-            Some(History { rows: applied.values().map(row).collect(), wide: true, partial: None })
+            let partial = database.partial.as_deref().cloned();
+            Some(History { rows: database.applied.values().map(row).collect(), wide: true, partial })
         };
         let databases = things.databases.iter();
         Self {
@@ -62,7 +63,7 @@ impl Observed {
             earlier: earlier
                 .map(|(address, resource)| (address.clone(), resource.earlier.iter().map(found).collect()))
                 .collect(),
-            databases: databases.map(|(address, database)| (address.clone(), history(&database.applied))).collect(),
+            databases: databases.map(|(address, database)| (address.clone(), history(database))).collect(),
             written: BTreeMap::new(),
             lost: BTreeMap::new(),
             now: None,
@@ -134,10 +135,19 @@ impl Subject {
         for (address, database) in &now.databases {
             let kept = then.databases.get(address).map(|then| &then.applied);
             let goes = |version: &i64| kept.is_none_or(|kept| !kept.contains_key(version));
-            let Some(first) = database.applied.keys().find(|version| goes(version)) else {
+            let first = database.applied.keys().find(|version| goes(version));
+            let mut applied: Vec<_> = first.map_or_else(Vec::new, |first| {
+                database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect()
+            });
+            // What was left in the middle is taken back as well.
+            if let Some(partial) =
+                database.partial.as_ref().filter(|one| !database.applied.contains_key(&one.migration.version))
+            {
+                applied.push(Arc::new(partial.migration.clone()));
+            }
+            if applied.is_empty() {
                 continue;
-            };
-            let applied: Vec<_> = database.applied.range(first..).map(|(_, migration)| Arc::clone(migration)).collect();
+            }
             self.added.insert(address.clone(), additions(&applied).into_iter().flatten().flatten().collect());
         }
         for (address, earlier) in &then.resources {
@@ -201,6 +211,13 @@ impl Subject {
     pub fn only(mut self, address: &Address) -> Self {
         self.things.retain(|other, _| other == address);
         self.databases.clear();
+        self
+    }
+
+    /// Only the histories of databases.
+    #[must_use]
+    pub fn databases_only(mut self) -> Self {
+        self.things.clear();
         self
     }
 

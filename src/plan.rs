@@ -8,6 +8,7 @@ pub mod database;
 mod keeping;
 mod exact;
 pub mod lookup;
+mod middle;
 pub mod moves;
 pub mod order;
 mod place;

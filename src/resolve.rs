@@ -26,6 +26,7 @@ mod prepare;
 mod provider;
 mod reading;
 mod refactor;
+mod rehearsal;
 mod resource;
 mod schema;
 mod secret_form;

@@ -5,6 +5,7 @@
 
 pub mod difference;
 pub mod markdown;
+pub mod proof;
 pub mod text;
 pub mod words;
 
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::migration::certificate::{Certificate, Evidence};
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, ChangeSet, Forgotten, Inverse, Operation, Reason, Step, StepId};
 use crate::world::Binding;
@@ -125,6 +127,9 @@ pub struct StepView {
     /// The migration, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migration: Option<MigrationView>,
+    /// What a rehearsal proved of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
 }
 
 /// The way back of a step.
@@ -211,8 +216,13 @@ pub struct OutputView {
 }
 
 impl Review {
-    /// The facts of a change set.
+    /// The facts of a change set of which nothing was rehearsed.
     pub fn of(change_set: &ChangeSet) -> Self {
+        Self::proved(change_set, &Evidence::default())
+    }
+
+    /// The facts of a change set, and what was proved of it.
+    pub fn proved(change_set: &ChangeSet, evidence: &Evidence) -> Self {
         let mut places: Vec<String> = Vec::new();
         for step in &change_set.steps {
             let place = words::place(&step.binding);
@@ -232,7 +242,7 @@ impl Review {
             digest: change_set.digest(),
             summary: Summary::of(change_set),
             places,
-            steps: change_set.steps.iter().map(StepView::of).collect(),
+            steps: change_set.steps.iter().map(|step| StepView::of(step, evidence)).collect(),
             point_of_no_return: PointOfNoReturn::of(change_set),
             owed: change_set.owed.iter().map(ToString::to_string).collect(),
             outputs: change_set
@@ -333,7 +343,10 @@ fn changes(step: &Step) -> Differences {
 }
 
 impl StepView {
-    fn of(step: &Step) -> Self {
+    fn of(step: &Step, evidence: &Evidence) -> Self {
+        let migration = MigrationView::of(&step.action);
+        let version = migration.as_ref().map(|migration| migration.version);
+        let certificate = version.and_then(|version| evidence.of(&step.address, version));
         Self {
             id: step.id,
             address: step.address.to_string(),
@@ -348,7 +361,8 @@ impl StepView {
             changes: changes(step),
             inverse: InverseView::of(&step.inverse),
             after: step.after.iter().copied().collect(),
-            migration: MigrationView::of(&step.action),
+            certificate: certificate.cloned(),
+            migration,
         }
     }
 }

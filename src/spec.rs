@@ -5,7 +5,6 @@
 //! never reported as missing.
 
 pub mod body;
-pub mod suggest;
 pub mod types;
 
 mod blocks;
@@ -13,6 +12,7 @@ mod gather;
 mod load;
 mod lower;
 mod mask;
+mod migration_block;
 mod paths;
 mod project;
 mod refactor;
@@ -26,8 +26,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+// It was a part of this module; who names it here means the same.
+pub use crate::suggest;
 pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
+pub use migration_block::MigrationBlock;
 
 use crate::address::part::Part;
 use crate::diagnostic::{Sources, Span};
@@ -288,8 +291,28 @@ pub struct Database {
     pub migrations: Option<(PathBuf, Span)>,
     /// How it is reached, `target` and `lock_timeout`.
     pub settings: Vec<Attribute>,
+    /// What is said about how single migrations run.
+    pub said: Vec<MigrationBlock>,
+    /// The `rehearsal` block.
+    pub rehearsal: Option<RehearsalBlock>,
     /// What must be there before it is.
     pub depends_on: Vec<Target>,
+}
+
+/// A `rehearsal` block: where and with what migrations are rehearsed.
+#[derive(Clone, Debug)]
+pub struct RehearsalBlock {
+    /// `url`, `version`, `extensions`, `roles` and `sample`.
+    pub settings: Vec<Attribute>,
+    /// The file of SQL that fills the tables, relative to the project, and where it is named.
+    pub seed: Option<(PathBuf, Span)>,
+}
+
+impl Database {
+    /// Every attribute of it that holds an expression.
+    pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.settings.iter().chain(self.rehearsal.iter().flat_map(|rehearsal| &rehearsal.settings))
+    }
 }
 
 /// A `config` block.

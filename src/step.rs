@@ -579,8 +579,11 @@ impl Step {
     /// What people call the step: the address, and the version of a migration.
     pub fn title(&self) -> String {
         match &self.action {
+            Action::Migrate { migration, from, .. } if !from.is_start() => {
+                format!("{} {} ({} statements of it are done)", self.address, migration.label(), from.statements)
+            }
             Action::Migrate { migration, .. } | Action::Purge { migration, .. } => {
-                format!("{} V{}__{}", self.address, migration.version, migration.name)
+                format!("{} {}", self.address, migration.label())
             }
             _ => self.address.to_string(),
         }

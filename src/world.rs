@@ -2,7 +2,7 @@
 //!
 //! Invariant: a provider decides nothing; it reads, or carries out one effect that a change set holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +13,15 @@ use crate::address::Address;
 use crate::expression::Deferred;
 use crate::migration::addition::{Addition, Written};
 use crate::migration::position::{Partial, Position};
+use crate::migration::predict::Foreseen;
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
+mod facts;
 mod fence;
 mod rehearsal;
 
+pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession};
 pub use fence::Fence;
 pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
 
@@ -184,6 +187,11 @@ pub trait Progress: Send + Sync {
     /// Notes how far a migration has got that does not run in one transaction, for the ledger. What is noted is
     /// committed; that it is noted late or not at all does no harm, for the database knows it as well.
     fn advanced(&self, _position: &Position) {}
+
+    /// Whether long work should stop where it can go on later, and say so with [`ErrorClass::Pending`].
+    fn wants_pause(&self) -> bool {
+        false
+    }
 }
 
 /// Carries out effects of some kinds, and reads them.
@@ -313,6 +321,22 @@ pub trait Databases: Send + Sync {
 
     /// The digest of the whole catalog, for comparing schemas.
     async fn fingerprint(&self, connection: &Connection) -> Result<crate::digest::Digest, WorldError>;
+
+    /// What only the database itself can say, without changing anything: how large these relations are
+    /// (`schema.name`), who waits, who takes long, which replicas lag. Nothing where nobody looks.
+    async fn facts(
+        &self,
+        _connection: &Connection,
+        _relations: &BTreeSet<String>,
+    ) -> Result<Option<TargetFacts>, WorldError> {
+        Ok(None)
+    }
+
+    /// What each statement of these texts will lock, rewrite and read in the database as it is, by its catalogs; or why
+    /// that is not known. Nothing where nobody looks.
+    async fn foresee(&self, _connection: &Connection, texts: &[&str]) -> Result<Vec<Vec<Foreseen>>, WorldError> {
+        Ok(texts.iter().map(|_| Vec::new()).collect())
+    }
 }
 
 /// Tells the time; there is one place that reads the machine's clock.

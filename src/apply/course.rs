@@ -3,11 +3,15 @@
 //! Invariant: a step becomes ready when everything it waits for is done, and once only.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::outcome::{Failure, Outcome};
 use super::prepare::{Outcomes, Work};
 use crate::address::Address;
 use crate::ledger::{Body, Ledger, Run, StepState};
+use crate::migration::position::Position;
 use crate::step::{Action, ChangeSet, Step, StepId};
 use crate::value::{Object, SealKey};
 use crate::world::{Connection, ErrorClass, Fence, WorldError};
@@ -51,7 +55,16 @@ pub(super) struct Course<'c> {
     pub(super) cleared: VecDeque<Launch>,
     /// Whether the lease was found to be over: then nothing more starts.
     pub(super) fenced: bool,
+    /// By which steps in flight tell how far they have got.
+    pub(super) advancing: (UnboundedSender<(StepId, Position)>, UnboundedReceiver<(StepId, Position)>),
+    /// How far they have got, where that is not recorded yet.
+    advanced: BTreeMap<StepId, Position>,
+    /// When that was recorded last, by the uptime.
+    noted: Option<Duration>,
 }
+
+/// How often it is recorded how far a step has got, where nothing else is to be recorded: the world knows it as well.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
 
 /// Records that are written together, and what may begin then.
 pub(super) struct Batch {
@@ -60,7 +73,7 @@ pub(super) struct Batch {
     pub(super) launches: VecDeque<Launch>,
     pub(super) tries: u32,
     /// When it was tried first, by the uptime.
-    pub(super) since: std::time::Duration,
+    pub(super) since: Duration,
 }
 
 impl<'c> Course<'c> {
@@ -93,6 +106,9 @@ impl<'c> Course<'c> {
             unwritten: None,
             cleared: VecDeque::new(),
             fenced: false,
+            advancing: unbounded_channel(),
+            advanced: BTreeMap::new(),
+            noted: None,
         };
         for (id, state) in &run.steps {
             match state {
@@ -213,6 +229,27 @@ impl<'c> Course<'c> {
                 self.ready.insert(follower);
             }
         }
+    }
+
+    /// A step in flight has got so far.
+    pub(super) fn advance(&mut self, id: StepId, position: Position) {
+        self.advanced.insert(id, position);
+    }
+
+    /// Puts what is known of steps in flight among the records, if it is time or others go with it.
+    pub(super) fn note_advances(&mut self, uptime: Duration) {
+        while let Ok((id, position)) = self.advancing.1.try_recv() {
+            self.advance(id, position);
+        }
+        self.advanced.retain(|id, _| self.flying.contains(id));
+        let is_time = self.noted.is_none_or(|noted| uptime.saturating_sub(noted) >= NOTED_EVERY);
+        if self.advanced.is_empty() || (self.records.is_empty() && !is_time) {
+            return;
+        }
+        let run = self.number;
+        let advances = std::mem::take(&mut self.advanced).into_iter();
+        self.records.splice(0..0, advances.map(|(step, position)| Body::Advanced { run, step, position }));
+        self.noted = Some(uptime);
     }
 
     /// A step that was not waited for.

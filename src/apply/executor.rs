@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 
+use super::acting::{Telling, Tried};
 use super::course::Course;
 use super::outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, StopSignal};
-use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, Work, intent, token, work};
+use super::prepare::{Ground, Outcomes, Ready, Refusal, Sight, intent, token, work};
 use super::settle::{self, Towards};
 use super::writing;
 use crate::digest::Digest;
@@ -26,7 +26,7 @@ use crate::secret::Secrets;
 use crate::step::{Action, ChangeSet, Operation, Step, StepId};
 use crate::value::Object;
 use crate::value::seal::seal_object;
-use crate::world::{Connection, EffectError, ErrorClass, Fence, Progress, Settlement, Trace, World, WorldError};
+use crate::world::{ErrorClass, Settlement, World, WorldError};
 
 /// Carries out change sets.
 pub struct Executor<'a> {
@@ -263,6 +263,7 @@ impl Executor<'_> {
                 arrival = flights.next(), if !flights.is_empty() => if let Some(arrival) = arrival {
                     self.land(course, arrival);
                 },
+                Some((id, position)) = course.advancing.1.recv() => course.advance(id, position),
                 () = async { tokio::time::sleep(pause.unwrap_or_default()).await }, if pause.is_some() => {}
                 () = self.stop.changed() => if self.stop.is_urgent() {
                     break;
@@ -437,8 +438,10 @@ impl Executor<'_> {
             self.listener.event(Event::Started(&step));
             course.flying.insert(id);
             let since = self.world.clock.now();
+            let advanced = course.advancing.0.clone();
             let acting = async move {
-                let telling = Telling { listener: self.listener, step: &step, calls: Mutex::default() };
+                let calls = Mutex::default();
+                let telling = Telling { listener: self.listener, step: &step, calls, advanced, stop: &self.stop };
                 let end = self.try_patiently(&telling, &connection, &work).await;
                 let calls = telling.calls.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
                 match end {
@@ -447,76 +450,6 @@ impl Executor<'_> {
                 }
             };
             flights.push(acting.boxed());
-        }
-    }
-
-    /// The one place where a step that failed for the moment is tried again, with the same token.
-    async fn try_patiently(&self, telling: &Telling<'_>, connection: &Connection, work: &Work) -> Tried {
-        let mut tries = 1;
-        loop {
-            let (error, answer) = match self.act(telling, connection, work).await {
-                Ok(object) => return Tried::Over(Ok(object)),
-                Err(EffectError { error, trace: Trace::Nothing }) => (error, None),
-                Err(EffectError { error, trace: Trace::Unknown }) => match self.ask_patiently(connection, work).await {
-                    Ok(Settlement::NotDone) => (error, Some(Settlement::NotDone)),
-                    answer => return Tried::Unheard(error, answer),
-                },
-            };
-            // What was reached a moment ago and is not now is being restarted; what never was is elsewhere.
-            let was_lost = error.class == ErrorClass::Unreachable && tries > 1;
-            let passes = error.class == ErrorClass::Transient || was_lost;
-            let pause = self.retries.pause(tries).filter(|_| passes);
-            let Some(pause) = pause.filter(|_| !self.stop.is_raised()) else {
-                return match answer {
-                    Some(answer) => Tried::Unheard(error, Ok(answer)),
-                    None => Tried::Over(Err(error)),
-                };
-            };
-            tries += 1;
-            telling.say(&format!("{error}; try {tries} follows in {:.1} s", pause.as_secs_f64()));
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    /// Who loses the connection cannot ask at once either.
-    async fn ask_patiently(&self, connection: &Connection, work: &Work) -> Result<Settlement, WorldError> {
-        let mut tries = 1;
-        loop {
-            let answer = settle::ask_about(self, connection, work).await;
-            let is_away = |error: &WorldError| matches!(error.class, ErrorClass::Transient | ErrorClass::Unreachable);
-            let again = answer.as_ref().is_err_and(is_away) && !self.stop.is_raised();
-            let Some(pause) = self.retries.pause(tries).filter(|_| again) else {
-                return answer;
-            };
-            tries += 1;
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    async fn act(&self, telling: &Telling<'_>, connection: &Connection, work: &Work) -> Result<Object, EffectError> {
-        let missing = |name: &str| EffectError { error: crate::observe::no_provider(name), trace: Trace::Nothing };
-        let tried = || format!("{} {}", telling.step.action.verb(), telling.step.title());
-        let held = |fence: &Fence| {
-            let refuse = |error| EffectError { error, trace: Trace::Nothing };
-            fence.check(&tried(), Duration::ZERO).map_err(refuse)
-        };
-        match work {
-            Work::Nothing(object) => Ok(object.clone()),
-            Work::Migration(effect) | Work::Purge(effect) => {
-                let Some(databases) = &self.world.databases else { return Err(missing("postgres")) };
-                held(&effect.fence)?;
-                match matches!(work, Work::Purge(_)) {
-                    true => databases.purge(connection, effect, telling).await,
-                    false => databases.migrate(connection, effect, telling).await,
-                }
-            }
-            Work::Thing(effect) => match self.world.providers.get(&connection.provider) {
-                Some(provider) => {
-                    held(&effect.fence)?;
-                    provider.carry_out(connection, effect, telling).await
-                }
-                None => Err(missing(&connection.provider)),
-            },
         }
     }
 
@@ -568,32 +501,5 @@ fn doubtful(step: &Step, now: &str) -> WorldError {
         cause: format!("it is neither as before nor as planned: {now}"),
         help: Some("look at it yourself, and put it into one of the two states; then resume or roll back".to_owned()),
         class: ErrorClass::Refused,
-    }
-}
-
-/// How the tries of one effect ended.
-enum Tried {
-    /// It is known what became of it.
-    Over(Result<Object, WorldError>),
-    /// Nobody heard, and this is what the world said when it was asked.
-    Unheard(WorldError, Result<Settlement, WorldError>),
-}
-
-struct Telling<'a> {
-    listener: &'a dyn Listener,
-    step: &'a Step,
-    calls: Mutex<Vec<String>>,
-}
-
-impl Progress for Telling<'_> {
-    fn say(&self, message: &str) {
-        self.listener.event(Event::Progress(self.step, message));
-    }
-
-    fn called(&self, operation: &str) {
-        let mut calls = self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if calls.last().is_none_or(|last| last != operation) {
-            calls.push(operation.to_owned());
-        }
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn give_up(course: &mut Course<'_>) {
 }
 
 fn next(course: &mut Course<'_>, clock: &dyn Clock) -> Option<Batch> {
+    course.note_advances(clock.uptime());
     if course.records.is_empty() {
         return None;
     }

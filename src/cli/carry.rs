@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::confirm::Consent;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::planning;
+use super::planning::{self, Proofs};
 use super::progress::Reporter;
 use super::report::{Cause, Ending, Report, shown_time};
 use super::session::{Resolved, Session, quoted};
@@ -406,14 +406,17 @@ pub fn nothing_is_owed(session: &Session, hold: &mut Hold<'_>, empty: &ChangeSet
 async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &mut Report) {
     let again = match aim {
         Aim::Ledger(_) if !ledger.state().owed.is_empty() => return still_owed(session, ledger, report),
-        Aim::Spec(resolved) => planning::plan(session, ledger, resolved, &crate::plan::Options::default()).await,
+        Aim::Spec(resolved) => {
+            let options = crate::plan::Options::default();
+            planning::plan(session, ledger, resolved, &options, Proofs::Unasked).await
+        }
         Aim::Ledger(secrets) => {
             let newest = ledger.state().runs.last().map_or(0, |run| run.number);
-            planning::back(session, ledger, newest, &BTreeSet::new(), *secrets).await
+            planning::back(session, ledger, newest, &BTreeSet::new(), *secrets, Proofs::Unasked).await
         }
     };
     let verdict = match again {
-        Ok(change_set) => verify::verify(ledger, &change_set, session.world.clock.now()).await.map_err(Failure::from),
+        Ok(again) => verify::verify(ledger, &again.change_set, session.world.clock.now()).await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     let environment = report.environment.clone();

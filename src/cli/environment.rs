@@ -146,8 +146,10 @@ impl Name {
             Self::User => "who acts, when no CI says so",
             Self::Logname => "who acts, when `USER` is not set",
             Self::Hostname => "the host's name in records, when the system does not tell it",
-            Self::Home => "where `~/.cache` is, for the local stack",
-            Self::CacheHome => "the cache folder of the local stack, instead of `~/.cache`",
+            Self::Home => "where `~/.cache` is, for the local stack and for what rehearsals proved",
+            Self::CacheHome => {
+                "the cache folder of the local stack and of what rehearsals proved, instead of `~/.cache`"
+            }
         }
     }
 }

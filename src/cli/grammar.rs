@@ -54,6 +54,8 @@ pub enum Verb {
     Console(verb::console::Arguments),
     /// Show what would change, in which order, and the way back of each step
     Plan(verb::plan::Arguments),
+    /// Prove migrations both ways on a throw-away PostgreSQL
+    Rehearse(verb::rehearse::Arguments),
     /// Show a saved plan, or what the newest run carries out, again
     Show(verb::show::Arguments),
     /// Carry out a change set

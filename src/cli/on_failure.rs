@@ -8,9 +8,10 @@ use clap::ValueEnum;
 
 use super::carry::{self, Aim, Hold, Work};
 use super::exit::Exit;
-use super::planning;
+use super::planning::{self, Proofs};
 use super::report::Report;
 use super::session::Session;
+use crate::rehearse::Effort;
 use crate::review::Loss;
 use crate::step::Operation;
 
@@ -39,9 +40,11 @@ pub fn after_failure(
         return report;
     };
     session.terminal.say(&format!("run {run} failed; taking back what it did"));
-    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, &BTreeSet::new(), aim.secrets()));
+    let nothing = BTreeSet::new();
+    let proofs = Proofs::From(Effort::Known);
+    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, &nothing, aim.secrets(), proofs));
     let back = match back {
-        Ok(back) => back,
+        Ok(back) => back.change_set,
         Err(failure) => {
             session.terminal.talk(&failure.text());
             session.terminal.say("the way back could not be planned, so what was done is left as it is");

@@ -1,4 +1,4 @@
-//! Saved change sets. An edge.
+//! Saved change sets, with what was proved of them. An edge.
 //!
 //! Invariant: what is read back is exactly what was written, by digest, or is refused; only its owner reads it.
 
@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::whole_file;
 use crate::digest::Digest;
+use crate::migration::certificate::Evidence;
 use crate::step::{self, ChangeSet};
 
 /// The version of the form that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The end of the names that are taken for plan files in the place of an environment.
 pub const ENDING: &str = ".plan.json";
@@ -28,6 +29,12 @@ pub struct PlanFile {
     pub digest: Digest,
     /// The change set.
     pub change_set: ChangeSet,
+    /// The digest of the change set together with the evidence; files of form 1 have neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<Digest>,
+    /// What rehearsals proved.
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
 }
 
 /// What every version of the form has.
@@ -48,10 +55,11 @@ struct ChangeSetHead {
 }
 
 impl PlanFile {
-    /// A change set to be saved.
-    pub fn new(change_set: ChangeSet) -> Self {
-        let tool = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: FORMAT, tool, digest: change_set.digest(), change_set }
+    /// A change set to be saved, and what was proved of it.
+    pub fn new(change_set: ChangeSet, evidence: Evidence) -> Self {
+        let (tool, digest) = (env!("CARGO_PKG_VERSION").to_owned(), change_set.digest());
+        let proved = Some(proved(&digest, &evidence));
+        Self { format: FORMAT, tool, digest, change_set, proved, evidence }
     }
 
     /// Writes it whole or not at all, readable by its owner only.
@@ -103,27 +111,58 @@ impl PlanFile {
                 .cause(format!("its change set has the digest {}, it says {}", found.short(), file.digest.short()))
                 .help(again));
         }
+        let found = proved(&file.digest, &file.evidence);
+        let is_whole =
+            file.proved == Some(found) || (file.format < 2 && file.proved.is_none() && file.evidence.is_empty());
+        if !is_whole {
+            return Err(Failure::failed(format!("{name} was altered after it was saved"))
+                .cause("its evidence is not that of its change set")
+                .help(again));
+        }
         Ok(file)
     }
+}
+
+/// The digest of a change set together with what was proved of it.
+fn proved(change_set: &Digest, evidence: &Evidence) -> Digest {
+    Digest::of_json(&(change_set, evidence))
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::cli::exit::Exit;
+
+    fn plan() -> PlanFile {
+        let certificates = BTreeMap::from([(7, crate::rehearse::not_rehearsed("no extension"))]);
+        let evidence = Evidence(BTreeMap::from([("database.app".parse().unwrap(), certificates)]));
+        PlanFile::new(crate::review::tests::sample(), evidence)
+    }
 
     fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.plan.json");
-        PlanFile::new(crate::review::tests::sample()).write(&path).unwrap();
+        plan().write(&path).unwrap();
         (folder, path)
     }
 
     #[test]
     fn what_was_saved_comes_back() {
         let (_folder, path) = saved();
-        assert_eq!(PlanFile::read(&path).unwrap().change_set, crate::review::tests::sample());
+        assert_eq!(PlanFile::read(&path).unwrap(), plan());
+    }
+
+    #[test]
+    fn a_plan_of_the_first_form_is_still_read_and_proves_nothing() {
+        let change_set = crate::review::tests::sample();
+        let old = serde_json::json!({
+            "format": 1, "tool": "0.1.0", "digest": change_set.digest(), "change_set": change_set,
+        });
+        let read = PlanFile::parse(old.to_string().as_bytes(), "a.plan.json").unwrap();
+        assert_eq!((read.change_set, read.evidence), (change_set, Evidence::default()));
     }
 
     #[cfg(unix)]
@@ -151,7 +190,7 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let reading = pipe.clone();
         let reader = std::thread::spawn(move || std::fs::read(reading).unwrap());
-        let plan = PlanFile::new(crate::review::tests::sample());
+        let plan = plan();
         plan.write(&pipe).unwrap();
         assert_eq!(PlanFile::parse(&reader.join().unwrap(), "pipe").unwrap(), plan);
         std::fs::remove_file(&path).unwrap();
@@ -168,6 +207,10 @@ mod tests {
         let refused = |text: &str| PlanFile::parse(text.as_bytes(), "a.plan.json").unwrap_err();
         let altered = refused(&text.replace("drop_email", "drop_phone"));
         assert!(altered.summary.contains("was altered"), "{altered:?}");
+        let proof = refused(&text.replace("no extension", "on PostgreSQL"));
+        assert!(proof.summary.contains("was altered") && proof.causes[0].contains("evidence"), "{proof:?}");
+        let without = refused(&text.replace("\"evidence\"", "\"other\""));
+        assert!(without.summary.contains("was altered"), "{without:?}");
         let newer = refused(r#"{"format": 9, "tool": "7.1.0", "something": "else"}"#);
         assert!(newer.help[0].contains("7.1.0"), "{newer:?}");
         let inside = refused(r#"{"format": 1, "tool": "7.2.0", "change_set": {"format": 9, "dreams": []}}"#);

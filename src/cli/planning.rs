@@ -1,25 +1,52 @@
-//! Planning as the verbs need it: observe, plan, and say what went wrong. Reads the world.
+//! Planning as the verbs need it: observe, plan, rehearse, plan again, and say what went wrong. Reads the world.
 //!
 //! Invariant: nothing here writes to the world or the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use super::evidence::Folder;
 use super::failure::Failure;
+use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, State, Things};
 use crate::migration::certificate::Evidence;
 use crate::observe::{self, Observed, Subject};
 use crate::plan::moves::Before;
 use crate::plan::{self, Inputs, Options, refactor};
-use crate::resolve::desired::Import;
+use crate::rehearse::{self, Asked, Effort, work};
+use crate::resolve::desired::{Desired, DesiredDatabase, Import};
 use crate::resolve::secrets::RevealedSecrets;
 use crate::rollback::{self, owed::leave_out};
 use crate::secret::Secrets;
-use crate::step::{ChangeSet, Edit};
+use crate::step::{ChangeSet, Edit, Operation};
 use crate::value::Object;
 use crate::world::WorldError;
+
+/// How long the rehearsal of one database may take before a way back, which must not wait for it.
+const PATIENCE_BEFORE_A_WAY_BACK: Duration = Duration::from_secs(60);
+
+/// A change set, and what was proved of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Proved<T> {
+    /// The change set.
+    pub change_set: T,
+    /// What was proved.
+    pub evidence: Evidence,
+}
+
+/// Where what is proved of a change set comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Proofs<'a> {
+    /// It is not asked for: only what the plan would change is of interest.
+    Unasked,
+    /// From rehearsals, or what earlier ones left.
+    From(Effort),
+    /// It is at hand.
+    Given(&'a Evidence),
+}
 
 /// The way to what the spec wants.
 ///
@@ -30,7 +57,8 @@ pub async fn plan(
     ledger: &Ledger,
     resolved: &Resolved,
     options: &Options,
-) -> Result<ChangeSet, Failure> {
+    proofs: Proofs<'_>,
+) -> Result<Proved<ChangeSet>, Failure> {
     let things = &ledger.state().things;
     let secrets = &*resolved.secrets;
     let refactoring = &resolved.refactoring;
@@ -48,15 +76,97 @@ pub async fn plan(
         evidence: &Evidence::default(),
     };
     let options = Options { refactoring: refactoring.clone(), ..options.clone() };
-    let (change_set, diagnostics) = plan::plan(&resolved.desired, inputs, &options);
-    judge(session, change_set, diagnostics, &resolved.sources)
+    let ground = Ground { things, observed: &observed, databases: &resolved.desired.databases, secrets };
+    let planned = |inputs: Inputs<'_>| plan::plan(&resolved.desired, inputs, &options);
+    let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
+    let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
+    Ok(Proved { change_set, evidence })
+}
+
+/// What rehearsals rest on, beside the plan.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    things: &'a Things,
+    observed: &'a Observed,
+    databases: &'a BTreeMap<Address, DesiredDatabase>,
+    secrets: &'a dyn Secrets,
+}
+
+/// Plans, rehearses what that would run, and plans again with what was proved: classes, order and point of no return
+/// follow from it.
+async fn twice(
+    session: &Session,
+    inputs: Inputs<'_>,
+    ground: Ground<'_>,
+    proofs: Proofs<'_>,
+    plan: impl Fn(Inputs<'_>) -> (ChangeSet, Diagnostics),
+) -> ((ChangeSet, Diagnostics), Evidence) {
+    let evidence = match proofs {
+        Proofs::Unasked => Evidence::default(),
+        Proofs::Given(evidence) => evidence.clone(),
+        Proofs::From(effort) => {
+            let (first, diagnostics) = plan(inputs);
+            if diagnostics.has_errors() {
+                return ((first, diagnostics), Evidence::default());
+            }
+            let evidence = evidence_of(session, &first, ground, effort).await;
+            if evidence.is_empty() {
+                return ((first, diagnostics), evidence);
+            }
+            evidence
+        }
+    };
+    (plan(Inputs { evidence: &evidence, ..inputs }), evidence)
+}
+
+async fn evidence_of(session: &Session, change_set: &ChangeSet, ground: Ground<'_>, effort: Effort) -> Evidence {
+    let work = work::of(change_set, ground.things, ground.observed, ground.databases);
+    if work.is_empty() {
+        return Evidence::default();
+    }
+    let goes_back = matches!(change_set.operation, Operation::Rollback { .. } | Operation::Destroy);
+    let asked = Asked {
+        world: &session.world,
+        secrets: ground.secrets,
+        shelf: &Folder::of_the_user(),
+        effort,
+        patience: goes_back.then_some(PATIENCE_BEFORE_A_WAY_BACK),
+        progress: &Lines(&session.terminal),
+    };
+    rehearse::rehearse(&work, ground.things, asked).await
+}
+
+/// What is proved of a saved change set: its databases are looked at once more, nothing else.
+///
+/// # Errors
+/// When a database cannot be looked at.
+pub async fn prove(
+    session: &Session,
+    ledger: &Ledger,
+    desired: Option<&Desired>,
+    change_set: &ChangeSet,
+    secrets: &dyn Secrets,
+    effort: Effort,
+) -> Result<Evidence, Failure> {
+    let things = &ledger.state().things;
+    let subject = Subject::of(desired, things, &session.kinds).databases_only();
+    let observed = look(session, &subject, secrets).await?;
+    let nothing = BTreeMap::new();
+    let databases = desired.map_or(&nothing, |desired| &desired.databases);
+    let ground = Ground { things, observed: &observed, databases, secrets };
+    Ok(evidence_of(session, change_set, ground, effort).await)
 }
 
 /// The way to nothing.
 ///
 /// # Errors
 /// As [`plan()`].
-pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) -> Result<ChangeSet, Failure> {
+pub async fn destroy(
+    session: &Session,
+    ledger: &Ledger,
+    secrets: &dyn Secrets,
+    proofs: Proofs<'_>,
+) -> Result<Proved<ChangeSet>, Failure> {
     let subject = Subject::of(None, &ledger.state().things, &session.kinds);
     let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs {
@@ -66,8 +176,11 @@ pub async fn destroy(session: &Session, ledger: &Ledger, secrets: &dyn Secrets) 
         secrets,
         evidence: &Evidence::default(),
     };
-    let (change_set, diagnostics) = plan::destroy(inputs);
-    judge(session, change_set, diagnostics, &Sources::default())
+    let nothing = BTreeMap::new();
+    let ground = Ground { things: &ledger.state().things, observed: &observed, databases: &nothing, secrets };
+    let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
+    let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
+    Ok(Proved { change_set, evidence })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -81,7 +194,8 @@ pub async fn back(
     to: u64,
     skipped: &BTreeSet<Address>,
     secrets: &dyn Secrets,
-) -> Result<ChangeSet, Failure> {
+    proofs: Proofs<'_>,
+) -> Result<Proved<ChangeSet>, Failure> {
     let then = ledger.things_after(to).await?;
     let now = &ledger.state().things;
     let is_known = |address: &Address| {
@@ -97,7 +211,8 @@ pub async fn back(
     let subject = subject.and_forgotten_since(&then, now).without(skipped);
     let (mut observed, errors) = observe::observe(&session.world, &session.kinds, secrets, &subject).await;
     let mut owed = skipped.clone();
-    let (change_set, diagnostics) = loop {
+    let nothing = BTreeMap::new();
+    let ((change_set, diagnostics), evidence) = loop {
         let inputs = Inputs {
             state: ledger.state(),
             observed: &observed,
@@ -105,10 +220,14 @@ pub async fn back(
             secrets,
             evidence: &Evidence::default(),
         };
-        let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
-        let change_set = leave_out(change_set, &owed);
+        let planned = |inputs: Inputs<'_>| {
+            let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+            (leave_out(change_set, &owed), diagnostics)
+        };
+        let (change_set, _) = planned(inputs);
         if change_set.owed == owed {
-            break (change_set, diagnostics);
+            let ground = Ground { things: now, observed: &observed, databases: &nothing, secrets };
+            break twice(session, inputs, ground, proofs, planned).await;
         }
         // What is owed is planned as if it had not been looked at, so that the same plan comes out another time.
         owed.clone_from(&change_set.owed);
@@ -118,7 +237,8 @@ pub async fn back(
     if !missing.is_empty() {
         return Err(unreachable(session, &change_set, to, &missing));
     }
-    judge(session, change_set, diagnostics, &Sources::default())
+    let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
+    Ok(Proved { change_set, evidence })
 }
 
 /// What is in the way of a way back, and that it can be left out.
@@ -150,7 +270,7 @@ pub async fn back_on_paper(
     judge_quietly(change_set, diagnostics)
 }
 
-/// The way back as the world is now; says nothing.
+/// The way back as the world is now, with what earlier rehearsals proved; says nothing.
 ///
 /// # Errors
 /// As [`back()`].
@@ -166,7 +286,11 @@ pub async fn back_quietly(
     let subject = subject.and_forgotten_since(&then, &state.things);
     let observed = look(session, &subject, secrets).await?;
     let inputs = Inputs { state, observed: &observed, kinds: &session.kinds, secrets, evidence: &Evidence::default() };
-    let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+    let nothing = BTreeMap::new();
+    let ground = Ground { things: &state.things, observed: &observed, databases: &nothing, secrets };
+    let planned = |inputs: Inputs<'_>| rollback::rollback(&then, to, inputs);
+    let proofs = Proofs::From(Effort::Known);
+    let ((change_set, diagnostics), _) = twice(session, inputs, ground, proofs, planned).await;
     judge_quietly(change_set, diagnostics)
 }
 

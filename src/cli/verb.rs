@@ -14,6 +14,7 @@ pub mod init;
 pub mod local;
 pub mod output;
 pub mod plan;
+pub mod rehearse;
 pub mod resume;
 pub mod rollback;
 pub mod settle;

@@ -16,9 +16,9 @@ pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
-use crate::migration::position::Position;
+use crate::migration::position::{Partial, Position};
 use crate::migration::{Keeping, Migration};
-use crate::step::{Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -158,6 +158,8 @@ pub struct DatabaseState {
     pub lock_timeout_milliseconds: u64,
     /// What is kept of what its migrations took away, by version.
     pub kept: BTreeMap<i64, Keeping>,
+    /// A migration that was left in the middle: neither applied nor absent.
+    pub partial: Option<Box<Partial>>,
     /// When the ledger first knew it.
     pub born: Birth,
 }
@@ -284,11 +286,12 @@ impl Run {
     }
 
     fn intend(&mut self, step: StepId, mut intent: Intent) {
-        intent.repairs = match self.steps.get(&step) {
-            Some(StepState::Stood(..)) => true,
-            Some(StepState::Intended(earlier) | StepState::Doubted(earlier, _)) => earlier.repairs,
-            Some(StepState::Done { .. } | StepState::Failed { .. }) | None => false,
-        };
+        if let Some(StepState::Stood(earlier, _) | StepState::Intended(earlier) | StepState::Doubted(earlier, _)) =
+            self.steps.get(&step)
+        {
+            let stood = matches!(self.steps.get(&step), Some(StepState::Stood(..)));
+            (intent.repairs, intent.position) = (stood || earlier.repairs, earlier.position.clone());
+        }
         self.parked = None;
         self.steps.insert(step, StepState::Intended(intent));
     }
@@ -526,12 +529,13 @@ impl State {
         let sequence = record.sequence;
         let run = self.run(sequence, number)?;
         let refuse = FoldError::NoSuchStep { sequence, run: number, step: id };
-        let (intent, is_first) = match run.steps.get(&id) {
+        let (mut intent, is_first) = match run.steps.get(&id) {
             Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) => (intent.clone(), !intent.repairs),
             Some(StepState::Stood(intent, _)) => (intent.clone(), false),
             Some(StepState::Done { .. } | StepState::Failed { .. }) | None => return Err(refuse),
         };
-        let binding = intent.binding.clone();
+        intent.position = Position::of_facts(outcome).unwrap_or(intent.position);
+        let (binding, position) = (intent.binding.clone(), intent.position.clone());
         let state = match error {
             None => StepState::Done { since: intent.since, until: record.time },
             Some(error) => StepState::Stood(intent, error.clone()),
@@ -540,6 +544,10 @@ impl State {
         let change_set = Arc::clone(&run.change_set);
         let step = change_set.step(id).ok_or(refuse)?;
         self.owed.remove(&step.address);
+        if error.is_some() && matches!(step.action, Action::Migrate { .. }) {
+            self.things.leave(number, step, binding, &position);
+            return Ok(());
+        }
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),

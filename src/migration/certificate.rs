@@ -125,9 +125,19 @@ impl Verdict {
         }
     }
 
+    /// The same in a few words: the first two lines of a long difference.
+    pub fn brief(&self) -> String {
+        if let Self::Reordered { difference } | Self::Otherwise { difference } = self
+            && difference.len() > 2
+        {
+            return format!("{}; and {} more", difference[..2].join("; "), difference.len() - 2);
+        }
+        self.detail()
+    }
+
     /// The class of way back that it allows at best.
     pub fn judgement(&self) -> Judgement {
-        let said = || format!("{}: {}", self.word(), self.detail());
+        let said = || format!("{}: {}", self.word(), self.brief());
         match self {
             Self::Exact => Judgement::Exact,
             Self::Reordered { .. } => Judgement::Recreates(said()),

@@ -1,12 +1,15 @@
-//! Judges how well a migration can be taken back, from its two texts alone. Pure.
+//! Judges how well a migration can be taken back: from its two texts, and from what a rehearsal proved. Pure.
 //!
 //! Invariant: nothing is called exact unless each statement of the one text is, in reverse order, the measured
-//! inverse of one statement of the other. Whatever is not recognised whole is not proved.
+//! inverse of one statement of the other, or a rehearsal showed it and nothing but the schema is at stake.
 
 mod columns;
 mod deed;
 mod defaults;
 mod content;
+mod halves;
+mod stake;
+mod proof;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +18,12 @@ use deed::{Deed, Sort, deeds};
 use defaults::Defaults;
 
 use super::addition::{Addition, Written};
+use super::certificate::Certificate;
 use super::{Direction, Migration};
 use crate::kind::Judgement;
 
 pub use content::additions;
+pub use halves::{going_on, taking_back};
 
 /// How well this migration, run in this direction, can be taken back by running it in the other one.
 pub fn judge(migration: &Migration, direction: Direction) -> Judgement {
@@ -42,6 +47,16 @@ pub fn judge_among(migration: &Migration, direction: Direction, earlier: &[Arc<M
     }
 }
 
+/// The same, after a rehearsal: the lower of what the texts imply and of what the certificate allows. What the texts
+/// leave open is settled by it, as far as nothing but the schema is at stake, or rows were there to tell.
+pub fn judge_rehearsed(migration: &Migration, earlier: &[Arc<Migration>], certificate: &Certificate) -> Judgement {
+    let texts = match judge_among(migration, Direction::Up, earlier) {
+        Judgement::LosesData(_) if proof::tells(certificate) => proof::settled(migration, Direction::Up, certificate),
+        known => known,
+    };
+    proof::lower(texts, certificate.verdict.judgement())
+}
+
 /// How well a migration that is taken back can be run again, with what was found in what it added: `contents` are
 /// its additions as [`additions`] gives them. What was not found out counts as written.
 pub fn judge_now(
@@ -55,13 +70,36 @@ pub fn judge_now(
         true => deeds(&migration.up).map(|deeds| deeds.into_iter().map(|(deed, _)| deed).collect()),
         false => mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier),
     };
-    let deeds: Vec<Deed> = match known {
-        Ok(deeds) => deeds,
-        Err(unproved) => return Judgement::LosesData(unproved),
+    match known {
+        Ok(deeds) => judge_contents(&deeds, contents, found),
+        Err(unproved) => Judgement::LosesData(unproved),
+    }
+}
+
+/// The same, after a rehearsal of the way down, up and down again.
+pub fn judge_now_rehearsed(
+    migration: &Migration,
+    earlier: &[Arc<Migration>],
+    contents: &[Option<Addition>],
+    found: &BTreeMap<Addition, Written>,
+    certificate: &Certificate,
+) -> Judgement {
+    let texts = judge_now(migration, earlier, contents, found);
+    let is_mirrored = || mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier).is_ok();
+    let texts = if !proof::tells(certificate) || is_mirrored() {
+        texts
+    } else {
+        let made = deeds(&migration.up).unwrap_or_default().into_iter().map(|(deed, _)| deed).collect::<Vec<_>>();
+        proof::lower(proof::settled(migration, Direction::Down, certificate), judge_contents(&made, contents, found))
     };
+    proof::lower(texts, certificate.verdict.judgement())
+}
+
+/// What goes with the things that a migration made.
+fn judge_contents(deeds: &[Deed], contents: &[Option<Addition>], found: &BTreeMap<Addition, Written>) -> Judgement {
     let mut contents = contents.iter();
     let (mut lost, mut anew) = (Vec::new(), Vec::new());
-    for deed in &deeds {
+    for deed in deeds {
         let Some(content) = content::content(deed) else {
             anew.extend(remade(deed));
             continue;

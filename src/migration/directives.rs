@@ -1,14 +1,24 @@
 //! The header of a migration's text, `-- switchback: transaction off`, and what may stand in the text at all. Pure.
 //!
-//! Invariant: a text that passed [`check`] cannot end the transaction that it runs in.
+//! Invariant: a text that passed [`check`] cannot end a transaction that it runs in.
 
-use super::statements::Script;
+mod header;
+
+use std::collections::BTreeMap;
+
+use super::said::Said;
+use super::statements::{Script, Statement};
+pub use header::{assertion_of, check_backfilled};
 
 /// What the header of a text says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directives {
-    /// Whether the text runs in a transaction together with its history row.
+    /// Whether the text runs in one transaction together with its history row.
     pub transaction: bool,
+    /// All else.
+    pub said: Said,
+    /// Where each word was said, from one.
+    pub lines: BTreeMap<&'static str, usize>,
 }
 
 /// Something in a text that must not be there.
@@ -21,75 +31,99 @@ pub struct Problem {
     pub help: String,
 }
 
+impl Problem {
+    /// A problem and its mend.
+    pub fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { text: text.into(), help: help.into() }
+    }
+}
+
+/// Whether something other than the header says that a text runs outside of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// The spec says `transaction = false`.
+    Off,
+}
+
 /// Reads the header, and checks that every statement may stand where it stands.
 ///
 /// # Errors
 /// All problems of the text.
 pub fn check(script: &Script) -> Result<Directives, Vec<Problem>> {
-    let (directives, mut problems) = read(script);
-    let count = script.statements.len();
-    if !directives.transaction && count != 1 {
-        problems.push(problem(
-            format!("`transaction off` is for a file of one statement, this one has {count}"),
-            "put each statement that cannot run in a transaction into a file of its own",
-        ));
-    }
+    check_beside(script, Beside::Nothing)
+}
+
+/// The same, where the spec has something to say as well.
+///
+/// # Errors
+/// All problems of the text.
+pub fn check_beside(script: &Script, beside: Beside) -> Result<Directives, Vec<Problem>> {
+    let (directives, mut problems) = header::read(script);
+    let together = directives.transaction && beside == Beside::Nothing;
     for statement in &script.statements {
-        let line = statement.line;
-        if statement.controls_transaction() {
-            problems.push(problem(
-                format!("line {line}: `{}` would end or begin the transaction of the migration", statement.excerpt()),
-                "remove it: each migration runs in one transaction together with its history row",
-            ));
-        } else if let Some(command) = statement.refuses_transaction()
-            && directives.transaction
-        {
-            problems.push(problem(
-                format!("line {line}: `{command}` cannot run inside a transaction"),
-                "put it alone into a file that starts with `-- switchback: transaction off`",
-            ));
-        }
+        let found = match together {
+            true => inside(statement),
+            false => apart(statement, script.statements.len() > 1),
+        };
+        problems.extend(found);
     }
     if problems.is_empty() { Ok(directives) } else { Err(problems) }
 }
 
-fn read(script: &Script) -> (Directives, Vec<Problem>) {
-    let mut directives = Directives { transaction: true };
-    let mut problems = Vec::new();
-    for comment in &script.comments {
-        let Some(words) = directive(&comment.text) else { continue };
-        let line = comment.line;
-        if !comment.header {
-            problems.push(problem(
-                format!("line {line}: `switchback: {words}` stands behind the first statement"),
-                "move it to the head of the file",
-            ));
-            continue;
-        }
-        match words.as_str() {
-            "transaction off" => directives.transaction = false,
-            "transaction on" => directives.transaction = true,
-            _ => problems.push(problem(
-                format!("line {line}: there is no `switchback: {words}`"),
-                "the only ones are `-- switchback: transaction off` and `transaction on`",
-            )),
-        }
+/// What the header alone says, its mistakes left out.
+pub fn header(script: &Script) -> Directives {
+    header::read(script).0
+}
+
+/// What is wrong with a statement of a text that runs in one transaction.
+fn inside(statement: &Statement) -> Option<Problem> {
+    let line = statement.line;
+    if let Some(problem) = controls(statement) {
+        return Some(problem);
     }
-    (directives, problems)
+    let command = statement.refuses_transaction()?;
+    Some(Problem::new(
+        format!("line {line}: `{command}` cannot run inside a transaction"),
+        "start the file with `-- switchback: transaction off`: then each statement is committed by itself",
+    ))
 }
 
-/// The words behind `switchback:` of a comment.
-fn directive(comment: &str) -> Option<String> {
-    let inside = comment.trim_start_matches("--").trim_start_matches("/*").trim_end_matches("*/").trim();
-    let (first, rest) = inside.split_once(':')?;
-    first
-        .trim()
-        .eq_ignore_ascii_case("switchback")
-        .then(|| rest.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
+/// What is wrong with a statement of a text whose statements are committed one by one.
+fn apart(statement: &Statement, has_others: bool) -> Option<Problem> {
+    let line = statement.line;
+    if let Some(problem) = controls(statement) {
+        return Some(problem);
+    }
+    let starts = |words: &[&str]| statement.starts_with(words);
+    if starts(&["savepoint"]) || starts(&["rollback"]) || starts(&["release"]) {
+        return Some(Problem::new(
+            format!("line {line}: `{}` has no transaction to stand in", statement.excerpt()),
+            "remove it, or remove `transaction off`",
+        ));
+    }
+    let is_temporary = ["temp", "temporary"].iter().any(|word| starts(&["create", word]));
+    (is_temporary && has_others).then(|| {
+        Problem::new(
+            format!("line {line}: what is temporary is gone when the file is gone on with after an interruption"),
+            "make it a table of its own and drop it at the end, or remove `transaction off`",
+        )
+    })
 }
 
-fn problem(text: String, help: &str) -> Problem {
-    Problem { text, help: help.to_owned() }
+fn controls(statement: &Statement) -> Option<Problem> {
+    statement.controls_transaction().then(|| {
+        Problem::new(
+            format!(
+                "line {}: `{}` would end or begin the transaction of the migration",
+                statement.line,
+                statement.excerpt()
+            ),
+            "remove it: each migration runs in one transaction together with its history row, or statement by \
+             statement with `-- switchback: transaction off`",
+        )
+    })
 }
 
 #[cfg(test)]
@@ -108,21 +142,27 @@ mod tests {
         assert_eq!(of("-- by: me\n--switchback:transaction  OFF\n\nvacuum t;"), Ok(false));
         assert_eq!(of("/* switchback: transaction off */ create index concurrently i on t (a);"), Ok(false));
         assert_eq!(of("select '-- switchback: nonsense'"), Ok(true));
+        assert_eq!(
+            of("-- switchback: transaction off\nselect 1; vacuum t; create temp view v as select 1"),
+            Err("line 2: what is temporary is gone when the file is gone on with after an interruption".to_owned())
+        );
     }
 
     #[test]
     fn everything_else_is_a_problem() {
         for (sql, part) in [
-            ("-- switchback: transaction off\nselect 1; select 2;", "one statement, this one has 2"),
-            ("-- switchback: transaction off\n", "one statement, this one has 0"),
             ("-- switchback: transactions off\nselect 1", "line 1: there is no `switchback: transactions off`"),
             ("select 1;\n-- switchback: transaction off", "line 2: `switchback: transaction off` stands behind"),
             ("select 1;\nCOMMIT;\nselect 2", "line 2: `COMMIT` would end"),
             ("begin; select 1; end", "line 1: `begin` would end"),
+            ("-- switchback: transaction off\nselect 1;\nrollback", "line 3: `rollback` would end"),
+            ("-- switchback: transaction off\nsavepoint a", "line 2: `savepoint a` has no transaction"),
             ("select 1;\ncreate index concurrently i on t (a)", "line 2: `CREATE INDEX CONCURRENTLY` cannot run"),
         ] {
             let problems = of(sql).expect_err(sql);
             assert!(problems.contains(part), "{sql}: {problems}");
         }
+        let index = Script::parse("create index concurrently i on t (a)").unwrap();
+        assert!(check_beside(&index, Beside::Off).is_ok());
     }
 }

@@ -3,14 +3,14 @@
 //!
 //! Invariant: what refinery would ignore in silence although somebody meant it as a migration is a mistake here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::Migration;
-use super::directives::{self, Directives};
+use super::directives::{self, Beside, Directives};
 use super::statements::Script;
 use crate::files::Files;
 
@@ -27,6 +27,11 @@ pub struct FolderMistake {
 
 /// The migrations of a folder by version, and all mistakes in it. A file with a mistake gives no migration.
 pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMistake>) {
+    load_beside(files, folder, &BTreeSet::new())
+}
+
+/// The same, where the spec says of these versions that they run outside of a transaction.
+pub fn load_beside(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migration>, Vec<FolderMistake>) {
     let mut mistakes = Vec::new();
     let listed = match files.list(folder) {
         Ok(listed) => listed,
@@ -42,7 +47,8 @@ pub fn load(files: &dyn Files, folder: &Path) -> (Vec<Migration>, Vec<FolderMist
         named.sort();
         if let [(name, path)] = named.as_slice() {
             let down = downs.remove(&(version, name.clone()));
-            migrations.extend(read_pair(files, version, name, path, down.as_deref(), &mut mistakes));
+            let beside = if off.contains(&version) { Beside::Off } else { Beside::Nothing };
+            migrations.extend(read_pair(files, (version, name), path, down.as_deref(), beside, &mut mistakes));
         } else {
             downs.retain(|(other, _), _| *other != version);
             mistakes.extend(duplicates(version, &named));
@@ -149,14 +155,14 @@ fn file_name(path: &Path) -> String {
 
 fn read_pair(
     files: &dyn Files,
-    version: i64,
-    name: &str,
+    (version, name): (i64, &str),
     up_path: &Path,
     down_path: Option<&Path>,
+    beside: Beside,
     mistakes: &mut Vec<FolderMistake>,
 ) -> Option<Migration> {
-    let up = read_one(files, up_path, mistakes);
-    let down = down_path.map(|path| read_one(files, path, mistakes));
+    let up = read_one(files, up_path, beside, mistakes);
+    let down = down_path.map(|path| read_one(files, path, beside, mistakes));
     let (up, directives) = up?;
     let down = match down {
         Some(None) => return None,
@@ -164,10 +170,15 @@ fn read_pair(
         None => None,
     };
     let plain = Migration::plain(version, name, &up, down.as_deref());
-    Some(Migration { transaction: directives.transaction, ..plain })
+    Some(Migration { transaction: directives.transaction, said: directives.said, ..plain })
 }
 
-fn read_one(files: &dyn Files, path: &Path, mistakes: &mut Vec<FolderMistake>) -> Option<(String, Directives)> {
+fn read_one(
+    files: &dyn Files,
+    path: &Path,
+    beside: Beside,
+    mistakes: &mut Vec<FolderMistake>,
+) -> Option<(String, Directives)> {
     let mut wrong = |text: String, help: &str| {
         mistakes.push(FolderMistake { path: path.to_owned(), text, help: help.to_owned() });
         None
@@ -191,7 +202,7 @@ fn read_one(files: &dyn Files, path: &Path, mistakes: &mut Vec<FolderMistake>) -
             );
         }
     };
-    match directives::check(&script) {
+    match directives::check_beside(&script, beside) {
         Ok(directives) => Some((text, directives)),
         Err(problems) => {
             mistakes.extend(problems.into_iter().map(|problem| FolderMistake {

@@ -134,6 +134,22 @@ impl Statement {
         if starts(&["create", "tablespace"]) || starts(&["drop", "tablespace"]) {
             return Some("CREATE or DROP TABLESPACE");
         }
+        let says = |word: &str| self.tokens.iter().any(|token| token.is(word));
+        if starts(&["reindex"]) && ["schema", "database", "system"].iter().any(|word| says(word)) {
+            return Some("REINDEX of a schema or database");
+        }
+        if starts(&["alter", "database"]) && says("tablespace") {
+            return Some("ALTER DATABASE SET TABLESPACE");
+        }
+        // Without a slot of its own it may; then it says so.
+        if starts(&["drop", "subscription"])
+            || (starts(&["create", "subscription"]) && !says("create_slot") && !says("connect"))
+        {
+            return Some("CREATE or DROP SUBSCRIPTION");
+        }
+        if starts(&["cluster"]) && self.tokens.len() == 1 {
+            return Some("CLUSTER of all tables");
+        }
         None
     }
 
@@ -299,6 +315,14 @@ mod tests {
             ("drop index concurrently i", true),
             ("reindex table concurrently t", true),
             ("vacuum t", true),
+            ("reindex schema app", true),
+            ("cluster", true),
+            ("alter database d set tablespace s", true),
+            ("create subscription s connection 'x' publication p", true),
+            ("create subscription s connection 'x' publication p with (connect = false)", false),
+            ("reindex table t", false),
+            ("cluster t", false),
+            ("alter database d set work_mem = '4MB'", false),
             ("create index i on t (a)", false),
             ("refresh materialized view concurrently m", false),
             ("create index \"concurrently\" on t (a)", false),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::middle::{self, Leg};
 use super::order::Draft;
 use super::place::said_otherwise;
 use super::thing::{inverse, remember};
@@ -15,8 +16,9 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
 use crate::migration::addition::Addition;
+use crate::migration::certificate::{Certificate, Verdict};
 use crate::migration::checksum::checksum;
-use crate::migration::class::{additions, judge_among, judge_now};
+use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
 use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
@@ -51,13 +53,17 @@ impl Planner<'_> {
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
         };
         let down = applied.iter().rev().filter(|(version, _)| !goal.migrations.contains_key(version));
-        let down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
+        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let up = goal.migrations.iter().filter(|(version, _)| !applied.contains_key(version));
-        let up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
-        let is_known = recorded.filter(|_| down.is_empty() && up.is_empty());
+        let mut up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
+        let Ok(first) = self.first(address, history, &goal.migrations, &mut down, &mut up) else {
+            return;
+        };
+        let is_known = recorded.filter(|_| first.is_none() && down.is_empty() && up.is_empty());
         if let Some(recorded) = is_known {
-            let what =
+            let mut what =
                 said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            what.extend(left_no_more(recorded, history));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.drafts.push(draft(&work, Action::Remember { what }, reason, remember()));
@@ -65,8 +71,30 @@ impl Planner<'_> {
         }
         let applied: Vec<_> = applied.into_values().collect();
         let up = self.keep(address, goal, &up);
-        self.push_migrations(&work, &applied, &down, &up);
+        self.push_migrations(&work, &applied, first, &down, &up);
         self.push_purges(&work, recorded);
+    }
+
+    /// What comes first, where a migration was left in the middle.
+    fn first(
+        &mut self,
+        address: &Address,
+        history: Option<&History>,
+        wanted: &BTreeMap<i64, Arc<Migration>>,
+        down: &mut Vec<Arc<Migration>>,
+        up: &mut Vec<Arc<Migration>>,
+    ) -> Result<Option<Leg>, ()> {
+        let Some(partial) = history.and_then(|history| history.partial.as_ref()) else {
+            return Ok(None);
+        };
+        middle::first(partial, wanted, down, up).map(Some).map_err(|why| {
+            let (label, done) = (partial.migration.label(), partial.position.statements);
+            self.mistakes.push(
+                Diagnostic::error("a migration was left in the middle and cannot be taken back from there")
+                    .detail(format!("`{address}`: {done} statements of {label} are done, and {why}"))
+                    .help("finish it first with `resume`, or apply its text again; then go back as a whole"),
+            );
+        })
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -189,8 +217,14 @@ impl Planner<'_> {
                     needed: recorded.needs.clone(),
                 };
                 let applied: Vec<_> = recorded.applied.values().cloned().collect();
-                let down: Vec<_> = applied.iter().rev().cloned().collect();
-                return self.push_migrations(&work, &applied, &down, &[]);
+                let mut down: Vec<_> = applied.iter().rev().cloned().collect();
+                let history = self.inputs.observed.databases.get(address).and_then(Option::as_ref);
+                let first = self.first(address, history, &BTreeMap::new(), &mut down, &mut Vec::new());
+                return match first {
+                    Ok(None) if applied.is_empty() => self.forget_what_is_not_there(&work, reason),
+                    Ok(first) => self.push_migrations(&work, &applied, first, &down, &[]),
+                    Err(()) => {}
+                };
             }
         };
         let needs = BTreeSet::new();
@@ -206,21 +240,31 @@ impl Planner<'_> {
         self.drafts.push(draft);
     }
 
-    /// The way down, then the way up, one after the other; `applied` are all that were applied, in their order.
+    /// The ledger has a migration in the middle of which the database knows nothing, and nothing else.
+    fn forget_what_is_not_there(&mut self, work: &Work<'_>, reason: Reason) {
+        let why = "nothing of it is there any more".to_owned();
+        self.drafts.push(draft(work, Action::Forget { why }, reason, remember()));
+    }
+
+    /// What comes first, the way down, then the way up, one after the other; `applied` are all that were applied, in
+    /// their order.
     fn push_migrations(
         &mut self,
         work: &Work<'_>,
         applied: &[Arc<Migration>],
+        first: Option<Leg>,
         down: &[Arc<Migration>],
         up: &[Arc<Migration>],
     ) {
-        let before = Before::of(applied, down, up);
-        let ways = down
-            .iter()
-            .map(|migration| (Direction::Down, migration))
-            .chain(up.iter().map(|migration| (Direction::Up, migration)));
+        let before = Before::of(applied, first.as_ref(), down, up);
+        let legs = first
+            .into_iter()
+            .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
+            .chain(up.iter().map(|migration| Leg::whole(Direction::Up, migration)));
         let mut last = None;
-        for (direction, migration) in ways {
+        for Leg { direction, migration, from } in legs {
+            let certificate = self.certificate(work.address, migration.version);
+            let migration = &with_derived(&migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
             if migration.text(direction).is_none() {
                 self.refuse_no_way_down(work.address, migration);
@@ -235,7 +279,7 @@ impl Planner<'_> {
                 direction,
                 migration: Box::new(Migration::clone(migration)),
                 lock_timeout_milliseconds: work.lock_timeout_milliseconds,
-                from: Position::default(),
+                from,
             };
             let mut draft = draft(work, action, reason, inverse(judgement, Way::MigrateBack));
             draft.after.extend(last);
@@ -244,18 +288,37 @@ impl Planner<'_> {
         }
     }
 
-    /// A way up is judged by its text; a way down also by what is in the things that it takes away.
+    /// A way up is judged by its text; a way down also by what is in the things that it takes away; both by what a
+    /// rehearsal showed.
     fn judge(&self, address: &Address, migration: &Migration, direction: Direction, before: &Before) -> Judgement {
         let earlier = before.earlier(migration.version);
+        let certificate = self.certificate(address, migration.version);
         match direction {
-            Direction::Up => judge_among(migration, direction, earlier),
+            Direction::Up => match certificate {
+                Some(certificate) => judge_rehearsed(migration, earlier, certificate),
+                None => judge_among(migration, direction, earlier),
+            },
             Direction::Down => {
                 let nothing = BTreeMap::new();
                 let found = self.inputs.observed.written.get(address).unwrap_or(&nothing);
                 let added = before.added.get(&migration.version).map_or(&[][..], Vec::as_slice);
-                judge_now(migration, earlier, added, found)
+                match certificate {
+                    Some(certificate) => judge_now_rehearsed(migration, earlier, added, found, certificate),
+                    None => judge_now(migration, earlier, added, found),
+                }
             }
         }
+    }
+
+    /// What was proved of a migration. On a way back what could not be rehearsed proves nothing, and forbids nothing.
+    fn certificate(&self, address: &Address, version: i64) -> Option<&Certificate> {
+        let goes_back = match self.operation {
+            Operation::Rollback { .. } | Operation::Destroy => true,
+            Operation::Apply | Operation::Edit(_) => false,
+        };
+        let is_proof =
+            |certificate: &&Certificate| !goes_back || !matches!(certificate.verdict, Verdict::NotRehearsed { .. });
+        self.inputs.evidence.of(address, version).filter(is_proof)
     }
 
     fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
@@ -277,10 +340,15 @@ struct Before {
 }
 
 impl Before {
-    fn of(applied: &[Arc<Migration>], down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+    fn of(applied: &[Arc<Migration>], first: Option<&Leg>, down: &[Arc<Migration>], up: &[Arc<Migration>]) -> Self {
+        let middle = first.map(|leg| &leg.migration);
+        let middle = middle.filter(|middle| applied.iter().all(|other| other.version != middle.version));
+        let applied: Vec<_> = applied.iter().chain(middle).cloned().collect();
         let mut all: Vec<_> = applied.iter().chain(up).cloned().collect();
         all.sort_by_key(|migration| migration.version);
-        let lowest = down.iter().map(|migration| migration.version).min();
+        let back = first.filter(|leg| leg.direction == Direction::Down).map(|leg| &leg.migration);
+        let down = down.iter().chain(back);
+        let lowest = down.map(|migration| migration.version).min();
         let from = applied.iter().position(|migration| Some(migration.version) >= lowest && lowest.is_some());
         let from = &applied[from.unwrap_or(applied.len())..];
         let added = from.iter().map(|migration| migration.version).zip(additions(from)).collect();
@@ -290,6 +358,23 @@ impl Before {
     /// Those that were run before this one.
     fn earlier(&self, version: i64) -> &[Arc<Migration>] {
         &self.all[..self.all.partition_point(|migration| migration.version < version)]
+    }
+}
+
+/// The ledger has a migration in the middle of which the database knows nothing any more.
+fn left_no_more(recorded: &DatabaseState, history: Option<&History>) -> Option<String> {
+    let partial = recorded.partial.as_ref()?;
+    history.filter(|history| history.partial.is_none())?;
+    Some(format!("{} is not in the middle any more", partial.migration.label()))
+}
+
+/// The migration with the way back that was derived and rehearsed, where it has none of its own.
+fn with_derived(migration: &Arc<Migration>, certificate: Option<&Certificate>) -> Arc<Migration> {
+    match certificate.and_then(|certificate| certificate.derived.as_ref()) {
+        Some(derived) if migration.down.is_none() => {
+            Arc::new(Migration { down: Some(derived.clone()), derived: true, ..Migration::clone(migration) })
+        }
+        Some(_) | None => Arc::clone(migration),
     }
 }
 

@@ -123,7 +123,9 @@ impl View {
             }
             Forgotten::Database { applied, lock_timeout_milliseconds, kept, born } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, born };
+                let partial = None;
+                let database =
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, partial, born };
                 self.state.things.databases.insert(address.clone(), database);
             }
         }

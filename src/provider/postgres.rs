@@ -39,6 +39,10 @@ mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
 #[cfg(feature = "postgres")]
+pub mod observation;
+#[cfg(feature = "postgres")]
+mod facts;
+#[cfg(feature = "postgres")]
 pub mod rehearsal;
 
 use crate::kind::{Kind, ProviderSchema};

@@ -14,10 +14,12 @@ use super::url;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
-use crate::migration::{Migration, folder, keep};
+use crate::migration::length::{milliseconds, timeout_milliseconds};
+use crate::migration::{Migration, folder, keep, spoken};
 use crate::secret::SecretReference;
-use crate::spec::Database;
 use crate::spec::body::Attribute;
+use crate::spec::{Database, MigrationBlock};
+use crate::suggest::did_you_mean;
 use crate::value::{Object, Type, Unknown, Value};
 use crate::world::{Binding, RehearsalSettings};
 
@@ -91,7 +93,7 @@ impl Engine<'_> {
             settings: settings.open,
             deferred: settings.deferred,
         };
-        let desired = DesiredDatabase {
+        let mut desired = DesiredDatabase {
             binding,
             migrations,
             lock_timeout_milliseconds,
@@ -100,6 +102,7 @@ impl Engine<'_> {
             needs,
             span: database.span,
         };
+        self.rehearsal(database, &address, &mut desired);
         self.made.databases.insert(address.clone(), desired);
         self.ground.state.blocks[node].push(BlockState {
             style: Style::Once,
@@ -191,7 +194,7 @@ impl Engine<'_> {
             && port(&binding.settings) == port(&settings.open)
     }
 
-    fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
+    pub(super) fn url(&mut self, setting: &Attribute, address: &Address, settings: &mut Settings) {
         let evaluated = self.setting(&setting.expr, false, &address.to_string(), settings);
         if evaluated.poisoned {
             return;
@@ -305,7 +308,7 @@ impl Engine<'_> {
         if evaluated.poisoned || evaluated.value.is_null() {
             return LOCK_TIMEOUT_MILLISECONDS;
         }
-        let parsed = evaluated.value.as_str().and_then(milliseconds);
+        let parsed = evaluated.value.as_str().and_then(timeout_milliseconds);
         parsed.unwrap_or_else(|| {
             self.report(
                 Diagnostic::error("this is not a length of time")
@@ -324,7 +327,7 @@ impl Engine<'_> {
         if evaluated.poisoned || evaluated.value.is_null() {
             return None;
         }
-        let parsed = evaluated.value.as_str().and_then(seconds);
+        let parsed = evaluated.value.as_str().and_then(milliseconds).map(|milliseconds| milliseconds / 1_000);
         if parsed.is_none() {
             self.report(
                 Diagnostic::error("this is not a length of time")
@@ -341,7 +344,10 @@ impl Engine<'_> {
             return Vec::new();
         };
         let files = self.ground.surroundings.files.expect("the spec is resolved where its files are");
-        let (mut found, mistakes) = folder::load(files, &self.ground.surroundings.folder.join(path));
+        let is_off =
+            |block: &&MigrationBlock| block.spoken.transaction == Some(false) || block.spoken.said.backfill.is_some();
+        let off = database.said.iter().filter(is_off).map(|block| block.version).collect();
+        let (mut found, mistakes) = folder::load_beside(files, &self.ground.surroundings.folder.join(path), &off);
         for mistake in mistakes {
             let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(
@@ -351,11 +357,38 @@ impl Engine<'_> {
                     .help(mistake.help),
             );
         }
+        database.said.iter().for_each(|block| self.join(block, &mut found, address));
         let target = database.settings.iter().find(|setting| &*setting.name == "target");
         if let Some(version) = target.and_then(|target| self.target(target, &found, address)) {
             found.retain(|migration| migration.version <= version);
         }
         found
+    }
+
+    /// What a `migration` block says goes with its migration.
+    fn join(&mut self, block: &MigrationBlock, found: &mut [Migration], address: &Address) {
+        let Some(migration) = found.iter_mut().find(|migration| migration.version == block.version) else {
+            let known: Vec<String> = found.iter().map(|migration| migration.version.to_string()).collect();
+            let wanted = block.version.to_string();
+            let otherwise =
+                known.last().map_or("remove the block".to_owned(), |last| format!("the last one is `{last}`"));
+            self.report(
+                Diagnostic::error("there is no such migration")
+                    .at(block.span)
+                    .detail(format!("`{address}` has no migration {wanted}"))
+                    .help(did_you_mean(&wanted, known.iter().map(String::as_str), otherwise)),
+            );
+            return;
+        };
+        for problem in spoken::join(migration, &block.spoken) {
+            let label = migration.label();
+            self.report(
+                Diagnostic::error("a migration is said to run in two ways")
+                    .at(block.span)
+                    .detail(format!("{label}: {}", problem.text))
+                    .help(problem.help),
+            );
+        }
     }
 
     /// The version that `target` names; nothing when it is the latest.
@@ -389,58 +422,5 @@ impl Engine<'_> {
 fn keep_for(seconds: u64, migrations: &mut [Migration]) {
     for migration in migrations.iter_mut().filter(|migration| keep::concerns(&migration.up)) {
         migration.said.keep_seconds.get_or_insert(seconds);
-    }
-}
-
-/// A length of time in seconds: `90s`, `10m`, `36h`, `14d`, `2w`.
-fn seconds(text: &str) -> Option<u64> {
-    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim() {
-        "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    // A hundred years are for ever.
-    number.parse::<u64>().ok()?.checked_mul(factor).filter(|seconds| *seconds <= 100 * 366 * 86_400)
-}
-
-/// A length of time: `500ms`, `3s`, `2m`, `1h`.
-fn milliseconds(text: &str) -> Option<u64> {
-    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor).filter(|milliseconds| *milliseconds <= i32::MAX as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_days() {
-        assert_eq!((seconds("0s"), seconds("36h"), seconds("14d")), (Some(0), Some(129_600), Some(1_209_600)));
-        for bad in ["14", "d", "14 years", "1.5d", "99999d"] {
-            assert_eq!(seconds(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn lengths_of_time() {
-        assert_eq!(milliseconds("500ms"), Some(500));
-        assert_eq!(milliseconds("3s"), Some(3_000));
-        assert_eq!(milliseconds("2m"), Some(120_000));
-        for bad in ["3", "s", "3 weeks", "-1s", "99999999999h"] {
-            assert_eq!(milliseconds(bad), None, "{bad}");
-        }
     }
 }

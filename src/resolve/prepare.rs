@@ -70,7 +70,7 @@ impl Preparer<'_> {
             self.call(name, call);
         }
         for database in module.databases.values() {
-            database.settings.iter().for_each(|setting| self.names(&setting.expr, Within::Plain));
+            database.attributes().for_each(|setting| self.names(&setting.expr, Within::Plain));
             self.targets(&database.depends_on);
         }
         for config in module.configs.values() {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: it is never longer than [`LIMIT`] bytes; what is left out is said, and where all of it is.
 
+use super::proof;
 use super::text::difference_line;
 use super::words::{self, harmless};
 use super::{PointOfNoReturn, Review, StepView};
@@ -139,6 +140,11 @@ fn details(step: &StepView, detail: Detail) -> String {
     }
     if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
         inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));
+    }
+    if let Some(certificate) = &step.certificate {
+        let lines: String =
+            proof::lines(certificate).iter().map(|line| format!("{}\n", harmless(&line.text))).collect();
+        inside += &fenced("", &lines);
     }
     if let Some(why) = &step.inverse.why {
         inside += &format!("\nWay back: {}, {}\n", step.inverse.class, escaped(why));

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::text::Plain;
-use super::{Review, markdown, text};
+use super::{Review, markdown, proof, text};
 use crate::digest::Digest;
+use crate::migration::certificate::{Basis, Certificate, Evidence, Verdict};
+use crate::migration::observation::{LockMode, Observation};
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, ChangeSet, Fingerprint, Inverse, Operation, PlannedOutput, Reason, Step, StepId, Way};
 use crate::value::{Object, Sealed, Type, Unknown, Value};
@@ -197,4 +199,69 @@ fn what_the_spec_leaves_to_the_world_is_not_shown_as_removed() {
     };
     assert_eq!(shown(&["given", "gone"]), (vec!["given".to_owned(), "gone".to_owned()], 1));
     assert_eq!(shown(&["given"]), (vec!["given".to_owned()], 2));
+}
+
+fn certified(verdict: Verdict) -> (Evidence, Vec<String>) {
+    let locks = BTreeMap::from([
+        ("public.users".to_owned(), LockMode::AccessExclusive),
+        ("public.orders".to_owned(), LockMode::AccessShare),
+    ]);
+    let heavy = Observation {
+        statement: 1,
+        line: 3,
+        locks,
+        rewrites: BTreeSet::from(["public.users".to_owned()]),
+        scans: BTreeSet::from(["public.users".to_owned()]),
+        ..Observation::default()
+    };
+    let light = Observation { statement: 2, line: 9, ..Observation::default() };
+    let certificate = Certificate {
+        server: "15.18".to_owned(),
+        basis: Basis::Seeded { rows: 12 },
+        verdict,
+        undone: vec!["users.points".to_owned()],
+        forth: vec![heavy, light.clone()],
+        back: vec![light],
+        ..crate::rehearse::not_rehearsed("")
+    };
+    let lines = proof::lines(&certificate).into_iter().map(|line| line.text).collect();
+    let certificates = BTreeMap::from([(7, certificate)]);
+    (Evidence(BTreeMap::from([("database.app".parse().unwrap(), certificates)])), lines)
+}
+
+#[test]
+fn a_certificate_takes_a_line_and_each_finding_one_more() {
+    let (evidence, lines) = certified(Verdict::Exact);
+    assert_eq!(
+        lines,
+        [
+            "rehearsed on PostgreSQL 15.18 with 12 seeded rows: exact",
+            "what is written later would be undone: users.points",
+            "forth, line 3: public.users ACCESS EXCLUSIVE, rewritten, scanned",
+        ]
+    );
+    let review = Review::proved(&sample(), &evidence);
+    let shown = text::render(&review, &Plain);
+    let comment = markdown::render(&review);
+    for line in &lines {
+        assert!(shown.contains(&format!("      {line}\n")) && comment.contains(line), "{line}:\n{shown}\n{comment}");
+    }
+    let json = serde_json::to_value(&review).unwrap();
+    let certificate = &json["steps"][4]["certificate"];
+    assert_eq!((&certificate["verdict"]["verdict"], &certificate["server"]), (&"exact".into(), &"15.18".into()));
+    assert_eq!(certificate["forth"][0]["locks"]["public.orders"], "access_share", "programs get all of it");
+    assert!(json["steps"][0].get("certificate").is_none());
+}
+
+#[test]
+fn a_long_difference_is_cut_and_says_so() {
+    let difference: Vec<String> = (0..20).map(|line| format!("- column {line}")).collect();
+    let (_, lines) = certified(Verdict::Otherwise { difference });
+    assert!(lines[0].ends_with(": restores something else"), "{lines:?}");
+    assert_eq!((lines[1].as_str(), lines[12].as_str()), ("  - column 0", "  - column 11"));
+    assert_eq!(lines[13], "  … 8 lines more; all with `--json`");
+    let (_, lines) = certified(Verdict::NotRehearsed { why: "no citext here".to_owned() });
+    assert_eq!(lines[0], "not rehearsed: no citext here");
+    let (_, lines) = certified(Verdict::Fails { direction: Direction::Down, error: "line 2: no".to_owned() });
+    assert!(lines[0].ends_with(": fails on the way down: line 2: no"), "{lines:?}");
 }

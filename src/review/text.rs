@@ -3,6 +3,7 @@
 //! Invariant: colour only repeats what a sign or word says already.
 
 use super::difference::{Difference, Shown};
+use super::proof::{self, Weight};
 use super::words::{self, harmless};
 use super::{MigrationView, PointOfNoReturn, Review, StepView};
 use crate::step::Operation;
@@ -44,6 +45,15 @@ pub struct Plain;
 impl Paint for Plain {
     fn paint(&self, _role: Role, text: &str) -> String {
         text.to_owned()
+    }
+}
+
+/// The role of a line of a certificate.
+pub fn role_of(weight: Weight) -> Role {
+    match weight {
+        Weight::Light => Role::Faint,
+        Weight::Middle => Role::Warning,
+        Weight::Heavy => Role::Danger,
     }
 }
 
@@ -111,6 +121,9 @@ fn one_step(step: &StepView, paint: &dyn Paint) -> String {
     text += &changes(step, paint);
     if let Some(migration) = &step.migration {
         text += &sql(migration, paint);
+    }
+    for line in step.certificate.iter().flat_map(proof::lines) {
+        text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
     }
     let inverse = &step.inverse;
     let mut back = format!("way back: {}", inverse.class);

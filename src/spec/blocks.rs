@@ -10,8 +10,9 @@ use super::repeat::{depends_on, repeat, take};
 use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
-    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, Resource, Validation, Variable, paths, schema_need,
-    settings,
+    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, RehearsalBlock, Resource, Validation, Variable,
+    migration_block,
+    paths, schema_need, settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node, Reference};
@@ -236,10 +237,11 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "keep",
             "depends_on",
         ],
-        blocks: &[],
+        blocks: &["migration", "rehearsal"],
         required: &["migrations"],
     };
     shape.check(&block, diagnostics);
+    let rehearsal = rehearsal(&mut block.body, folder, diagnostics);
     let depends_on = depends_on(&mut block.body, diagnostics);
     let path = Plain { body: &block.body, diagnostics }.text("migrations");
     let span = take(&mut block.body, "migrations").map_or(block.header, |attribute| attribute.expr.span);
@@ -253,7 +255,43 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
         );
     }
     let migrations = normal.flatten().map(|path| (path, span));
-    Database { span: block.header, migrations, settings: block.body.attributes, depends_on }
+    let said = migration_block::read_all(&block.body.blocks, diagnostics);
+    Database { span: block.header, migrations, settings: block.body.attributes, said, rehearsal, depends_on }
+}
+
+fn rehearsal(body: &mut Body, folder: &Path, diagnostics: &mut Diagnostics) -> Option<RehearsalBlock> {
+    let (blocks, others) =
+        std::mem::take(&mut body.blocks).into_iter().partition::<Vec<_>, _>(|nested| &*nested.word == "rehearsal");
+    body.blocks = others;
+    let mut blocks = blocks.into_iter();
+    let mut block = blocks.next()?;
+    for other in blocks {
+        diagnostics.push(
+            Diagnostic::error("there are two `rehearsal` blocks")
+                .at(other.header)
+                .detail("a database is rehearsed in one way")
+                .help("remove one of them"),
+        );
+    }
+    let shape = Shape {
+        what: "a `rehearsal` block",
+        attributes: &["url", "version", "extensions", "roles", "seed", "sample"],
+        blocks: &[],
+        required: &[],
+    };
+    shape.check(&block, diagnostics);
+    let path = Plain { body: &block.body, diagnostics }.text("seed");
+    let span = take(&mut block.body, "seed").map_or(block.header, |attribute| attribute.expr.span);
+    let normal = path.as_ref().map(|path| paths::normal(&folder.join(path)));
+    if let (Some(None), Some(path)) = (&normal, &path) {
+        diagnostics.push(
+            Diagnostic::error("a seed lies outside of the project")
+                .at(span)
+                .detail(format!("`{path}` leads out of the project's folder"))
+                .help("write a path relative to this file, like `../migrations/app.seed.sql`"),
+        );
+    }
+    Some(RehearsalBlock { settings: block.body.attributes, seed: normal.flatten().map(|path| (path, span)) })
 }
 
 pub(super) fn config(mut block: Block, diagnostics: &mut Diagnostics) -> Config {

@@ -9,9 +9,9 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
-use super::suggest::{did_you_mean, listed};
 use super::{EnvironmentBlock, Module, blocks, paths, project, refactor, said_at};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
+use crate::suggest::{did_you_mean, listed};
 
 /// A folder that a `module` block names.
 pub(super) struct Source {

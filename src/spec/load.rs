@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::body::{self, Body};
 use super::gather::{Gatherer, Source};
-use super::suggest::did_you_mean;
 use super::{Module, Project, Spec, mask, project, schema_need};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceId, Sources, Span};
 use crate::digest::Digest;
 use crate::files::Files;
 use crate::kind::Kinds;
+use crate::suggest::did_you_mean;
 
 /// The name of the project's file.
 const PROJECT_FILE: &str = "switchback.hcl";

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::body::{Block, Body};
 use super::settings::{Plain, Shape};
-use super::suggest::did_you_mean;
 use super::{Door, EnvironmentBlock, Project};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::suggest::did_you_mean;
 
 /// Reads the project's file.
 pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) -> Project {

@@ -3,9 +3,9 @@
 //! Invariant: an attribute or block that is not known here is reported, never ignored.
 
 use super::body::{Attribute, Block, Body};
-use super::suggest::{did_you_mean, listed};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node};
+use crate::suggest::{did_you_mean, listed};
 use crate::value::{Data, Value};
 
 /// What a block may hold.

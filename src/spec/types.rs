@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::suggest::{did_you_mean, listed};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::{Call, Expr, Node, Reference};
+use crate::suggest::{did_you_mean, listed};
 use crate::value::Type;
 use crate::value::types::Field;
 

@@ -92,6 +92,7 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command.args(words.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.path()).env("USER", "tester");
+        command.env("XDG_CACHE_HOME", crate::stack::cache());
         command.envs(self.variables.iter().cloned());
         command
     }

@@ -25,6 +25,8 @@ mod docs;
 mod faults;
 #[cfg(feature = "cli")]
 mod durable;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;
 mod house;
@@ -35,8 +37,12 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod place;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod backfill;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
@@ -71,6 +77,8 @@ mod rehearsal;
 pub mod shop;
 #[cfg(feature = "cli")]
 mod stack;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod stepwise;
 mod store;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod store_s3;

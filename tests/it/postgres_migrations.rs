@@ -183,7 +183,7 @@ async fn whoever_waits_for_the_turn_hears_who_has_it() {
     let heard = Heard::default();
     let one = migration(1, "one", "create table one ()", None);
     let error = migrator.migrate(&connection(&url), &effect(&one, Direction::Up, "w1"), &heard).await.unwrap_err();
-    assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Transient));
+    assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Refused), "nobody waits once more");
     for text in [error.to_string(), heard.text()] {
         assert!(text.contains("application `the holder`") && text.contains("another runner"), "{text}");
     }
@@ -202,9 +202,11 @@ async fn a_lock_that_is_held_is_tried_for_again_and_its_holder_named() {
     let one = migration(1, "one", "create table one (); alter table busy add b int;", None);
     let heard = Heard::default();
     let error = migrator.migrate(&connection(&url), &effect(&one, Direction::Up, "b1"), &heard).await.unwrap_err();
-    assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Transient));
+    assert_eq!((error.trace, error.error.class), (Trace::Nothing, ErrorClass::Refused), "nobody is patient once more");
     let text = error.to_string();
-    for part in ["no lock within 300 ms in 6 tries", "application `report`", "from busy", "(55P03)"] {
+    let process: i32 = blocker.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let whose = format!("held by process {process} of user ");
+    for part in ["no lock within 300 ms in 6 tries", &whose, "application `report`", " s: `", "from busy", "(55P03)"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("hush"), "literals of others are not shown: {text}");

@@ -48,12 +48,17 @@ impl Bench {
         std::fs::write(path, text).unwrap();
     }
 
+    /// A path of the project.
+    pub fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// A command to be typed; words are separated by spaces.
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command.args(words.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path()).env("USER", "tester");
-        command.env("SWITCHBACK_LEASE", "2s");
+        command.env("SWITCHBACK_LEASE", "2s").env("XDG_CACHE_HOME", crate::stack::cache());
         command
     }
 
@@ -92,6 +97,22 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("never: {condition}");
+    }
+
+    /// Whether a record with this text stands in the ledger of the project's folder.
+    pub fn has_record(&self, text: &str) -> bool {
+        let mut open = vec![self.folder.path().to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if std::fs::read_to_string(&path).is_ok_and(|found| found.contains(text)) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Reads a file of the project as JSON.

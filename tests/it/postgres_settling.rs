@@ -94,21 +94,43 @@ async fn an_interrupted_concurrent_build_is_cleared_or_completed() {
 
     // As after a crash between the build and its row.
     session(&url).await.batch_execute("create index concurrently i on t (a)").await.unwrap();
+    under_way(&url, &index, Direction::Up, "{}").await;
     assert_eq!(settle(&url, &index, Direction::Up, "i2").await, Settlement::Done(Default::default()));
     assert_eq!(value(&url, "select count(*) from refinery_schema_history").await, "1");
     // And between the drop and its row.
     session(&url).await.batch_execute("drop index concurrently i").await.unwrap();
+    under_way(&url, &index, Direction::Down, "{\"there\":true}").await;
     assert_eq!(settle(&url, &index, Direction::Down, "i3").await, Settlement::Done(Default::default()));
     assert_eq!(value(&url, "select count(*) from refinery_schema_history").await, "0");
+    assert_eq!(value(&url, "select count(*) from switchback_progress").await, "0");
+    // What was there already was not made by the statement, which was refused.
+    session(&url).await.batch_execute("create index i on t (a)").await.unwrap();
+    under_way(&url, &index, Direction::Up, "{\"there\":true}").await;
+    assert_eq!(settle(&url, &index, Direction::Up, "i4").await, Settlement::NotDone);
+}
+
+/// As a run leaves it that died while its first statement was under way outside of a transaction.
+async fn under_way(url: &str, one: &Migration, direction: Direction, before: &str) {
+    let text = one.text(direction).unwrap();
+    let digest = switchback::digest::Digest::of_bytes(text.as_bytes()).to_string();
+    let way = if direction == Direction::Up { "up" } else { "down" };
+    let statement = "insert into switchback_progress (version, name, chain, direction, text_digest, statements, \
+                     under_way, migration) values ($1, $2, '', $3, $4, 0, $5, $6)";
+    let json = serde_json::to_string(one).unwrap();
+    let client = session(url).await;
+    client.execute(statement, &[&one.version, &one.name, &way, &digest, &before, &json]).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_no_catalog_shows_is_in_doubt() {
-    let url = stack::shared().new_database("doubt");
+async fn what_may_run_twice_is_run_again() {
+    let url = stack::shared().new_database("again");
     session(&url).await.batch_execute("create table t (a int)").await.unwrap();
-    let vacuum = migration(1, "vacuum", "-- switchback: transaction off\nvacuum t", None);
-    match settle(&url, &vacuum, Direction::Up, "v1").await {
-        Settlement::Doubt(why) => assert!(why.contains("`vacuum t` runs outside of a transaction"), "{why}"),
-        other => panic!("{other:?}"),
-    }
+    let vacuum = migration(1, "vacuum", "-- switchback: transaction off\nvacuum t", Some("select 1"));
+    up(&url, &vacuum).await;
+    session(&url).await.batch_execute("delete from refinery_schema_history").await.unwrap();
+    under_way(&url, &vacuum, Direction::Up, "{}").await;
+    assert_eq!(settle(&url, &vacuum, Direction::Up, "v1").await, Settlement::NotDone);
+    under_way(&url, &vacuum, Direction::Up, "{}").await;
+    up(&url, &vacuum).await;
+    assert_eq!(value(&url, "select count(*) from refinery_schema_history").await, "1");
 }

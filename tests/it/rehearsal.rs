@@ -33,7 +33,7 @@ pub fn job(applied: &[&str], steps: &[Arc<Migration>]) -> RehearsalJob {
         settings: RehearsalSettings {
             // The version that Debian has is the one that is always there.
             version: Some(15),
-            roles: vec!["reader".to_owned(), "writer".to_owned()],
+            roles: ["reader", "writer", "keeper"].map(str::to_owned).to_vec(),
             ..RehearsalSettings::default()
         },
         server: None,

@@ -47,6 +47,16 @@ pub fn places() -> Places {
     Places::usual(variable("XDG_CACHE_HOME").as_deref(), variable("HOME").as_deref())
 }
 
+/// Where the commands of this run keep what they proved: none rests on an earlier run, and each is proved once.
+pub fn cache() -> &'static Path {
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("cache"));
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        folder
+    })
+}
+
 /// The text of a file.
 pub fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -7,12 +7,13 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
-use crate::cli::planning;
+use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
 use crate::cli::spec;
 use crate::cli::subject::Typed;
+use crate::cli::unproved::{self, Accepting, Rehearsing};
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
 use crate::plan::Options;
@@ -27,10 +28,13 @@ Examples:
                                           what it rests on has moved
   switchback apply dev --on-failure=rollback
                                           if a step fails, take back what was done (exit 12)
+  switchback apply dev --accept-unproved 3
+                                          run step 3 although it could not be rehearsed
 
 If an earlier run of the environment is unfinished, it is finished first when it is the same
 one, and otherwise the apply is refused. Ctrl-C stops cleanly: steps under way finish and are
-recorded; `switchback resume ENV` goes on.";
+recorded; `switchback resume ENV` goes on. Migrations that were not rehearsed are refused
+(exit 9) unless their steps are named.";
 
 /// Carry out a change set
 #[derive(Debug, clap::Args)]
@@ -44,6 +48,10 @@ pub struct Arguments {
     /// What to do when a step fails
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_failure: OnFailure,
+    #[command(flatten)]
+    rehearsing: Rehearsing,
+    #[command(flatten)]
+    accepting: Accepting,
 }
 
 /// Runs the verb.
@@ -52,27 +60,45 @@ pub struct Arguments {
 /// When nothing was begun.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let report = match Typed::read(session, &arguments.subject)? {
-        Typed::Plan(file) => apply_file(session, *file, arguments.on_failure)?,
+        Typed::Plan(file) => apply_file(session, *file, arguments)?,
         Typed::Environment(environment) => {
             let consent = Consent::of(arguments.auto_approve);
             let resolved = session.resolve(&environment)?;
-            apply_spec(session, &resolved, consent, arguments.on_failure)?
+            let wish = Wish {
+                verb: "apply",
+                consent,
+                on_failure: arguments.on_failure,
+                rehearsing: arguments.rehearsing,
+                accepting: &arguments.accepting,
+            };
+            apply_spec(session, &resolved, wish)?
         }
     };
     session.terminal.show(&report);
     Ok(report.result)
 }
 
+/// How a spec is to be applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The verb that was typed.
+    pub verb: &'static str,
+    /// Whether it is asked for a confirmation.
+    pub consent: Consent,
+    /// What to do when a step fails.
+    pub on_failure: OnFailure,
+    /// Whether migrations are rehearsed.
+    pub rehearsing: Rehearsing,
+    /// What may run unproved.
+    pub accepting: &'a Accepting,
+}
+
 /// Plans the spec and carries that out, after finishing what it had begun earlier.
 ///
 /// # Errors
 /// When nothing was begun.
-pub fn apply_spec(
-    session: &Session,
-    resolved: &Resolved,
-    consent: Consent,
-    on_failure: OnFailure,
-) -> Result<Report, Failure> {
+pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Result<Report, Failure> {
+    let Wish { verb, consent, on_failure, rehearsing, accepting } = wish;
     let environment = &resolved.desired.environment.name;
     let source = resolved.desired.spec_digest;
     let project = Some(&*resolved.desired.project);
@@ -92,14 +118,17 @@ pub fn apply_spec(
         }
         finished = Some(report);
     }
-    let change_set = hold.wait(planning::plan(session, &hold.ledger, resolved, &Options::default()))?;
+    let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
+    let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
+    let Proved { change_set, evidence } = proved;
     if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
         };
     }
-    talk_review(session, &change_set);
+    talk_review(session, &change_set, &evidence);
+    unproved::refuse(session, accepting, &change_set, &evidence, &unproved::typed(verb, environment))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, on_failure))
@@ -137,8 +166,8 @@ fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &C
 }
 
 /// Carries out a saved change set.
-fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Result<Report, Failure> {
-    let change_set = file.change_set;
+fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Result<Report, Failure> {
+    let (change_set, evidence) = (file.change_set, file.evidence);
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set)?;
     let project = change_set.project.clone();
@@ -163,16 +192,23 @@ fn apply_file(session: &Session, file: PlanFile, on_failure: OnFailure) -> Resul
             return Err(carry::unfinished(session, &environment, run));
         }
         (_, Operation::Rollback { to }) => {
-            judge_again(session, &mut hold, &change_set, to, aim.secrets())?;
+            let again = Proved { change_set: &change_set, evidence };
+            judge_again(session, &mut hold, &again, to, aim.secrets())?;
             Work::Begin(Box::new(change_set), file.digest)
         }
         _ if change_set.steps.is_empty() => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
         }
-        _ => Work::Begin(Box::new(change_set), file.digest),
+        _ => {
+            let subject = &arguments.subject;
+            let plan = subject.plan.as_ref().map(|path| path.display().to_string()).or(subject.environment.clone());
+            let words = unproved::typed("apply", &plan.unwrap_or_default());
+            unproved::refuse(session, &arguments.accepting, &change_set, &evidence, &words)?;
+            Work::Begin(Box::new(change_set), file.digest)
+        }
     };
     let report = carry::carry_out(session, &mut hold, work, &aim)?;
-    Ok(after_failure(session, &mut hold, report, &aim, on_failure))
+    Ok(after_failure(session, &mut hold, report, &aim, arguments.on_failure))
 }
 
 /// A saved plan that was carried out already has nothing left to do, as long as nothing was changed since.
@@ -215,12 +251,13 @@ fn applied_already(
 fn judge_again(
     session: &Session,
     hold: &mut Hold<'_>,
-    saved: &ChangeSet,
+    saved: &Proved<&ChangeSet>,
     to: u64,
     secrets: &dyn Secrets,
 ) -> Result<(), Failure> {
     carry::settle(session, hold, secrets)?;
-    let again = hold.wait(planning::back(session, &hold.ledger, to, &saved.owed, secrets))?;
+    let (proofs, saved) = (Proofs::Given(&saved.evidence), saved.change_set);
+    let again = hold.wait(planning::back(session, &hold.ledger, to, &saved.owed, secrets, proofs))?.change_set;
     if again.steps == saved.steps {
         return Ok(());
     }

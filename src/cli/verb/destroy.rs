@@ -7,11 +7,12 @@ use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
-use crate::cli::planning;
+use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::{show_review, talk_review};
 use crate::ledger::Ledger;
+use crate::rehearse::Effort;
 use crate::step::{ChangeSet, Operation};
 
 const AFTER_HELP: &str = "\
@@ -58,10 +59,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.show(&report);
         return Ok(report.result);
     }
-    let change_set = hold.wait(plan(session, &hold.ledger, &resolved))?;
+    let proofs = Proofs::From(Effort::Known);
+    let Proved { change_set, evidence } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
     if let Some(out) = &arguments.out {
-        show_review(session, &change_set, None);
-        PlanFile::new(change_set).write(&session.path(out))?;
+        show_review(session, &change_set, &evidence, None);
+        PlanFile::new(change_set, evidence).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),
@@ -73,7 +75,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.show(&Report::nothing(environment, Operation::Destroy, hold.ledger.state()));
         return Ok(Exit::Done);
     }
-    talk_review(session, &change_set);
+    talk_review(session, &change_set, &evidence);
     confirm(&session.terminal, consent, &format!("Destroy all of {environment}?"))?;
     let digest = change_set.digest();
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest), &aim)?;
@@ -85,7 +87,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// When a resource sets `prevent_destroy`, or the world cannot be read.
-pub async fn plan(session: &Session, ledger: &Ledger, resolved: &Resolved) -> Result<ChangeSet, Failure> {
+pub async fn plan(
+    session: &Session,
+    ledger: &Ledger,
+    resolved: &Resolved,
+    proofs: Proofs<'_>,
+) -> Result<Proved<ChangeSet>, Failure> {
     let kept: Vec<String> = ledger
         .state()
         .things
@@ -101,5 +108,5 @@ pub async fn plan(session: &Session, ledger: &Ledger, resolved: &Resolved) -> Re
         failure.causes = kept;
         return Err(failure.help("remove `prevent_destroy` from their `lifecycle` first, if they shall go"));
     }
-    planning::destroy(session, ledger, &*resolved.secrets).await
+    planning::destroy(session, ledger, &*resolved.secrets, proofs).await
 }

@@ -7,10 +7,12 @@ use crate::cli::arguments::{Form, address};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
-use crate::cli::planning;
+use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
 use crate::cli::showing::show_review;
+use crate::cli::unproved::Rehearsing;
 use crate::plan::Options;
+use crate::rehearse::Effort;
 use crate::review::text::Role;
 use crate::review::words;
 
@@ -22,8 +24,10 @@ Examples:
   switchback plan staging --detailed-exitcode     exit 2 if there are changes, else 0
   switchback plan dev --target database.app       only this and what it needs
   switchback plan dev --destroy                   how everything would be removed
+  switchback plan dev --no-rehearsal              without proving migrations
 
-Planning reads the world and the ledger and writes to neither.";
+Planning reads the world and the ledger and writes to neither. Migrations are rehearsed on a
+throw-away PostgreSQL (`switchback rehearse --help`); what was proved once is not rehearsed again.";
 
 /// Show what would change, in which order, and the way back of each step
 #[derive(Debug, clap::Args)]
@@ -50,6 +54,8 @@ pub struct Arguments {
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    rehearsing: Rehearsing,
 }
 
 /// Runs the verb.
@@ -76,17 +82,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     for line in super::status::kept(ledger.state()) {
         session.terminal.say(&format!("kept: {line}"));
     }
-    let change_set = if arguments.destroy {
-        session.wait(super::destroy::plan(session, &ledger, &resolved))?
+    let proofs = Proofs::From(arguments.rehearsing.effort());
+    let Proved { change_set, evidence } = if arguments.destroy {
+        session.wait(super::destroy::plan(session, &ledger, &resolved, Proofs::From(Effort::Known)))?
     } else {
         let (targets, replace) = (arguments.targets.clone(), arguments.replace.clone());
         let options = Options { targets, replace, ..Options::default() };
-        session.wait(planning::plan(session, &ledger, &resolved, &options))?
+        session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
     };
     let is_empty = change_set.steps.is_empty();
-    show_review(session, &change_set, arguments.form);
+    show_review(session, &change_set, &evidence, arguments.form);
     if let Some(out) = &arguments.out {
-        PlanFile::new(change_set).write(&session.path(out))?;
+        PlanFile::new(change_set, evidence).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

@@ -12,11 +12,13 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::last::{Last, last};
 use crate::cli::plan_file::PlanFile;
+use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::report::Report;
 use crate::cli::session::{Session, quoted};
 use crate::cli::showing::{show_review, talk_review};
+use crate::cli::spec;
+use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
-use crate::cli::{planning, spec};
 use crate::ledger::State;
 use crate::review::Loss;
 use crate::step::{ChangeSet, Operation, StepId};
@@ -35,7 +37,8 @@ Examples:
 not even a project. A way back that would lose data is refused (exit 9) until each loss, named
 by its step, is accepted; `all` accepts every one that is listed, but not where the environment
 is protected. What is skipped stays owed (exit 6), and `status` lists it until it is taken back.
-A saved way back is judged once more when it is applied.";
+A saved way back is judged once more when it is applied. Migrations are rehearsed both ways where
+that can be done within a minute; what is not rehearsed is shown, and never in the way.";
 
 /// Take an environment back to an earlier state
 #[derive(Debug, clap::Args)]
@@ -63,6 +66,8 @@ pub struct Arguments {
     /// Do not ask
     #[arg(long)]
     auto_approve: bool,
+    #[command(flatten)]
+    rehearsing: Rehearsing,
 }
 
 /// A loss that is accepted.
@@ -114,15 +119,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     carry::settle(session, &mut hold, &*secrets)?;
     let skipped: BTreeSet<Address> = arguments.skip.iter().cloned().collect();
-    let change_set = hold.wait(planning::back(session, &hold.ledger, to, &skipped, &*secrets))?;
+    let proofs = Proofs::From(arguments.rehearsing.effort());
+    let proved = hold.wait(planning::back(session, &hold.ledger, to, &skipped, &*secrets, proofs))?;
+    let Proved { change_set, evidence } = proved;
     if change_set.steps.is_empty() && !change_set.owed.is_empty() {
         let words = "there is nothing to take back but what is skipped, or comes after it; nothing was done";
         return Err(Failure::failed(words).help("take it back when it can be reached again"));
     }
     if let Some(out) = &arguments.out {
-        show_review(session, &change_set, None);
+        show_review(session, &change_set, &evidence, None);
         refuse_losses(arguments, session, &change_set)?;
-        PlanFile::new(change_set).write(&session.path(out))?;
+        PlanFile::new(change_set, evidence).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),
@@ -140,7 +147,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.show(&Report::nothing(environment, change_set.operation, hold.ledger.state()));
         return Ok(Exit::Done);
     }
-    talk_review(session, &change_set);
+    talk_review(session, &change_set, &evidence);
     refuse_losses(arguments, session, &change_set)?;
     confirm(&session.terminal, consent, &format!("Take {environment} back?"))?;
     let digest = change_set.digest();

@@ -18,11 +18,13 @@ use crate::cli::{carry, spec};
 use crate::digest::Digest;
 use crate::ledger::state::DatabaseState;
 use crate::ledger::{Ledger, Run, State, StepState};
-use crate::migration::Keeping;
+use crate::migration::position::Partial;
+use crate::migration::statements::{Script, Statement};
+use crate::migration::{Direction, Keeping};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{counted, harmless};
 use crate::secret::Secrets;
-use crate::step::{Operation, Step};
+use crate::step::{Action, Operation, Step};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -86,6 +88,43 @@ struct Database {
     migrations: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kept: Vec<KeptView>,
+    /// A migration that was left in the middle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<Middle>,
+}
+
+/// How far a migration has got that was left in the middle.
+#[derive(Serialize)]
+struct Middle {
+    migration: String,
+    direction: Direction,
+    statements_done: usize,
+    statements: usize,
+    /// The statement that is not done, shortened.
+    next: Option<String>,
+}
+
+impl Middle {
+    fn of(partial: &Partial) -> Self {
+        let text = partial.migration.text(partial.direction).unwrap_or_default();
+        let statements = Script::parse(text).map(|script| script.statements).unwrap_or_default();
+        Self {
+            migration: partial.migration.label(),
+            direction: partial.direction,
+            statements_done: partial.position.statements,
+            statements: statements.len(),
+            next: statements.get(partial.position.statements).map(Statement::excerpt),
+        }
+    }
+
+    fn line(&self) -> String {
+        let way = match self.direction {
+            Direction::Up => "of",
+            Direction::Down => "of the way back of",
+        };
+        let next = self.next.as_ref().map(|next| format!(", next is `{}`", harmless(next))).unwrap_or_default();
+        format!("{} of {} statements {way} {} are done{next}", self.statements_done, self.statements, self.migration)
+    }
 }
 
 /// What is kept of what a migration took away.
@@ -173,6 +212,7 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
         version: database.applied.keys().last().copied(),
         migrations: database.applied.len(),
         kept: KeptView::all(database),
+        partial: database.partial.as_deref().map(Middle::of),
     });
     let command = |words: &str| session.command(&format!("{words} {environment}"));
     let back = || format!("{} --last", command("rollback"));
@@ -282,7 +322,11 @@ impl StepStatus {
             Some(StepState::Done { since, until }) => (DONE, Some(*since), Some(*until), None),
             Some(StepState::Failed { at, error }) => (FAILED, None, Some(*at), error.as_ref().map(ToString::to_string)),
             Some(StepState::Stood(intent, error)) => {
-                (FAILED, Some(intent.since), None, Some(format!("{error}; what it made stands")))
+                let stands = match step.action {
+                    Action::Migrate { .. } => "what is committed stands",
+                    _ => "what it made stands",
+                };
+                (FAILED, Some(intent.since), None, Some(format!("{error}; {stands}")))
             }
             Some(state @ (StepState::Doubted(intent, _) | StepState::Intended(intent))) => {
                 (IN_DOUBT, Some(intent.since), None, doubt::why(state, waits))
@@ -317,6 +361,9 @@ impl View for Status {
                 database.address,
                 counted(database.migrations, "migration")
             );
+            if let Some(partial) = &database.partial {
+                text += &format!("{}\n", paint.paint(Role::Warning, &format!("  in the middle {}", partial.line())));
+            }
             for kept in &database.kept {
                 text += &format!("  kept        {}\n", kept.line());
             }

@@ -1,18 +1,20 @@
 //! `switchback up`: plan, apply and verify without questions, where the environment allows it.
 
-use super::apply::apply_spec;
+use super::apply::{Wish, apply_spec};
 use crate::cli::confirm::Consent;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::on_failure::OnFailure;
 use crate::cli::session::Session;
+use crate::cli::unproved::{Accepting, Rehearsing};
 
 const AFTER_HELP: &str = "\
 Examples:
   switchback up dev          make dev what its spec says, and verify it
   switchback up dev --json   the outcome for a script
 
-Allowed unless the environment sets `after`, `protected` or `allow_up = false`.";
+Allowed unless the environment sets `after`, `protected` or `allow_up = false`. Migrations that
+were not rehearsed are refused (exit 9) unless their steps are named with `--accept-unproved`.";
 
 /// Plan, apply and verify without questions, where the environment allows it
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,10 @@ pub struct Arguments {
     /// What to do when a step fails
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_failure: OnFailure,
+    #[command(flatten)]
+    rehearsing: Rehearsing,
+    #[command(flatten)]
+    accepting: Accepting,
 }
 
 /// Runs the verb.
@@ -43,7 +49,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {name}: {why}"))
             .help(format!("type `{}`, which asks", session.command(&format!("apply {name}")))));
     }
-    let report = apply_spec(session, &resolved, Consent::Given, arguments.on_failure)?;
+    let wish = Wish {
+        verb: "up",
+        consent: Consent::Given,
+        on_failure: arguments.on_failure,
+        rehearsing: arguments.rehearsing,
+        accepting: &arguments.accepting,
+    };
+    let report = apply_spec(session, &resolved, wish)?;
     session.terminal.show(&report);
     Ok(report.result)
 }

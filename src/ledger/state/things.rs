@@ -1,6 +1,6 @@
 //! What a step that is done makes of the things. Pure.
 //!
-//! Invariant: a database is recorded while a migration of it is applied; what is struck out stays known under its address, so that a way back can take it up again; a thing is
+//! Invariant: a database is recorded while a migration of it is applied, be it in part; what is struck out stays known under its address, so that a way back can take it up again; a thing is
 //! known by its birth, whatever it is called.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::{Address, InstanceKey};
+use crate::migration::position::{Partial, Position};
 use crate::migration::{Direction, Keeping, Migration};
 use crate::step::{Action, Adoption, Birth, Forgotten, Reason, Step};
 use crate::value::Object;
@@ -60,6 +61,7 @@ impl Things {
                     (resource.needs, resource.binding, resource.run) = (step.needs.clone(), binding, run);
                 } else if let Some(database) = self.databases.get_mut(address) {
                     (database.needs, database.binding) = (step.needs.clone(), binding);
+                    database.partial = None;
                 }
             }
             Action::Import { kind, id, object } => {
@@ -74,7 +76,40 @@ impl Things {
     }
 
     fn migrate(&mut self, (run, time): (u64, Timestamp), step: &Step, binding: Binding) {
-        let Action::Migrate { direction, migration, lock_timeout_milliseconds, .. } = &step.action else { return };
+        let Action::Migrate { direction, migration, .. } = &step.action else { return };
+        let address = &step.address;
+        let database = self.database(run, step, binding);
+        database.kept.remove(&migration.version);
+        if *direction == Direction::Up
+            && let Some(keeping) = keeping(migration, time)
+        {
+            database.kept.insert(migration.version, keeping);
+        }
+        match direction {
+            Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
+            Direction::Down => database.applied.remove(&migration.version),
+        };
+        database.partial = None;
+        if database.applied.is_empty() {
+            let emptied = self.databases.remove(address).map(Gone::Emptied);
+            self.gone.extend(emptied.map(|gone| (address.clone(), gone)));
+        }
+    }
+
+    /// A migration was left in the middle: it is neither applied nor absent.
+    pub(super) fn leave(&mut self, run: u64, step: &Step, binding: Option<Binding>, position: &Position) {
+        let Action::Migrate { direction, migration, from, .. } = &step.action else { return };
+        let from = match direction {
+            Direction::Up => Position::default(),
+            Direction::Down => from.clone(),
+        };
+        let (migration, direction, position) = (migration.as_ref().clone(), *direction, position.clone());
+        let database = self.database(run, step, binding.unwrap_or_else(|| step.binding.clone()));
+        database.partial = Some(Box::new(Partial { migration, direction, position, from }));
+    }
+
+    /// The database that a migration is about, as it is reached now.
+    fn database(&mut self, run: u64, step: &Step, binding: Binding) -> &mut DatabaseState {
         let address = &step.address;
         let born = match self.gone.remove(address) {
             Some(Gone::Database(before) | Gone::Emptied(before)) => before.born,
@@ -86,25 +121,15 @@ impl Things {
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
             kept: BTreeMap::new(),
+            partial: None,
             born,
         });
         database.binding = binding;
         database.needs = step.needs.clone();
-        database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
-        database.kept.remove(&migration.version);
-        if *direction == Direction::Up
-            && let Some(keeping) = keeping(migration, time)
-        {
-            database.kept.insert(migration.version, keeping);
+        if let Action::Migrate { lock_timeout_milliseconds, .. } = &step.action {
+            database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
         }
-        match direction {
-            Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
-            Direction::Down => database.applied.remove(&migration.version),
-        };
-        if database.applied.is_empty() {
-            let emptied = self.databases.remove(address).map(Gone::Emptied);
-            self.gone.extend(emptied.map(|gone| (address.clone(), gone)));
-        }
+        database
     }
 
     /// What was kept is gone: from now on the migration is what its files say.
@@ -185,7 +210,9 @@ impl Things {
             }
             Forgotten::Database { applied, lock_timeout_milliseconds, kept, born } => {
                 let applied = by_version(applied);
-                let database = DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, born };
+                let partial = None;
+                let database =
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, partial, born };
                 self.databases.insert(address, database);
             }
         }

@@ -174,10 +174,14 @@ pub fn deeds(sql: &str) -> Result<Vec<(Deed, String)>, String> {
     let script = Script::parse(sql).map_err(|error| format!("not proved: not understood as SQL: {error}"))?;
     let mut found = Vec::new();
     for statement in script.statements.iter().filter(|statement| !is_patience(statement)) {
-        let deeds = of_statement(&statement.tokens).unwrap_or_else(|| vec![Deed::Other]);
-        found.extend(deeds.into_iter().map(|deed| (deed, statement.excerpt())));
+        found.extend(deeds_of(statement).into_iter().map(|deed| (deed, statement.excerpt())));
     }
     Ok(found)
+}
+
+/// The deeds of one statement.
+pub fn deeds_of(statement: &Statement) -> Vec<Deed> {
+    of_statement(&statement.tokens).unwrap_or_else(|| vec![Deed::Other])
 }
 
 /// `SET lock_timeout = …` changes how long one waits, not what is done.

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::migration::addition::Count;
+use crate::migration::certificate::{Basis, Verdict};
 
 fn of(up: &str, down: Option<&str>) -> Migration {
     Migration::plain(2, "m", up, down)
@@ -314,4 +315,74 @@ fn what_was_found_decides_what_is_lost() {
     let moved =
         additions(&[Arc::new(of("create table a.t ()", None)), Arc::new(of("alter schema a rename to b", None))]);
     assert_eq!(moved, [vec![None], vec![]]);
+}
+
+fn certificate(verdict: Verdict, basis: Basis) -> Certificate {
+    let key = crate::digest::Digest::of_bytes(b"");
+    let server = "15.18".to_owned();
+    let (derived, undone, forth, back) = (None, Vec::new(), Vec::new(), Vec::new());
+    Certificate { key, server, basis, verdict, derived, undone, forth, back }
+}
+
+#[test]
+fn a_rehearsal_settles_what_the_texts_leave_open_and_nothing_else() {
+    let rehearsed = |up: &str, down: &str, basis: Basis| {
+        judge_rehearsed(&of(up, Some(down)), &[], &certificate(Verdict::Exact, basis))
+    };
+    let (empty, seeded) = (Basis::Empty, Basis::Seeded { rows: 12 });
+    let check = ("alter table t add constraint c check (a > 0)", "alter table t drop constraint c");
+    unproved(check.0, check.1);
+    assert_eq!(rehearsed(check.0, check.1, empty), Judgement::Exact);
+    let (up, down) = ("update t set a = a * 2", "update t set a = a / 2");
+    assert!(matches!(rehearsed(up, down, empty), Judgement::LosesData(why) if why.contains("without any")));
+    assert_eq!(rehearsed(up, down, seeded), Judgement::Exact);
+    assert!(matches!(rehearsed(up, down, Basis::Sampled { rows: 0 }), Judgement::LosesData(_)));
+    for basis in [empty, seeded] {
+        let lost = rehearsed("alter table t drop column a", "alter table t add column a int", basis);
+        assert_eq!(lost, Judgement::LosesData("the values of column t.a".to_owned()));
+    }
+}
+
+#[test]
+fn a_rehearsal_lowers_what_the_texts_promise() {
+    let migration = of("create table t (a int)", Some("drop table t"));
+    let rehearsed = |verdict: Verdict| judge_rehearsed(&migration, &[], &certificate(verdict, Basis::Empty));
+    let lines = |count: usize| (0..count).map(|line| format!("line {line}")).collect::<Vec<_>>();
+    assert_eq!(rehearsed(Verdict::Exact), Judgement::Exact);
+    assert!(matches!(rehearsed(Verdict::Reordered { difference: lines(1) }), Judgement::Recreates(_)));
+    let loses = Verdict::LosesData { what: vec!["rows of u".to_owned()] };
+    assert_eq!(rehearsed(loses), Judgement::LosesData("rows of u".to_owned()));
+    let why = "restores something else: line 0; line 1; and 3 more";
+    assert_eq!(rehearsed(Verdict::Otherwise { difference: lines(5) }), Judgement::Impossible(why.to_owned()));
+    let error = "line 1: no such table".to_owned();
+    let fails = rehearsed(Verdict::Fails { direction: Direction::Down, error });
+    assert_eq!(fails, Judgement::Impossible("fails: down: line 1: no such table".to_owned()));
+    let missing = rehearsed(Verdict::NotRehearsed { why: "no citext".to_owned() });
+    assert_eq!(missing, Judgement::Impossible("not rehearsed: no citext".to_owned()));
+    // Both lose something: both are told.
+    let dropped = of("alter table t drop column a", Some("alter table t add column a int"));
+    let loses = certificate(Verdict::LosesData { what: vec!["t.b".to_owned()] }, Basis::Empty);
+    let both = Judgement::LosesData("the values of column t.a; t.b".to_owned());
+    assert_eq!(judge_rehearsed(&dropped, &[], &loses), both);
+    let reordered = certificate(Verdict::Reordered { difference: lines(1) }, Basis::Empty);
+    assert!(matches!(judge_rehearsed(&dropped, &[], &reordered), Judgement::LosesData(_)));
+}
+
+#[test]
+fn on_the_way_down_a_rehearsal_leaves_what_was_written_to_be_counted() {
+    let one = of("create table t (a int); create rule r as on insert to t do nothing", Some("drop table t"));
+    let added = additions(&[Arc::new(one.clone())]);
+    let judged = |written: Written, verdict: Verdict| {
+        let found = BTreeMap::from([(Addition::Table { name: "t".to_owned() }, written)]);
+        judge_now_rehearsed(&one, &[], &added[0], &found, &certificate(verdict, Basis::Empty))
+    };
+    assert!(
+        matches!(judge_now(&one, &[], &added[0], &BTreeMap::new()), Judgement::LosesData(why) if why.starts_with("not proved"))
+    );
+    let anew = judged(Written::Nothing, Verdict::Exact);
+    assert!(!matches!(anew, Judgement::LosesData(_) | Judgement::Impossible(_)), "{anew:?}");
+    let lost = judged(Written::Rows(Count::of(12)), Verdict::Exact);
+    assert_eq!(lost, Judgement::LosesData("every row of table t (10 to 99 rows)".to_owned()));
+    let otherwise = judged(Written::Nothing, Verdict::Otherwise { difference: vec!["x".to_owned()] });
+    assert!(matches!(otherwise, Judgement::Impossible(_)));
 }

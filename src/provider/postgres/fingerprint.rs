@@ -20,7 +20,15 @@ use crate::world::{Connection, WorldError};
 const QUERY: &str = include_str!("fingerprint.sql");
 
 /// Tables that are no part of the schema: what runners of migrations keep about themselves.
-pub const HIDDEN: &[&str] = &[history::TABLE, fence::TABLE, "switchback_progress"];
+pub const HIDDEN: &[&str] = &[
+    history::TABLE,
+    fence::TABLE,
+    "switchback_progress",
+    "switchback_texts",
+    "flyway_schema_history",
+    "_sqlx_migrations",
+    "schema_migrations",
+];
 
 /// Under an empty search path every name comes out with its schema, whoever asks.
 const SETTINGS: &str = "begin isolation level repeatable read read only; set local search_path = ''; \
@@ -82,8 +90,10 @@ impl Taker {
     /// # Errors
     /// As the server says.
     pub async fn of(client: &Client) -> Result<Self, WorldError> {
-        let statement = client.prepare(QUERY).await;
-        Ok(Self { statement: statement.map_err(|error| world_error("fingerprint the schema", &error))? })
+        let failed = |error| world_error("fingerprint the schema", &error);
+        // Planning takes as long as asking, and no parameter would change the plan.
+        client.batch_execute("set plan_cache_mode = force_generic_plan").await.map_err(failed)?;
+        Ok(Self { statement: client.prepare(QUERY).await.map_err(failed)? })
     }
 
     /// Takes the fingerprint of the database that the session, the same one, is in.

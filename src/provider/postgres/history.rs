@@ -26,6 +26,8 @@ pub struct Table {
     pub wide: bool,
     /// Its rows by version.
     pub rows: Vec<HistoryRow>,
+    /// Whether the table that says how far a migration has got is there beside it.
+    pub has_progress: bool,
 }
 
 impl Table {
@@ -94,15 +96,18 @@ fn no_place(tried: &str) -> WorldError {
 pub async fn find(client: &Client) -> Result<Table, WorldError> {
     let tried = format!("read {TABLE}");
     let failed = |error| world_error(&tried, &error);
-    let statement = "select n.nspname::text, a.atttypid::regtype::text from pg_catalog.pg_class c \
+    let statement = "select n.nspname::text, a.atttypid::regtype::text, \
+                     to_regclass(format('%I.switchback_progress', n.nspname)) is not null from pg_catalog.pg_class c \
                      join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
                      left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = 'version' and not a.attisdropped \
                      where c.oid = to_regclass($1)";
     let Some(found) = client.query_opt(statement, &[&TABLE]).await.map_err(failed)? else {
-        let row = client.query_one("select current_schema()::text", &[]).await.map_err(failed)?;
+        let statement = "select current_schema()::text, \
+                         to_regclass(format('%I.switchback_progress', current_schema())) is not null";
+        let row = client.query_one(statement, &[]).await.map_err(failed)?;
         let schema: Option<String> = row.get(0);
         let schema = schema.ok_or_else(|| no_place(&tried))?;
-        return Ok(Table { schema, exists: false, wide: false, rows: Vec::new() });
+        return Ok(Table { schema, exists: false, wide: false, rows: Vec::new(), has_progress: row.get(1) });
     };
     let wide = match found.get::<_, Option<String>>(1).as_deref() {
         Some("integer") => false,
@@ -116,7 +121,7 @@ pub async fn find(client: &Client) -> Result<Table, WorldError> {
             ));
         }
     };
-    let mut table = Table { schema: found.get(0), exists: true, wide, rows: Vec::new() };
+    let mut table = Table { schema: found.get(0), exists: true, wide, rows: Vec::new(), has_progress: found.get(2) };
     let statement = format!("select version::int8, name, applied_on, checksum from {} order by version", table.name());
     for row in client.query(&statement, &[]).await.map_err(failed)? {
         table.rows.push(read(&row, &tried)?);

@@ -12,6 +12,7 @@ mod difference;
 mod contents;
 mod dump;
 pub mod observer;
+mod beside;
 mod way;
 mod sandbox;
 mod certify;
@@ -22,8 +23,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::connection::target;
+use super::errors::refused;
+use super::settings::Target;
 use crate::migration::certificate::Certificate;
 use crate::world::{Progress, RehearsalJob, Rehearsals, WorldError};
+
+pub use beside::Beside;
 
 use certify::{Certifier, not_rehearsed};
 use observer::Observer;
@@ -38,9 +43,10 @@ pub struct Rehearser {
 }
 
 impl Rehearser {
-    /// What can be made again, programs and prepared clusters, is kept in a folder of this cache.
+    /// What can be made again, programs and prepared clusters, is kept in a folder of this cache. What each statement does
+    /// is looked at from beside.
     pub fn new(cache: PathBuf) -> Self {
-        Self { servers: Servers::new(cache), observer: None }
+        Self { servers: Servers::new(cache), observer: Some(Arc::new(Beside)) }
     }
 
     /// Lets somebody look on.
@@ -85,21 +91,22 @@ impl Rehearsals for Rehearser {
             Some((original, surroundings)) => (Some(original), surroundings),
             None => (None, Surroundings::none()),
         };
-        let major = job.settings.version.or(surroundings.major);
-        let lease = match self.lend(job, major, progress).await? {
-            Ok(lease) => lease,
-            Err(why) => return Ok(refuse(&why, "")),
+        // From here on nothing is the target's fault: what goes wrong only means that nothing is proved.
+        let lease = match self.lend(job, job.settings.version.or(surroundings.major), progress).await {
+            Ok(Ok(lease)) => lease,
+            Ok(Err(why)) => return Ok(refuse(&why, "")),
+            Err(error) => return Ok(refuse(&error.to_string(), "")),
         };
+        let version = lease.version.clone();
         let sandbox = match Sandbox::make(lease, job, original.as_ref(), surroundings).await {
             Ok(sandbox) => sandbox,
             Err(refused) => {
                 let (lease, refusal) = *refused;
-                let version = lease.version.clone();
                 self.servers.give_back(lease).await;
-                return match refusal {
-                    Refusal::Not(why) => Ok(refuse(&why, &version)),
-                    Refusal::World(error) => Err(error),
-                };
+                return Ok(match refusal {
+                    Refusal::Not(why) => refuse(&why, &version),
+                    Refusal::World(error) => refuse(&error.to_string(), &version),
+                });
             }
         };
         let mut certifier = Certifier { sandbox, job, observer: self.observer.as_deref(), progress };
@@ -107,7 +114,27 @@ impl Rehearsals for Rehearser {
         let mut sandbox = certifier.sandbox;
         sandbox.stage.leave();
         self.servers.give_back(sandbox.lease).await;
-        certified
+        Ok(certified.unwrap_or_else(|error| refuse(&error.to_string(), &version)))
+    }
+}
+
+/// A throw-away server of ours, for as long as this lives.
+pub struct ThrowAway(Lease);
+
+impl ThrowAway {
+    /// Starts one of this major version.
+    ///
+    /// # Errors
+    /// When there is none of it, or it does not start.
+    pub async fn start(cache: PathBuf, major: u32, progress: &dyn Progress) -> Result<Self, WorldError> {
+        let lent = Servers::new(cache).lend(Some(major), progress).await?;
+        let tried = format!("start a PostgreSQL {major} of our own");
+        lent.map(Self).map_err(|cause| refused(tried, cause, "install it, or see that npm's registry is reached"))
+    }
+
+    /// How its superuser reaches it.
+    pub fn login(&self) -> &Target {
+        &self.0.login
     }
 }
 

@@ -6,6 +6,7 @@ use crate::resolve::desired::DesiredDatabase;
 use crate::resolve::inputs::Missing;
 use crate::secret::SecretReference;
 use crate::value::Value;
+use crate::world::RehearsalSettings;
 
 const MIGRATIONS: [(&str, &str); 3] = [
     ("V1__create_users.sql", "CREATE TABLE users (id int);"),
@@ -128,6 +129,65 @@ fn needs_schema_is_a_need_of_the_database() {
 }
 
 #[test]
+fn a_rehearsal_block_says_where_and_with_what() {
+    assert_eq!(app(&stage("host = \"db\"")).rehearsal, RehearsalSettings::default());
+    let block = "host = \"db\"\nrehearsal {\n  url = \"postgres://me@other:5433/postgres\"\n  version = 16\n  \
+                 extensions = [\"citext\"]\n  roles = [\"app\", \"reader\"]\n  seed = \"../migrations/seed.sql\"\n}";
+    let with_seed = |text: &str| stage(block).file("migrations/seed.sql", text);
+    let first = with_seed("INSERT INTO users VALUES (1);");
+    let database = app(&first);
+    let wanted = RehearsalSettings {
+        version: Some(16),
+        extensions: vec!["citext".to_owned()],
+        roles: vec!["app".to_owned(), "reader".to_owned()],
+        seed: Some("INSERT INTO users VALUES (1);".to_owned()),
+        sample: None,
+    };
+    assert_eq!(database.rehearsal, wanted);
+    let server = database.rehearsal_server.expect("it is named");
+    assert_eq!((&server.settings["host"], server.settings["port"].as_i64()), (&Value::from("other"), Some(5433)));
+    assert!(database.needs.is_empty(), "a rehearsal orders nothing");
+    let second = with_seed("INSERT INTO users VALUES (2);");
+    assert_ne!(first.desired().spec_digest, second.desired().spec_digest, "the seed is part of the spec");
+    let sampled = app(&stage("host = \"db\"\nrehearsal {\n  sample = 500\n}"));
+    assert_eq!(sampled.rehearsal, RehearsalSettings { sample: Some(500), ..RehearsalSettings::default() });
+}
+
+#[test]
+fn the_address_of_a_rehearsal_may_be_a_secret() {
+    let spec = "variable \"u\" {\n  sensitive = true\n  default = \"postgres://me@other/postgres\"\n}\n";
+    let stage = stage("host = \"db\"\nrehearsal {\n  url = var.u\n}");
+    let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+    let server = app(&stage.file("environments/dev.hcl", &(spec.to_owned() + &text))).rehearsal_server.unwrap();
+    assert_eq!(server.deferred["url"].secrets(), [SecretReference::Variable { name: "u".into() }]);
+    assert!(!serde_json::to_string(&server).unwrap().contains("other"));
+}
+
+#[test]
+fn mistakes_of_a_rehearsal_have_their_mends() {
+    for (block, summary) in [
+        ("rehearsal {\n  version = 12\n}", "there is no such version of PostgreSQL to rehearse on"),
+        ("rehearsal {\n  version = 15.5\n}", "there is no such version of PostgreSQL to rehearse on"),
+        ("rehearsal {\n  version = \"new\"\n}", "a setting of a rehearsal is not usable"),
+        ("rehearsal {\n  roles = [sensitive(\"x\")]\n}", "a setting of a rehearsal is not usable"),
+        ("rehearsal {\n  extensions = [[\"citext\"]]\n}", "a setting of a rehearsal is not usable"),
+        ("rehearsal {\n  sample = 0\n}", "a sample needs a number of rows"),
+        ("rehearsal {\n  seed = \"../none.sql\"\n}", "the seed of a rehearsal is not usable"),
+        ("rehearsal {\n  seed = \"../../../none.sql\"\n}", "a seed lies outside of the project"),
+        ("rehearsal {\n  url = \"mysql://db/x\"\n}", "the url of a database is not usable"),
+        ("rehearsal {\n  url = \"postgres://db/x\"\n}", "a database cannot be rehearsed on itself"),
+        ("rehearsal {\n  verison = 15\n}", "there is no such attribute"),
+        ("rehearsal {}\nrehearsal {}", "there are two `rehearsal` blocks"),
+        ("rehersal {}", "there is no such block here"),
+    ] {
+        let play = stage(&format!("host = \"db\"\ndbname = \"x\"\n{block}")).play();
+        assert_eq!(play.diagnostics.0.len(), 1, "{block}: {}", play.rendered());
+        assert_eq!(play.diagnostics.0[0].summary, summary);
+        assert!(play.diagnostics.0[0].help.is_some() && play.diagnostics.0[0].span.is_some());
+    }
+}
+
+#[test]
 fn mistakes_of_a_database_have_their_mends() {
     for (body, summary) in [
         ("", "a database does not say how it is reached"),
@@ -150,4 +210,45 @@ fn mistakes_of_a_database_have_their_mends() {
     assert!(rendered(&bad).contains("migrations/app/V3__x.sql"), "{}", rendered(&bad));
     let none = Stage::new("database \"app\" {\n  host = \"db\"\n  migrations = \"../migrations/none\"\n}\n");
     assert_eq!(none.mistakes(), ["3: a migration is not usable"]);
+}
+
+#[test]
+fn a_migration_block_says_how_one_runs() {
+    let block = "migration \"2\" {\n  lock_timeout = \"2s\"\n  phase = \"expand\"\n  transaction = false\n  group = \"mail\"\n  keep = \"14d\"\n  assert_after = [\"SELECT true\"]\n}";
+    let database = app(&stage(&format!("host = \"db\"\n{block}")));
+    let second = &database.migrations[1];
+    assert!(!second.transaction && database.migrations[0].transaction);
+    assert_eq!(second.said.lock_timeout_milliseconds, Some(2_000));
+    assert_eq!(second.said.phase, Some(crate::migration::said::Phase::Expand));
+    assert_eq!((second.said.group.as_deref(), second.said.keep_seconds), (Some("mail"), Some(14 * 86_400)));
+    assert_eq!(second.said.assertions[0].sql, "SELECT true");
+    assert!(database.migrations[0].said.is_plain());
+}
+
+#[test]
+fn a_migration_block_that_is_wrong_is_told_so() {
+    for (block, part) in [
+        ("migration \"7\" {\n}", "`database.app` has no migration 7"),
+        ("migration \"x\" {\n}", "its one label is the number of the migration"),
+        ("migration \"2\" {\n  lock_timout = \"2s\"\n}", "did you mean `lock_timeout`?"),
+        ("migration \"2\" {\n  lock_timeout = \"2\"\n}", "`lock_timeout` takes a number and a unit"),
+        ("migration \"2\" {\n  phase = \"extend\"\n}", "did you mean `expand`?"),
+        ("migration \"2\" {\n}\nmigration \"2\" {\n}", "`migration \"2\"` is written twice"),
+        ("migration \"2\" {\n  assert_before = \"DELETE FROM users\"\n}", "`DELETE FROM users` is not one query"),
+        ("migration \"2\" {\n  backfill {\n    table = \"users\"\n    key = \"id\"\n  }\n}", "this file has 0"),
+        ("migrations \"2\" {\n}", "did you mean `migration`?"),
+    ] {
+        let text = rendered(&stage(&format!("host = \"db\"\n{block}")));
+        assert!(text.contains(part), "{block}: {text}");
+    }
+    let stage = stage("host = \"db\"\nmigration \"3\" {\n  transaction = true\n  group = \"b\"\n}");
+    let index = "-- switchback: transaction off\n-- switchback: group a\ncreate index concurrently i on users (id);";
+    let text = rendered(&stage.file("migrations/app/V3__index.sql", index));
+    assert!(
+        text.contains(
+            "V3__index: line 1 says `transaction off`, the `migration` block of the spec says `transaction = true`"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("line 2 says `group a`"), "{text}");
 }

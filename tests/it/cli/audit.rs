@@ -3,6 +3,7 @@
 use switchback::cli::plan_file::PlanFile;
 use switchback::digest::Digest;
 use switchback::ledger::text::split;
+use switchback::migration::certificate::Evidence;
 
 use super::Bench;
 
@@ -62,7 +63,8 @@ fn a_plan_of_an_older_form_is_carried_out() {
     let begun: serde_json::Value = serde_json::from_str(split(OLDER.lines().next().unwrap())[1]).unwrap();
     let change_set: switchback::step::ChangeSet = serde_json::from_value(begun["body"]["change_set"].clone()).unwrap();
     assert_eq!(change_set.format, 1);
-    let file = PlanFile { format: 1, tool: "0.1.0".into(), digest: change_set.digest(), change_set };
+    let (digest, evidence) = (change_set.digest(), Evidence::default());
+    let file = PlanFile { format: 1, tool: "0.1.0".into(), digest, change_set, proved: None, evidence };
     bench.write("old.plan.json", &serde_json::to_string(&file).unwrap());
     bench.expect(0, "apply old.plan.json --ledger file:new").has("run 1, apply of dev: complete").has("2 done");
     bench.expect(0, "history dev --verify --ledger file:new").has("is whole");

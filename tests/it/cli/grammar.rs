@@ -5,11 +5,12 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "init",
     "validate",
     "console",
     "plan",
+    "rehearse",
     "show",
     "apply",
     "up",
@@ -72,6 +73,7 @@ fn what_is_typed_wrongly_exits_with_3_and_never_with_2() {
         "",
         "frobnicate",
         "plan",
+        "rehearse",
         "plan dev --frobnicate",
         "plan dev extra",
         "plan dev --as pdf",

@@ -42,7 +42,7 @@ fn change(shop: &Project) {
         "CREATE TABLE coupons (code text PRIMARY KEY, percent int NOT NULL);\n",
     );
     shop.write("migrations/shop/V90__add_coupons.down.sql", "DROP TABLE coupons;\n");
-    let up = "ALTER TABLE change_probe ADD COLUMN loyalty_points int NOT NULL DEFAULT 0;\nUPDATE change_probe SET loyalty_points = id * 10;\n";
+    let up = "ALTER TABLE change_probe ADD COLUMN loyalty_points int NOT NULL DEFAULT 0;\nUPDATE change_probe SET loyalty_points = id * 10;\nUPDATE change_probe SET word = word;\n";
     shop.write("migrations/shop/V91__loyalty.sql", up);
     shop.write("migrations/shop/V91__loyalty.down.sql", "ALTER TABLE change_probe DROP COLUMN loyalty_points;\n");
 }

@@ -121,6 +121,7 @@ impl Project {
         {
             command.env_remove(variable);
         }
+        command.env("XDG_CACHE_HOME", stack::cache());
         command.env("AWS_EC2_METADATA_DISABLED", "true").envs(self.variables.iter().cloned());
         command
     }

@@ -42,7 +42,8 @@ pub async fn take_turn(client: &Client, patience: Duration, progress: &dyn Progr
                 tried: tried.to_owned(),
                 cause: format!("another runner has it for longer than {} seconds: {holder}", patience.as_secs()),
                 help: Some("wait for it, or end its session with pg_terminate_backend when it is dead".to_owned()),
-                class: ErrorClass::Transient,
+                // It was waited for here: nobody needs to be patient once more.
+                class: ErrorClass::Refused,
             });
         }
         if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {

@@ -2,29 +2,37 @@
 //!
 //! Invariant: refinery's own runner, given the same folder, finds exactly those migrations pending that we did not run.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use refinery::Runner;
 use refinery_core::AsyncMigrate as _;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::super::connection::{open, open_for, target};
 use super::super::errors::{nothing, refused, unknown, world_error};
+use super::super::facts;
 use super::super::fence::Guard;
 use super::super::fingerprint;
 use super::super::history::{self, Table};
 use super::super::pooler;
 use super::job::Job;
 use super::patience::Patience;
+use super::progress::{Book, Row};
 use super::session::Session;
+use super::start::{Start, start};
 use super::watcher::Watcher;
 use super::{locks, purge, settle, tally, written};
 use crate::digest::Digest;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::predict::Foreseen;
 use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
-use crate::world::{Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, WorldError};
+use crate::world::{
+    Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, TargetFacts, WorldError,
+};
 
 /// The runner of migrations.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +52,8 @@ impl Databases for Migrator {
         };
         pooler::refuse(&client, &target).await?;
         let table = history::find(&client).await?;
-        Ok(Some(History { rows: table.rows, wide: table.wide, partial: None }))
+        let partial = Book::of(&table.schema, table.has_progress).read(&client).await?.map(Row::partial);
+        Ok(Some(History { rows: table.rows, wide: table.wide, partial }))
     }
 
     async fn migrate(
@@ -63,27 +72,30 @@ impl Databases for Migrator {
         let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
         let waited = locks::take_turn(&client, self.patience.turn, progress).await.map_err(nothing)?;
         guard.sit_down(&client, &job.tried).await.map_err(nothing)?;
+        let (table, book, begin) = begin(&client, effect, &job).await.map_err(nothing)?;
+        let first = begin.row.position.statements;
         let mut session = Session {
             client,
-            watcher: Watcher::start(&target, process, effect.lock_timeout),
+            watcher: Watcher::start(&target, process, job.lock_timeout),
             tried: job.tried.clone(),
             job: &job,
+            start: begin,
+            book,
             guard,
-            lock_timeout: effect.lock_timeout,
             patience: self.patience,
             progress,
             waited,
             done: Vec::new(),
         };
-        let result = run(&mut session, effect, &job).await;
+        let result = run(&mut session, effect, table).await;
         locks::give_turn_back(&session.client).await;
         result?;
         let milliseconds = |time: Duration| Value::from(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        let mut facts = tally::facts(&session.done);
+        let mut facts = tally::facts(&session.done, first);
         facts.extend([
             ("duration_ms".to_owned(), milliseconds(started.elapsed())),
             ("lock_wait_ms".to_owned(), milliseconds(session.waited)),
-            ("statements".to_owned(), Value::from(i64::try_from(job.writes.len()).unwrap_or(i64::MAX))),
+            ("statements".to_owned(), Value::from(i64::try_from(job.pieces.len()).unwrap_or(i64::MAX))),
         ]);
         Ok(facts)
     }
@@ -112,28 +124,50 @@ impl Databases for Migrator {
     async fn fingerprint(&self, connection: &Connection) -> Result<Digest, WorldError> {
         Ok(fingerprint::fingerprint(connection).await?.digest())
     }
+
+    async fn facts(
+        &self,
+        connection: &Connection,
+        relations: &BTreeSet<String>,
+    ) -> Result<Option<TargetFacts>, WorldError> {
+        facts::read(&target(&connection.settings)?, relations).await.map(Some)
+    }
+
+    async fn foresee(&self, connection: &Connection, texts: &[&str]) -> Result<Vec<Vec<Foreseen>>, WorldError> {
+        facts::foresee(&target(&connection.settings)?, texts).await
+    }
 }
 
 fn is_missing_database(error: &WorldError) -> bool {
     error.cause.contains(&format!("({})", SqlState::UNDEFINED_DATABASE.code()))
 }
 
-async fn run(session: &mut Session<'_>, effect: &MigrationEffect, job: &Job) -> Result<(), EffectError> {
-    let mut table = history::find(&session.client).await.map_err(nothing)?;
-    let migration = &effect.migration;
+/// The history, and where the migration begins.
+async fn begin(client: &Client, effect: &MigrationEffect, job: &Job) -> Result<(Table, Book, Start), WorldError> {
+    let mut table = history::find(client).await?;
     if !table.exists {
-        table.wide = i32::try_from(migration.version).is_err();
+        table.wide = i32::try_from(effect.migration.version).is_err();
     }
-    check_turn(&table, effect, &job.tried).map_err(nothing)?;
+    let book = Book::of(&table.schema, table.has_progress);
+    let left = book.read(client).await?;
+    check_turn(&table, effect, left.as_ref(), &job.tried)?;
+    let is_applied = table.row(effect.migration.version).is_some();
+    let begin = start(effect, job, left.as_ref(), is_applied)?;
+    Ok((table, book, begin))
+}
+
+async fn run(session: &mut Session<'_>, effect: &MigrationEffect, table: Table) -> Result<(), EffectError> {
+    let migration = &effect.migration;
     match effect.direction {
+        _ if session.start.history_stays => session.migrate(&[]).await,
         Direction::Up if table.wide => {
             if !table.exists {
                 session.run(&[&table.create_wide()]).await?;
             }
-            session.run(&[&job.text, &table.insert(migration)]).await
+            session.migrate(&[&table.insert(migration)]).await
         }
         Direction::Up => run_refinery(session, &table, migration).await,
-        Direction::Down => session.run(&[&job.text, &table.delete(migration)]).await,
+        Direction::Down => session.migrate(&[&table.delete(migration)]).await,
     }
 }
 
@@ -166,8 +200,8 @@ async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migr
     }
 }
 
-/// Whether it is this migration's turn.
-fn check_turn(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<(), WorldError> {
+/// Whether it is this migration's turn. One that was left in the middle may be in the history or not.
+fn check_turn(table: &Table, effect: &MigrationEffect, left: Option<&Row>, tried: &str) -> Result<(), WorldError> {
     let migration = &effect.migration;
     let (version, label) = (migration.version, migration.label());
     if let Some(row) = table.row(version)
@@ -183,7 +217,7 @@ fn check_turn(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<()
     let last = table.rows.last().map(|row| row.version);
     let applied = table.row(version).is_some();
     match effect.direction {
-        Direction::Up if applied => {
+        Direction::Up if applied && left.is_none() => {
             Err(refused(tried, format!("{label} is applied already"), "another runner was first: plan again"))
         }
         Direction::Up if last > Some(version) => {
@@ -195,7 +229,7 @@ fn check_turn(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<()
             format!("version {version} does not fit into {}, whose version column is int4", table.name()),
             "use versions up to 2147483647, or convert the table and its checksums to refinery's `int8-versions`",
         )),
-        Direction::Down if !applied => {
+        Direction::Down if !applied && left.is_none() => {
             Err(refused(tried, format!("{label} is not applied"), "it was taken back already: plan again"))
         }
         Direction::Down if last > Some(version) => {

@@ -1,8 +1,9 @@
 //! The session that migrations run in, as refinery drives it: a newtype over the client that implements refinery's
 //! asynchronous traits. Talks to the server.
 //!
-//! Invariant: the statements that refinery hands over together (the text and its history row) are one transaction,
-//! tried again as a whole when a lock was not to be had in time.
+//! Invariant: what refinery hands over together (the text and its history row) is one transaction, tried again as a
+//! whole when a lock was not to be had in time; or, of a migration that is committed statement by statement, the row
+//! goes with the last of them.
 
 use std::time::{Duration, Instant};
 
@@ -10,17 +11,20 @@ use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction}
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-use super::super::errors::{has_code, is_refusal, line_in, nothing, refused, unknown, world_error};
+use super::super::errors::{has_code, line_in, nothing, refused, unknown, world_error};
 use super::super::fence::{Closed, Guard};
 use super::super::transaction::{commit, roll_back};
+use super::assertion;
 use super::job::{Job, Mode};
 use super::patience::Patience;
+use super::progress::Book;
+use super::start::Start;
 use super::tally::{self, Done};
 use super::watcher::Watcher;
-use super::written::Lock;
-use super::{concurrent, written};
-use crate::migration::concurrent::ConcurrentIndex;
-use crate::world::{EffectError, Progress};
+use super::written::{self, Lock};
+use crate::migration::addition::Addition;
+use crate::migration::said::{Assertion, When};
+use crate::world::{EffectError, ErrorClass, Progress};
 
 /// A session that runs migrations.
 pub struct Session<'a> {
@@ -32,10 +36,12 @@ pub struct Session<'a> {
     pub tried: String,
     /// What is run, and how.
     pub job: &'a Job,
+    /// Where it begins.
+    pub start: Start,
+    /// What says how far it has got.
+    pub book: Book,
     /// What says whether our lease is in force.
     pub guard: Guard,
-    /// Longest wait for one lock.
-    pub lock_timeout: Duration,
     /// How often to try.
     pub patience: Patience,
     /// Who hears about waiting.
@@ -47,9 +53,21 @@ pub struct Session<'a> {
 }
 
 /// What one try came to.
-struct Failure {
-    error: EffectError,
-    is_lock_timeout: bool,
+pub(super) struct Failure {
+    pub(super) error: EffectError,
+    pub(super) is_lock_timeout: bool,
+}
+
+/// A part of a transaction.
+pub(super) enum Part<'q> {
+    /// The migration's whole text.
+    Text,
+    /// One of its statements.
+    Statement(usize),
+    /// What must be true.
+    Ask(&'q Assertion),
+    /// What we write beside it.
+    Ours(&'q str),
 }
 
 impl AsyncTransaction for Session<'_> {
@@ -59,7 +77,9 @@ impl AsyncTransaction for Session<'_> {
         &'a mut self,
         queries: T,
     ) -> Result<usize, EffectError> {
-        let queries: Vec<&str> = queries.collect();
+        // refinery hands over the text of the file; what runs in its place when something is kept is ours to know.
+        let job = self.job;
+        let queries: Vec<&str> = queries.map(|query| if query == job.file { job.text.as_str() } else { query }).collect();
         self.run(&queries).await?;
         Ok(queries.len())
     }
@@ -74,81 +94,115 @@ impl AsyncQuery<Vec<refinery::Migration>> for Session<'_> {
 
 impl AsyncMigrate for Session<'_> {}
 
-impl Session<'_> {
-    /// Runs statements as the mode says, and tries again when a lock was not to be had.
+impl<'a> Session<'a> {
+    /// Runs what refinery hands over; the migration's text as its mode says.
     ///
     /// # Errors
     /// Of the last try.
     pub async fn run(&mut self, queries: &[&str]) -> Result<(), EffectError> {
-        let job = self.job;
-        match (&job.mode, queries) {
-            (Mode::Outside { index }, [first, rest @ ..]) if !rest.is_empty() => {
-                self.persist(&Way::Outside(first, index.as_ref())).await?;
-                // What ran cannot be taken back any more: until its row is written, its outcome has to be asked for.
-                self.persist(&Way::Together(rest)).await.map_err(|failed| unknown(failed.error))
+        match queries {
+            [first, closing @ ..] if *first == self.job.text => self.migrate(closing).await,
+            all => {
+                let parts: Vec<Part<'_>> = all.iter().map(|query| Part::Ours(query)).collect();
+                self.persist(&parts).await
             }
-            (Mode::Together | Mode::Outside { .. }, all) => self.persist(&Way::Together(all)).await,
         }
     }
 
-    async fn persist(&mut self, way: &Way<'_>) -> Result<(), EffectError> {
-        let mut pause = self.patience.first_pause;
-        let mut attempt = 1;
+    /// Runs the migration's text; `closing` is what is written together with its end.
+    ///
+    /// # Errors
+    /// Of the last try; its trace is unknown once something is committed.
+    pub async fn migrate(&mut self, closing: &[&str]) -> Result<(), EffectError> {
+        let job = self.job;
+        let begins_whole =
+            self.start.row.position.is_start() && !self.start.is_written && self.start.row.from.is_start();
+        match job.mode {
+            Mode::Apart => self.step_through(closing).await,
+            Mode::Together if begins_whole => {
+                let mut parts: Vec<Part<'_>> = self.asked(When::Before);
+                parts.push(Part::Text);
+                parts.extend(self.asked(When::After));
+                parts.extend(closing.iter().map(|query| Part::Ours(query)));
+                self.persist(&parts).await
+            }
+            Mode::Together => self.rest_together(closing).await,
+        }
+    }
+
+    /// What must be true then.
+    pub(super) fn asked(&self, when: When) -> Vec<Part<'a>> {
+        let job = self.job;
+        job.assertions.iter().filter(|one| one.when == when).map(Part::Ask).collect()
+    }
+
+    /// One transaction, tried again when a lock was not to be had.
+    pub(super) async fn persist(&mut self, parts: &[Part<'_>]) -> Result<(), EffectError> {
+        let mut patience = Waiting::of(self.patience);
         loop {
             let started = Instant::now();
-            let result = match way {
-                Way::Together(queries) => self.together(queries).await,
-                Way::Outside(query, index) => self.outside(query, *index).await,
-            };
-            let (blocked, blocker) = self.watcher.take();
-            let mut failure = match result {
-                Ok(done) => {
-                    self.waited += blocked;
-                    self.done.extend(done);
-                    return Ok(());
-                }
-                Err(failure) => failure,
-            };
-            if !failure.is_lock_timeout {
-                self.waited += blocked;
-                return Err(failure.error);
+            let result = self.together(parts).await;
+            if let Some(done) = self.judge(&mut patience, started, result).await? {
+                self.done.extend(done);
+                return Ok(());
             }
-            let by = blocker.unwrap_or_else(|| "a session that was gone before it could be named".to_owned());
-            self.waited += started.elapsed();
-            if attempt >= self.patience.lock_attempts {
-                failure.error.error.cause = format!(
-                    "no lock within {} ms in {attempt} tries, held by {by}: {}",
-                    self.lock_timeout.as_millis(),
-                    failure.error.error.cause
-                );
-                return Err(failure.error);
-            }
-            self.progress.say(&format!("{}: try {attempt} got no lock, held by {by}", self.tried));
-            tokio::time::sleep(pause).await;
-            self.waited += pause;
-            pause = (pause * 2).min(self.patience.longest_pause);
-            attempt += 1;
         }
     }
 
-    async fn together(&self, queries: &[&str]) -> Result<Vec<Done>, Failure> {
-        self.in_time()?;
-        let milliseconds = self.lock_timeout.as_millis().max(1);
-        let begin = format!("begin; set local lock_timeout = {milliseconds}");
-        self.client.batch_execute(&begin).await.map_err(|error| self.certain("", &error))?;
-        if queries.contains(&self.job.text.as_str())
-            && let Err(failure) = self.spare(Lock::Taken).await
-        {
-            roll_back(&self.client).await;
-            return Err(failure);
+    /// What a try came to: what it did, its error, or nothing when it is to be tried again, after a pause. This is the
+    /// one place where whoever gets no lock is patient.
+    pub(super) async fn judge<T>(
+        &mut self,
+        waiting: &mut Waiting,
+        started: Instant,
+        result: Result<T, Failure>,
+    ) -> Result<Option<T>, EffectError> {
+        let (blocked, blocker) = self.watcher.take();
+        let mut failure = match result {
+            Ok(done) => {
+                self.waited += blocked;
+                return Ok(Some(done));
+            }
+            Err(failure) => failure,
+        };
+        if !failure.is_lock_timeout {
+            self.waited += blocked;
+            return Err(failure.error);
         }
+        let by = blocker.unwrap_or_else(|| "a session that was gone before it could be named".to_owned());
+        self.waited += started.elapsed();
+        let attempt = waiting.attempt;
+        if attempt >= self.patience.lock_attempts {
+            let error = &mut failure.error.error;
+            error.cause = format!(
+                "no lock within {} ms in {attempt} tries, held by {by}: {}",
+                self.job.lock_timeout.as_millis(),
+                error.cause
+            );
+            // Nobody needs to be patient once more.
+            error.class = ErrorClass::Refused;
+            return Err(failure.error);
+        }
+        self.progress.say(&format!("{}: try {attempt} got no lock, held by {by}", self.tried));
+        tokio::time::sleep(waiting.pause).await;
+        self.waited += waiting.pause;
+        waiting.pause = (waiting.pause * 2).min(self.patience.longest_pause);
+        waiting.attempt += 1;
+        Ok(None)
+    }
+
+    async fn together(&self, parts: &[Part<'_>]) -> Result<Vec<Done>, Failure> {
+        self.in_time()?;
+        let milliseconds = self.job.lock_timeout.as_millis().max(1);
+        let begin = format!("begin; set local lock_timeout = {milliseconds}");
+        self.client.batch_execute(&begin).await.map_err(|error| self.certain("", 1, &error))?;
         let mut done = Vec::new();
-        for query in queries {
-            match self.during(self.send(query)).await {
+        for part in parts {
+            match self.take(part).await {
                 Ok(did) => done.extend(did),
-                Err(error) => {
+                Err(failure) => {
                     roll_back(&self.client).await;
-                    return Err(self.certain(query, &error));
+                    return Err(failure);
                 }
             }
         }
@@ -162,120 +216,117 @@ impl Session<'_> {
         }
         // Deferred constraints may wait for locks as well.
         self.during(commit(&self.client)).await.map_err(|(error, certain)| match certain {
-            true => self.certain("", &error),
+            true => self.certain("", 1, &error),
             false => Failure { error: unknown(world_error(&self.tried, &error)), is_lock_timeout: false },
         })?;
         Ok(done)
     }
 
-    async fn outside(&self, query: &str, index: Option<&ConcurrentIndex>) -> Result<Vec<Done>, Failure> {
-        self.in_time()?;
-        self.guard.still_ours(&self.client).await.map_err(|closed| self.closed(closed))?;
-        self.spare(Lock::Impossible).await?;
-        // A concurrent build waits for old transactions without standing in anybody's way.
-        let milliseconds = self.lock_timeout.as_millis().max(1) * self.patience.concurrent_factor;
-        let prepared = async {
-            self.client.batch_execute(&format!("set lock_timeout = {milliseconds}")).await?;
-            match index {
-                Some(index) => concurrent::clear(&self.client, index, self.progress).await,
-                None => Ok(()),
+    /// One part of a transaction.
+    async fn take(&self, part: &Part<'_>) -> Result<Vec<Done>, Failure> {
+        match part {
+            Part::Text => {
+                self.spare(&self.job.spared, Lock::Taken).await?;
+                self.send(&self.job.text, &self.job.writes(), 1).await
             }
-        };
-        if let Err(error) = prepared.await {
-            return Err(self.outside_failure(query, &error, concurrent::is_clean(&self.client, index).await));
+            Part::Statement(number) => {
+                self.spare(&self.spared_by(*number), Lock::Taken).await?;
+                let piece = &self.job.pieces[*number];
+                let sent = self.send(&piece.statement.text, &[piece.writes], piece.statement.line).await;
+                sent.map_err(|failure| failure.at(self.job, *number))
+            }
+            Part::Ask(assertion) => {
+                let answer = self.during(assertion::ask(&self.client, assertion)).await;
+                match answer.map_err(|error| self.certain("", 1, &error))? {
+                    None => Ok(Vec::new()),
+                    Some(why) => Err(Failure::of(nothing(refused(&self.tried, why, assertion::HELP)))),
+                }
+            }
+            Part::Ours(query) => {
+                let sent = self.during(self.client.batch_execute(query)).await;
+                sent.map(|()| Vec::new()).map_err(|error| self.certain("", 1, &error))
+            }
         }
-        let error = match self.during(self.send(query)).await {
-            Ok(done) => return self.assert_done(index).await.map(|()| done),
-            Err(error) => error,
-        };
-        let traceless = match index {
-            _ if !is_refusal(&error) => false,
-            Some(index) => concurrent::left_nothing(&self.client, index, self.progress).await,
-            None => refuses_before_it_begins(&error),
-        };
-        Err(self.outside_failure(query, &error, traceless))
     }
 
-    /// Whether the statement did what it says, and under a lease that is still in force: else its outcome has to be
-    /// asked for by whoever has the lease.
-    async fn assert_done(&self, index: Option<&ConcurrentIndex>) -> Result<(), Failure> {
-        let unheard = |error| Failure { error: unknown(error), is_lock_timeout: false };
-        let ours = self.guard.still_ours(&self.client).await;
-        ours.map_err(|closed| unheard(closed.into_world(&self.tried)))?;
-        match index {
-            Some(index) => concurrent::assert_done(&self.client, index, &self.tried).await.map_err(unheard),
-            None => Ok(()),
-        }
+    /// Sends what the migration itself says; what it does is counted.
+    pub(super) async fn send(&self, text: &str, writes: &[bool], line: usize) -> Result<Vec<Done>, Failure> {
+        self.progress.called("postgresql:migrate");
+        self.during(tally::run(&self.client, text, writes)).await.map_err(|error| self.certain(text, line, &error))
     }
 
     /// What nobody had written to when the way back was planned is taken away only if that is still so.
-    async fn spare(&self, lock: Lock) -> Result<(), Failure> {
-        if self.job.spared.is_empty() {
+    pub(super) async fn spare(&self, spared: &[Addition], lock: Lock) -> Result<(), Failure> {
+        if spared.is_empty() {
             return Ok(());
         }
-        let found = self.during(written::objection(&self.client, &self.job.spared, lock)).await;
-        match found.map_err(|error| self.certain("", &error))? {
+        let found = self.during(written::objection(&self.client, spared, lock)).await;
+        match found.map_err(|error| self.certain("", 1, &error))? {
             None => Ok(()),
             Some(why) => {
                 let help = "plan the way back again: what would be lost is shown, and has to be accepted";
-                Err(Failure { error: nothing(refused(&self.tried, why, help)), is_lock_timeout: false })
+                Err(Failure::of(nothing(refused(&self.tried, why, help))))
             }
         }
     }
 
-    /// Sends a text. What the migration itself did is counted.
-    async fn send(&self, query: &str) -> Result<Vec<Done>, Error> {
-        if query != self.job.text {
-            self.client.batch_execute(query).await?;
-            return Ok(Vec::new());
-        }
-        self.progress.called("postgresql:migrate");
-        tally::run(&self.client, query, &self.job.writes).await
-    }
-
     /// Nothing is sent that could arrive after the lease.
-    fn in_time(&self) -> Result<(), Failure> {
-        let late = |error| Failure { error: nothing(error), is_lock_timeout: false };
-        self.guard.in_time(&self.tried).map_err(late)
+    pub(super) fn in_time(&self) -> Result<(), Failure> {
+        self.guard.in_time(&self.tried).map_err(|error| Failure::of(nothing(error)))
     }
 
-    fn closed(&self, closed: Closed) -> Failure {
+    pub(super) fn closed(&self, closed: Closed) -> Failure {
         match closed {
-            Closed::Error(error) => self.certain("", &error),
-            Closed::Fenced(error) => Failure { error: nothing(error), is_lock_timeout: false },
+            Closed::Error(error) => self.certain("", 1, &error),
+            Closed::Fenced(error) => Failure::of(nothing(error)),
         }
-    }
-
-    fn outside_failure(&self, query: &str, error: &Error, traceless: bool) -> Failure {
-        let mut failure = self.certain(query, error);
-        if !traceless {
-            failure.error = unknown(failure.error.error);
-        }
-        failure
     }
 
     /// Does the work, and tells meanwhile who is in the way.
-    async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         self.watcher.during(work, |blocker| self.progress.say(&format!("{}: waiting for {blocker}", self.tried))).await
     }
 
-    /// A failure that certainly left nothing behind.
-    fn certain(&self, query: &str, error: &Error) -> Failure {
+    /// A failure that certainly left nothing behind; the text begins on this line of the file.
+    pub(super) fn certain(&self, text: &str, first: usize, error: &Error) -> Failure {
         let mut found = world_error(&self.tried, error);
-        if let Some(line) = line_in(query, error) {
-            found.cause = format!("line {line}: {}", found.cause);
+        if let Some(line) = line_in(text, error) {
+            found.cause = format!("line {}: {}", first + line - 1, found.cause);
         }
         found.help = found.help.or_else(|| Some("nothing was changed: correct the file, then plan again".to_owned()));
         Failure { error: nothing(found), is_lock_timeout: has_code(error, &SqlState::LOCK_NOT_AVAILABLE) }
     }
 }
 
-/// Syntax errors, missing things and missing rights are found before a statement does anything.
-fn refuses_before_it_begins(error: &Error) -> bool {
-    error.code().is_some_and(|code| code.code().starts_with("42") || code.code().starts_with("0A"))
+/// How often it was tried, and how long the next pause is.
+pub(super) struct Waiting {
+    attempt: u32,
+    pause: Duration,
 }
 
-enum Way<'a> {
-    Together(&'a [&'a str]),
-    Outside(&'a str, Option<&'a ConcurrentIndex>),
+impl Waiting {
+    pub(super) fn of(patience: Patience) -> Self {
+        Self { attempt: 1, pause: patience.first_pause }
+    }
+
+    /// Whether nothing was tried yet.
+    pub(super) fn is_first(&self) -> bool {
+        self.attempt == 1
+    }
+}
+
+impl Failure {
+    /// One that is no matter of locks.
+    pub(super) fn of(error: EffectError) -> Self {
+        Self { error, is_lock_timeout: false }
+    }
+
+    /// With the statement that failed.
+    pub(super) fn at(mut self, job: &Job, number: usize) -> Self {
+        let cause = &mut self.error.error.cause;
+        let line = job.pieces.get(number).map_or(0, |piece| piece.statement.line);
+        let place = if cause.starts_with("line ") { String::new() } else { format!("line {line}: ") };
+        *cause = format!("{}, {place}{cause}", job.place(number));
+        self
+    }
 }

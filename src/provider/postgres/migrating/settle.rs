@@ -2,21 +2,29 @@
 //!
 //! Invariant: nothing is concluded while the session of the interrupted run may still be at work.
 
+use tokio_postgres::Client;
+
 use super::super::connection::{open, target};
 use super::super::errors::world_error;
 use super::super::fence::Guard;
 use super::super::history::{self, Table};
 use super::super::{orphans, transaction};
-use super::concurrent::{self, State};
-use super::job::{Job, Mode};
+use super::job::Job;
 use super::locks;
 use super::patience::Patience;
-use crate::migration::concurrent::{ConcurrentIndex, Work};
+use super::progress::{Book, Row};
+use super::start::describe;
+use super::stepwise::untold;
+use super::traces::{self, Verdict};
+use crate::migration::outside::Outside;
+use crate::migration::position::Position;
+use crate::migration::said::When;
 use crate::migration::{Direction, HistoryRow};
 use crate::value::Object;
 use crate::world::{Connection, MigrationEffect, Progress, Settlement, WorldError};
 
-/// Settles one migration. One that ran outside of a transaction, and lacks only its history row, gets it now.
+/// Settles one migration. A statement that was under way outside of a transaction is told by the catalogs; one that
+/// lacks only its end gets it now.
 ///
 /// # Errors
 /// As the server says.
@@ -32,78 +40,117 @@ pub async fn settle(
     orphans::end(&client, &effect.token).await?;
     locks::take_turn(&client, patience.turn, &Silence).await?;
     guard.sit_down(&client, &job.tried).await?;
-    let patient = format!("set lock_timeout = {}", effect.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
+    let patient = format!("set lock_timeout = {}", job.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
     client.batch_execute(&patient).await.map_err(|error| world_error(&job.tried, &error))?;
     let table = history::find(&client).await?;
-    let row = table.row(effect.migration.version);
-    if let Some(row) = row
-        && !table.fits(row, &effect.migration)
-    {
-        return Ok(Settlement::Doubt(describe(row)));
-    }
-    let settled = match (&job.mode, effect.direction, row) {
-        (_, Direction::Up, Some(_)) | (_, Direction::Down, None) => Settlement::Done(Object::new()),
-        (Mode::Together, Direction::Up, None) | (Mode::Together, Direction::Down, Some(_)) => Settlement::NotDone,
-        (Mode::Outside { index: Some(index) }, ..) => {
-            let row = match effect.direction {
-                Direction::Up => table.insert(&effect.migration),
-                Direction::Down => table.delete(&effect.migration),
-            };
-            settle_index(&client, &guard, index, &table, row, &job.tried).await?
-        }
-        (Mode::Outside { index: None }, ..) => {
-            let statement = job.outside().map(|statement| statement.excerpt()).unwrap_or_default();
-            Settlement::Doubt(format!(
-                "`{statement}` runs outside of a transaction, and the history does not say whether it ran"
-            ))
-        }
-    };
+    let book = Book::of(&table.schema, table.has_progress);
+    let place = Place { client: &client, guard: &guard, table: &table, book: &book, job: &job, effect };
+    let settled = place.settle(book.read(&client).await?).await;
     locks::give_turn_back(&client).await;
-    Ok(settled)
+    settled
 }
 
-async fn settle_index(
-    client: &tokio_postgres::Client,
-    guard: &Guard,
-    index: &ConcurrentIndex,
-    table: &Table,
-    row: String,
-    tried: &str,
-) -> Result<Settlement, WorldError> {
-    let failed = |error| world_error(tried, &error);
-    guard.in_time(tried)?;
-    let found = concurrent::state(client, index).await.map_err(failed)?;
-    let done = match (index.work, found) {
-        (Work::Make { if_not_exists: false }, State::Valid) | (Work::Drop, State::Absent) => true,
-        (Work::Drop, State::Invalid) => {
-            concurrent::finish_drop(client, index).await.map_err(failed)?;
-            true
+/// What is asked, and where.
+struct Place<'a> {
+    client: &'a Client,
+    guard: &'a Guard,
+    table: &'a Table,
+    book: &'a Book,
+    job: &'a Job,
+    effect: &'a MigrationEffect,
+}
+
+impl Place<'_> {
+    async fn settle(&self, left: Option<Row>) -> Result<Settlement, WorldError> {
+        let migration = &self.effect.migration;
+        let history = self.table.row(migration.version);
+        if let Some(row) = history
+            && !self.table.fits(row, migration)
+        {
+            return Ok(Settlement::Doubt(describe_history(row)));
         }
-        (Work::Make { if_not_exists: true }, State::Valid) => {
-            // It may have been there before; then the statement has nothing to do, and can run again.
-            false
+        let ours = left.filter(|left| left.migration.version == migration.version);
+        match (ours, self.effect.direction, history) {
+            (Some(left), ..) => self.settle_left(left, history.is_some()).await,
+            (None, Direction::Up, Some(_)) | (None, Direction::Down, None) => Ok(Settlement::Done(Object::new())),
+            (None, Direction::Up, None) | (None, Direction::Down, Some(_)) => Ok(Settlement::NotDone),
         }
-        (Work::Make { .. }, State::Invalid) => {
-            concurrent::clear(client, index, &Silence).await.map_err(failed)?;
-            false
-        }
-        (Work::Make { .. }, State::Absent) | (Work::Drop, State::Valid) => false,
-    };
-    if !done {
-        return Ok(Settlement::NotDone);
     }
-    let mut statements = Vec::new();
-    if !table.exists && table.wide {
-        statements.push(table.create_wide());
+
+    /// It was left in the middle.
+    async fn settle_left(&self, mut left: Row, is_applied: bool) -> Result<Settlement, WorldError> {
+        if left.direction != self.effect.direction {
+            // This way was not begun.
+            return Ok(Settlement::NotDone);
+        }
+        if left.digest() != super::progress::digest(&self.effect.migration, left.direction) {
+            return Ok(Settlement::Doubt(format!("{}, with another text", describe(&left))));
+        }
+        if left.under_way.is_some() && !self.tell(&mut left).await? {
+            return Ok(Settlement::Doubt(untold(&self.job.tried, &self.job.pieces, left.position.statements).cause));
+        }
+        let (done, count) = (left.position.statements, self.job.pieces.len());
+        let is_up = left.direction == Direction::Up;
+        if left.position.is_start() && left.from.is_start() && is_applied != is_up {
+            self.write(vec![self.book.remove(left.migration.version)]).await?;
+            return Ok(Settlement::NotDone);
+        }
+        let asks = self.job.assertions.iter().any(|one| one.when == When::After);
+        if done >= count && !asks {
+            self.end(&left, is_applied).await?;
+            return Ok(Settlement::Done(Object::new()));
+        }
+        let why = match count.checked_sub(done) {
+            Some(0) | None => "every statement is done, but not its end".to_owned(),
+            Some(_) => format!("{} is not done", self.job.place(done)),
+        };
+        Ok(Settlement::Stands(left.position.facts(), why))
     }
-    statements.push(row);
-    match transaction::run(client, tried, &statements, Some(guard)).await {
-        Ok(()) => Ok(Settlement::Done(Object::new())),
-        Err(failed) => Err(failed.error),
+
+    /// Asks the catalogs about the statement that was under way; whether they tell.
+    async fn tell(&self, left: &mut Row) -> Result<bool, WorldError> {
+        let Some(before) = left.under_way.take() else {
+            return Ok(true);
+        };
+        let failed = |error| world_error(&self.job.tried, &error);
+        self.guard.in_time(&self.job.tried)?;
+        let done = left.position.statements;
+        for piece in self.job.pieces.iter().take(done).filter(|piece| piece.is_setting()) {
+            self.client.batch_execute(&piece.statement.text).await.map_err(failed)?;
+        }
+        let outside = self.job.pieces.get(done).and_then(|piece| piece.outside.clone()).unwrap_or(Outside::Untold);
+        match traces::settle(self.client, &outside, &before, &Silence).await.map_err(failed)? {
+            Verdict::Done => left.position = Position::after(done + 1),
+            Verdict::NotDone => {}
+            Verdict::Untold => return Ok(false),
+        }
+        self.write(vec![self.book.advance(left.migration.version, &left.position)]).await?;
+        Ok(true)
+    }
+
+    /// The history row is written, and nothing is in the middle any more.
+    async fn end(&self, left: &Row, is_applied: bool) -> Result<(), WorldError> {
+        let mut statements = vec![self.book.remove(left.migration.version)];
+        match (left.direction, is_applied) {
+            (Direction::Up, false) => {
+                if !self.table.exists && self.table.wide {
+                    statements.push(self.table.create_wide());
+                }
+                statements.push(self.table.insert(&self.effect.migration));
+            }
+            (Direction::Down, true) => statements.push(self.table.delete(&self.effect.migration)),
+            (Direction::Up, true) | (Direction::Down, false) => {}
+        }
+        self.write(statements).await
+    }
+
+    async fn write(&self, statements: Vec<String>) -> Result<(), WorldError> {
+        let written = transaction::run(self.client, &self.job.tried, &statements, Some(self.guard)).await;
+        written.map_err(|failed| failed.error)
     }
 }
 
-fn describe(row: &HistoryRow) -> String {
+fn describe_history(row: &HistoryRow) -> String {
     format!("the history has version {} as `{}` with checksum {}", row.version, row.name, row.checksum)
 }
 

@@ -20,6 +20,13 @@ pub struct Done {
     rows: u64,
 }
 
+impl Done {
+    /// So many rows in this time.
+    pub fn of(took: Duration, rows: u64) -> Self {
+        Self { took, rows }
+    }
+}
+
 /// Whether a statement that shows rows has written them as well (`RETURNING`).
 pub fn writes(statement: &Statement) -> bool {
     ["insert", "update", "delete", "merge"].iter().any(|word| statement.starts_with(&[word]))
@@ -47,11 +54,12 @@ pub async fn run(client: &Client, text: &str, writes: &[bool]) -> Result<Vec<Don
     Ok(done)
 }
 
-/// The facts for the ledger: the sum of the rows, and each statement by its number in the text.
-pub fn facts(done: &[Done]) -> Object {
+/// The facts for the ledger: the sum of the rows, and each statement by its number in the text, where so many were done
+/// before.
+pub fn facts(done: &[Done], before: usize) -> Object {
     let number = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
     let milliseconds = |time: Duration| number(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let each = (1_u64..).zip(done).map(|(place, done)| {
+    let each = (before as u64 + 1..).zip(done).map(|(place, done)| {
         Value::object([
             ("statement", number(place)),
             ("duration_ms", milliseconds(done.took)),

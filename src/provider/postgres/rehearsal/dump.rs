@@ -77,12 +77,12 @@ fn find(major: u32, beside: Option<&Path>) -> Result<PathBuf, String> {
 
 /// Without what only `psql` understands, and without settings that an earlier server does not know.
 fn plain(dump: &str, major: u32) -> String {
-    let is_sql = |line: &&str| {
-        !line.starts_with("\\restrict ")
-            && !line.starts_with("\\unrestrict ")
-            && !(major < 17 && line.starts_with("SET transaction_timeout"))
+    let is_other = |line: &str| {
+        line.starts_with("\\restrict ")
+            || line.starts_with("\\unrestrict ")
+            || (major < 17 && line.starts_with("SET transaction_timeout"))
     };
-    dump.lines().filter(is_sql).collect::<Vec<_>>().join("\n")
+    dump.lines().filter(|line| !is_other(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -302,7 +302,8 @@ async fn fill(
 ) -> Result<Basis, Refusal> {
     let mut basis = Basis::Empty;
     if let (Some(rows), Some(original)) = (job.settings.sample, original) {
-        sample(&original.client, &look.client, rows).await?;
+        let taken = sample(&original.client, &look.client, rows).await;
+        taken.map_err(|error| Refusal::Not(error.to_string()))?;
         basis = Basis::Sampled { rows: 0 };
     }
     if let Some(seed) = &job.settings.seed {

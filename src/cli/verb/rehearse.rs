@@ -1,0 +1,145 @@
+//! `switchback rehearse`: proves the migrations of a plan both ways, and prints what came out.
+
+use serde::Serialize;
+
+use crate::cli::arguments::Subject;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::plan_file::PlanFile;
+use crate::cli::planning::{self, Proofs};
+use crate::cli::session::Session;
+use crate::cli::spec;
+use crate::cli::subject::Typed;
+use crate::cli::terminal::View;
+use crate::ledger::State;
+use crate::migration::Direction;
+use crate::migration::certificate::{Certificate, Evidence, Verdict};
+use crate::plan::Options;
+use crate::rehearse::{Effort, migrations};
+use crate::review::proof;
+use crate::review::text::{Paint, Role, role_of};
+use crate::review::words::harmless;
+use crate::step::{ChangeSet, StepId};
+
+const AFTER_HELP: &str = "\
+Examples:
+  switchback rehearse dev             the pending migrations of dev
+  switchback rehearse s.plan.json     those of a saved plan
+  switchback rehearse dev --fresh     once more, whatever was proved before
+  switchback rehearse dev --json      the certificates with every lock of every statement
+
+Each migration goes its way, back, and its way again on a throw-away PostgreSQL that was brought
+to the schema of the database; the database itself is only read. A server is taken from the
+`rehearsal` block of the spec, else one that is installed here is started and removed again
+(Debian: `apt-get install postgresql`). What was proved is kept, so that it costs nothing the
+next time. Exit code 1 if a way back restores something else, fails or is missing; 9 if a
+migration could not be rehearsed.";
+
+/// Prove migrations both ways on a throw-away PostgreSQL
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(flatten)]
+    subject: Subject,
+    /// Rehearse again what was proved before
+    #[arg(long)]
+    fresh: bool,
+}
+
+/// What was proved of the migrations of a change set.
+#[derive(Serialize)]
+struct Rehearsed {
+    environment: String,
+    result: Exit,
+    migrations: Vec<One>,
+}
+
+/// What was proved of one migration.
+#[derive(Serialize)]
+struct One {
+    step: StepId,
+    title: String,
+    version: i64,
+    direction: Direction,
+    certificate: Certificate,
+}
+
+impl View for Rehearsed {
+    fn text(&self, paint: &dyn Paint) -> String {
+        if self.migrations.is_empty() {
+            return format!("no migration is pending in {}\n", self.environment);
+        }
+        let mut text = String::new();
+        for one in &self.migrations {
+            let sign = match one.direction {
+                Direction::Up => ">",
+                Direction::Down => "<",
+            };
+            let head = format!("{sign} {}", harmless(&one.title));
+            text += &format!("{:>4}  {}\n", one.step.0, paint.paint(Role::Changed, &head));
+            for line in proof::lines(&one.certificate) {
+                text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
+            }
+        }
+        text
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the spec has mistakes, or the world or ledger cannot be read.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let effort = if arguments.fresh { Effort::Anew } else { Effort::Rehearse };
+    let (change_set, evidence) = match Typed::read(session, &arguments.subject)? {
+        Typed::Plan(file) => of_plan(session, *file, effort)?,
+        Typed::Environment(environment) => {
+            let resolved = session.resolve(&environment)?;
+            let ledger = session.ledger(&environment)?;
+            let options = Options::default();
+            let proofs = Proofs::From(effort);
+            let proved = session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?;
+            (proved.change_set, proved.evidence)
+        }
+    };
+    let rehearsed = rehearsed(&change_set, &evidence);
+    session.terminal.show(&rehearsed);
+    Ok(rehearsed.result)
+}
+
+/// The migrations of a saved plan, on the databases as they are now.
+fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<(ChangeSet, Evidence), Failure> {
+    let change_set = file.change_set;
+    let resolved = spec::checkout(session, &change_set.environment, change_set.spec_digest);
+    let ledger = session.ledger(&change_set.environment)?;
+    let state: &State = ledger.state();
+    let secrets = match &resolved {
+        Some(resolved) => resolved.secrets.clone(),
+        None => spec::secrets(session, state, Some(&change_set))?,
+    };
+    let desired = resolved.as_ref().map(|resolved| &resolved.desired);
+    let evidence = session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
+    Ok((change_set, evidence))
+}
+
+fn rehearsed(change_set: &ChangeSet, evidence: &Evidence) -> Rehearsed {
+    let found: Vec<One> = migrations(change_set)
+        .filter_map(|(step, direction, migration)| {
+            let certificate = evidence.of(&step.address, migration.version)?.clone();
+            Some(One { step: step.id, title: step.title(), version: migration.version, direction, certificate })
+        })
+        .collect();
+    Rehearsed { environment: change_set.environment.clone(), result: result(&found), migrations: found }
+}
+
+/// The worst that came out; what is known to lose data is shown, and is no failure of a rehearsal.
+fn result(found: &[One]) -> Exit {
+    let of = |one: &One| match one.certificate.verdict {
+        Verdict::Exact | Verdict::Reordered { .. } | Verdict::LosesData { .. } => Exit::Done,
+        Verdict::NotRehearsed { .. } => Exit::Unconfirmed,
+        Verdict::Otherwise { .. } | Verdict::Fails { .. } | Verdict::NoWayBack { .. } => Exit::Failed,
+    };
+    let all: Vec<Exit> = found.iter().map(of).collect();
+    let worst = [Exit::Failed, Exit::Unconfirmed].into_iter().find(|exit| all.contains(exit));
+    worst.unwrap_or(Exit::Done)
+}

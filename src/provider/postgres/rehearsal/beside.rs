@@ -1,0 +1,48 @@
+//! Looks on from a session beside the one that is rehearsed in. Talks to the server.
+//!
+//! Invariant: what each statement did is told in the order of the statements, and of none that failed.
+
+use async_trait::async_trait;
+use tokio_postgres::Client;
+
+use super::super::connection::open;
+use super::super::observation::observer::{Observer as Eye, Within};
+use super::super::settings::Target;
+use super::observer::{Observer, Sent, Watch};
+use crate::migration::observation::Observation;
+use crate::world::WorldError;
+
+/// Looks on from beside.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside;
+
+struct Seen {
+    eye: Eye,
+    found: Vec<Observation>,
+}
+
+#[async_trait]
+impl Observer for Beside {
+    async fn watch(&self, target: &Target) -> Result<(Client, Box<dyn Watch>), WorldError> {
+        let client = open(target).await?;
+        let eye = Eye::of(target, &client).await?;
+        Ok((client, Box::new(Seen { eye, found: Vec::new() })))
+    }
+}
+
+#[async_trait]
+impl Watch for Seen {
+    async fn before(&mut self, client: &Client, sent: Sent<'_>) -> Result<(), WorldError> {
+        let within = if sent.outside { Within::Itself } else { Within::Transaction };
+        self.eye.before(client, sent.statement, within).await
+    }
+
+    async fn after(&mut self, client: &Client, sent: Sent<'_>) -> Result<(), WorldError> {
+        self.found.push(self.eye.after(client, sent.number, sent.statement).await?);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Vec<Observation> {
+        self.found
+    }
+}
