@@ -19,7 +19,6 @@ use crate::migration::addition::Addition;
 use crate::migration::certificate::{Certificate, Verdict};
 use crate::migration::checksum::checksum;
 use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
-use crate::migration::position::Position;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};

@@ -321,7 +321,7 @@ fn certificate(verdict: Verdict, basis: Basis) -> Certificate {
     let key = crate::digest::Digest::of_bytes(b"");
     let server = "15.18".to_owned();
     let (derived, undone, forth, back) = (None, Vec::new(), Vec::new(), Vec::new());
-    Certificate { key, server, basis, verdict, derived, undone, forth, back }
+    Certificate { key, server, basis, verdict, derived, group: None, undone, forth, back }
 }
 
 #[test]

@@ -79,7 +79,8 @@ impl AsyncTransaction for Session<'_> {
     ) -> Result<usize, EffectError> {
         // refinery hands over the text of the file; what runs in its place when something is kept is ours to know.
         let job = self.job;
-        let queries: Vec<&str> = queries.map(|query| if query == job.file { job.text.as_str() } else { query }).collect();
+        let queries: Vec<&str> =
+            queries.map(|query| if query == job.file { job.text.as_str() } else { query }).collect();
         self.run(&queries).await?;
         Ok(queries.len())
     }
