@@ -347,6 +347,17 @@ pub enum Change<'a> {
     Delete(&'a Object),
 }
 
+/// Whether a thing runs code of its own, and until when an earlier revision of it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// It runs nothing.
+    Nothing,
+    /// Once a change of it is done, only the new revision runs.
+    UntilDone,
+    /// An earlier revision may go on after a change is called done, for this reason.
+    Longer(&'static str),
+}
+
 /// The pure rules of a kind.
 pub trait Rules: Send + Sync {
     /// Mistakes that the types alone do not show. Unknown parts count as right.
@@ -385,6 +396,11 @@ pub trait Rules: Send + Sync {
     /// is retired (task definitions).
     fn has_revisions(&self) -> bool {
         false
+    }
+
+    /// Whether a thing with these attributes runs code of its own (a service): migrations are ordered around it.
+    fn runs(&self, _object: &Object) -> Runs {
+        Runs::Nothing
     }
 }
 

@@ -15,6 +15,7 @@ pub mod spoken;
 pub mod folder;
 pub mod checksum;
 pub mod addition;
+pub mod range;
 pub mod position;
 pub mod observation;
 pub mod predict;

@@ -5,12 +5,15 @@
 
 pub mod compare;
 pub mod database;
+mod draft;
 mod keeping;
 mod exact;
+mod left_over;
 pub mod lookup;
 mod middle;
 pub mod moves;
 pub mod order;
+mod phases;
 mod place;
 pub mod refactor;
 pub mod thing;
@@ -25,6 +28,7 @@ use crate::kind::Kinds;
 use crate::ledger::State;
 use crate::migration::Migration;
 use crate::migration::certificate::Evidence;
+use crate::migration::range::SchemaNeeds;
 use crate::observe::Observed;
 use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle, Refactoring};
 use crate::secret::Secrets;
@@ -33,7 +37,8 @@ use crate::value::Object;
 use crate::world::Binding;
 use lookup::Planned;
 use moves::{Before, View};
-use order::Draft;
+use order::{Draft, NoOrder};
+use phases::Phases;
 
 /// What the user asked for beside the spec.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +77,8 @@ pub struct Goal {
     pub deferred: BTreeMap<String, Deferred>,
     /// What it will need.
     pub needs: BTreeSet<Address>,
+    /// The schema versions that it will work with.
+    pub needs_schema: SchemaNeeds,
     /// The `lifecycle` block.
     pub lifecycle: Lifecycle,
     /// The whole recorded object, on a way back: it may still be there as an earlier revision.
@@ -93,6 +100,8 @@ pub struct DatabaseGoal {
     pub migrations: BTreeMap<i64, Arc<Migration>>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// Applied versions that stay on a way back, whatever the migrations are.
+    pub ahead: BTreeSet<i64>,
     /// What it will need.
     pub needs: BTreeSet<Address>,
     /// Where it stands in the spec.
@@ -124,6 +133,7 @@ impl Goals {
                 object: resource.object.clone(),
                 deferred: resource.deferred.clone(),
                 needs: resource.needs.clone(),
+                needs_schema: resource.needs_schema.clone(),
                 lifecycle: resource.lifecycle.clone(),
                 recorded: None,
                 import: None,
@@ -138,6 +148,7 @@ impl Goals {
                 binding: database.binding.clone(),
                 migrations: migrations.map(|migration| (migration.version, Arc::new(migration.clone()))).collect(),
                 lock_timeout_milliseconds: database.lock_timeout_milliseconds,
+                ahead: BTreeSet::new(),
                 needs: database.needs.clone(),
                 span: Some(database.span),
             };
@@ -252,6 +263,8 @@ pub(crate) struct Planner<'a> {
     first: BTreeMap<Address, usize>,
     /// What is forgotten where it is.
     let_go: BTreeSet<Address>,
+    /// What runs meanwhile.
+    phases: Phases,
     mistakes: Diagnostics,
 }
 
@@ -269,6 +282,7 @@ impl<'a> Planner<'a> {
             drafts: Vec::new(),
             first: BTreeMap::new(),
             let_go: BTreeSet::new(),
+            phases: Phases::default(),
             mistakes: Diagnostics::default(),
         }
     }
@@ -303,6 +317,7 @@ impl<'a> Planner<'a> {
                 self.release(address, goal, named);
             }
         }
+        self.note_tenures(goals);
         // Nothing is done under a name before it is given.
         for draft in &mut self.drafts[named..] {
             draft.after.extend(self.first.get(&draft.address));
@@ -354,13 +369,11 @@ impl<'a> Planner<'a> {
         standing: Standing,
     ) -> (ChangeSet, Diagnostics) {
         exact::judge_together(&mut self.drafts, self.inputs.kinds);
-        let (steps, point_of_no_return) = order::order(self.drafts).unwrap_or_else(|order::Circle(stuck)| {
-            let names: Vec<_> = stuck.iter().map(ToString::to_string).collect();
-            self.mistakes.push(
-                Diagnostic::error("steps wait for each other in a circle")
-                    .detail(names.join(", "))
-                    .help("break the circle: apply it in two plans, or set `create_before_destroy`"),
-            );
+        let (steps, point_of_no_return) = order::order(self.drafts, &self.phases).unwrap_or_else(|why| {
+            self.mistakes.extend(Diagnostics(match why {
+                NoOrder::Circle(stuck) => vec![refuse_circle(&stuck)],
+                NoOrder::Schema(refused) => refused,
+            }));
             (Vec::new(), None)
         });
         let chain = self.inputs.state.chain.as_ref().map(|chain| chain.id.clone());
@@ -376,9 +389,18 @@ impl<'a> Planner<'a> {
             outputs,
             standing,
             owed: BTreeSet::new(),
+            with_schema: false,
+            origins: BTreeMap::new(),
         };
         (change_set, self.mistakes)
     }
+}
+
+fn refuse_circle(stuck: &[Address]) -> Diagnostic {
+    let names: Vec<_> = stuck.iter().map(ToString::to_string).collect();
+    Diagnostic::error("steps wait for each other in a circle")
+        .detail(names.join(", "))
+        .help("break the circle: apply it in two plans, or set `create_before_destroy`")
 }
 
 /// The addresses of all goals, each after those it needs. Needs that lead nowhere, or in a circle (which the

@@ -310,6 +310,7 @@ fn is_asked_for(reason: &Reason) -> bool {
         | Reason::KeptLongEnough { .. }
         | Reason::SaidOtherwise
         | Reason::GoesWith { .. }
+        | Reason::LeftOver
         | Reason::Renamed
         | Reason::ImportAsked
         | Reason::LetGo => false,

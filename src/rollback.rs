@@ -4,6 +4,7 @@
 
 mod before;
 pub mod owed;
+pub mod schema;
 
 use std::collections::BTreeMap;
 
@@ -16,11 +17,26 @@ use crate::ledger::state::{DatabaseState, Gone, ResourceState};
 use crate::plan::moves::View;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals_from};
 use crate::resolve::desired::Lifecycle;
-use crate::step::{ChangeSet, Operation, PlannedOutput};
+use crate::step::{Action, ChangeSet, Operation, Origin, PlannedOutput};
 use crate::value::{Object, Unknown, Value};
 
-/// Plans the way back to the things as they were right after run `to` (0: before the first).
+/// How far a way back takes schemas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// As far as the revisions that come back need it.
+    AsNeeded,
+    /// All the way.
+    WithSchema,
+}
+
+/// Plans the way back to the things as they were right after run `to` (0: before the first). What of a schema the
+/// revisions that come back work with is left as it is.
 pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
+    rollback_to(then, to, Depth::AsNeeded, inputs)
+}
+
+/// Plans the way back, and how far it takes schemas.
+pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
     let mut notes = Diagnostics::default();
     let mut goals = Goals::default();
     // What was moved or forgotten since is first known again by its earlier name.
@@ -39,11 +55,16 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
             goals.things.insert(address.clone(), goal(address, kind, resource, then, &inputs));
         }
     }
+    let mut left = match depth {
+        Depth::AsNeeded => schema::left(then, &inputs),
+        Depth::WithSchema => BTreeMap::new(),
+    };
     for (address, database) in &then.databases {
         let goal = DatabaseGoal {
             binding: database.binding.clone(),
             migrations: database.applied.clone(),
             lock_timeout_milliseconds: database.lock_timeout_milliseconds,
+            ahead: database.ahead.iter().copied().chain(left.remove(address).unwrap_or_default()).collect(),
             needs: database.needs.clone(),
             span: None,
         };
@@ -53,8 +74,10 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
     release_what_was_there(then, to, &inputs, &mut goals, &mut notes);
     let named = view.as_ref().map(View::drafts).unwrap_or_default();
     let (mut change_set, mut mistakes) = to_goals_from(named, &goals, Operation::Rollback { to }, inputs);
+    change_set.origins = origins(then, &change_set, &inputs);
     let renewed = renewed(then, &inputs);
     change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
+    change_set.with_schema = depth == Depth::WithSchema;
     mistakes.extend(notes);
     (change_set, mistakes)
 }
@@ -71,6 +94,24 @@ fn note_what_is_purged(address: &Address, then: &DatabaseState, inputs: &Inputs<
                 .help("only a copy from elsewhere can bring it back"),
         );
     }
+}
+
+/// What is made again is known as what it was then: the ledger cannot tell that where it was let go and taken up, or
+/// another thing had its address, in between.
+fn origins(then: &Things, change_set: &ChangeSet, inputs: &Inputs<'_>) -> BTreeMap<Address, Origin> {
+    let now = &inputs.state.things;
+    let is_made = |action: &Action| matches!(action, Action::Create { .. } | Action::Revise { .. });
+    let made = change_set.steps.iter().filter(|step| is_made(&step.action));
+    let origin = |address: &Address| {
+        let then = then.resources.get(address)?;
+        let known = now.resources.get(address).or_else(|| match now.gone.get(address)? {
+            Gone::Deleted(resource) => Some(resource),
+            Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => None,
+        });
+        let is_known = known.is_some_and(|known| known.born == then.born && known.adopted == then.adopted);
+        (!is_known).then(|| (address.clone(), Origin { born: then.born, adopted: then.adopted.clone() }))
+    };
+    made.filter_map(|step| origin(&step.address)).collect()
 }
 
 /// What was imported since was there before, and what was forgotten then was left to others: it is brought to what it
@@ -117,6 +158,7 @@ fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things,
         deferred: new_identities(&mut object, resource, then, inputs),
         object,
         needs: resource.needs.clone(),
+        needs_schema: resource.needs_schema.clone(),
         lifecycle: Lifecycle::default(),
         recorded: Some(recorded),
         import: None,

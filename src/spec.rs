@@ -36,6 +36,7 @@ use crate::address::part::Part;
 use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
+use crate::migration::range::SchemaRange;
 use body::{Attribute, Body};
 
 /// A named thing by its name, in the order of the source.
@@ -258,13 +259,13 @@ pub struct LifecycleBlock {
     pub ignore_changes: Vec<(Arc<str>, Span)>,
 }
 
-/// `needs_schema = database.NAME.at_least(N)`.
+/// `needs_schema = database.NAME.at_least(N)`, `.at_most(N)`, `.between(N, M)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaNeed {
     /// The database's name.
     pub database: Arc<str>,
-    /// The version that must be there.
-    pub at_least: i64,
+    /// The versions that will do.
+    pub range: SchemaRange,
     /// Where it stands.
     pub span: Span,
 }

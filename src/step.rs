@@ -3,6 +3,12 @@
 //! Invariant: a change set holds everything that apply needs except secrets: it can be printed, saved,
 //! hashed, compared and counted, and two equal ones have equal digests on every machine.
 
+mod known;
+mod origin;
+
+pub use known::{Adoption, Beside, Birth, Forgotten};
+pub use origin::Origin;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -12,7 +18,8 @@ use crate::address::Address;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::position::Position;
-use crate::migration::{Direction, Keeping, Migration};
+use crate::migration::range::SchemaNeeds;
+use crate::migration::{Direction, Migration};
 use crate::value::{Object, Value};
 use crate::world::Binding;
 
@@ -61,6 +68,13 @@ pub struct ChangeSet {
     /// What a way back leaves as it is because it cannot be reached: it is owed, and the run is not whole.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub owed: BTreeSet<Address>,
+    /// Whether a way back takes the schema back as well where the earlier revision would work with it as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_schema: bool,
+    /// What things are known as that a way back makes again, where the ledger knows them otherwise by now, or not at
+    /// all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<Address, Origin>,
 }
 
 /// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without
@@ -145,6 +159,12 @@ pub struct Step {
     /// What the thing needs, remembered so that it can be removed in the right order without any source.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<Address>,
+    /// The schema versions that the thing works with, remembered as what it needs is.
+    #[serde(default, skip_serializing_if = "SchemaNeeds::is_empty")]
+    pub needs_schema: SchemaNeeds,
+    /// Of a database: the applied versions that what runs does not know, for a way back has left them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ahead: BTreeSet<i64>,
 }
 
 /// An object of the world as it was when planned.
@@ -275,63 +295,6 @@ pub enum Action {
     },
 }
 
-/// All that the ledger knew of something that it forgot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "was", rename_all = "snake_case")]
-pub enum Forgotten {
-    /// A resource.
-    Thing {
-        /// The kind.
-        kind: String,
-        /// As it was after the last change of ours.
-        object: Object,
-        /// Earlier things under its address, oldest first.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        earlier: Vec<Object>,
-        /// What was there before us, if it was imported.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        adopted: Option<Box<Adoption>>,
-        /// When the ledger first knew it.
-        born: Birth,
-    },
-    /// A database's schema.
-    Database {
-        /// The applied migrations, by version.
-        applied: Vec<Migration>,
-        /// Longest wait for one lock, in milliseconds.
-        lock_timeout_milliseconds: u64,
-        /// What is kept of what its migrations took away, by version.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        kept: BTreeMap<i64, Keeping>,
-        /// When the ledger first knew it.
-        born: Birth,
-    },
-}
-
-/// That a thing was there before the ledger knew it: a way back to before that leaves it there, as it was.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Adoption {
-    /// The run that took it up.
-    pub run: u64,
-    /// By which it was found.
-    pub id: String,
-    /// As it was then, sealed.
-    pub object: Object,
-    /// The same as it is recorded among the earlier things, once there is a later revision.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revised: Option<Object>,
-}
-
-/// The run and step by which the ledger came to know a thing. It stays the same whatever the thing is called later
-/// and however often it is replaced, so that a way back knows it again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Birth {
-    /// The run.
-    pub run: u64,
-    /// The step.
-    pub step: u32,
-}
-
 /// Why a step is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "because", rename_all = "snake_case")]
@@ -357,6 +320,8 @@ pub enum Reason {
     ReplaceAsked,
     /// The ledger has it, the spec does not.
     NotInSpec,
+    /// A run that was cut left it beside what took its place.
+    LeftOver,
     /// Everything goes.
     Destroyed,
     /// An earlier state is wanted back.

@@ -19,6 +19,9 @@ use crate::world::{Connection, ErrorClass, Fence, WorldError};
 /// A step's effect that may begin once its intent is durable.
 pub(super) type Launch = (StepId, Connection, Work);
 
+/// How far a step in flight has got.
+pub(super) type Advance = (StepId, Position);
+
 /// The state of one run, in memory.
 pub(super) struct Course<'c> {
     pub(super) number: u64,
@@ -56,7 +59,7 @@ pub(super) struct Course<'c> {
     /// Whether the lease was found to be over: then nothing more starts.
     pub(super) fenced: bool,
     /// By which steps in flight tell how far they have got.
-    pub(super) advancing: (UnboundedSender<(StepId, Position)>, UnboundedReceiver<(StepId, Position)>),
+    pub(super) advancing: (UnboundedSender<Advance>, UnboundedReceiver<Advance>),
     /// How far they have got, where that is not recorded yet.
     advanced: BTreeMap<StepId, Position>,
     /// When that was recorded last, by the uptime.

@@ -465,7 +465,7 @@ impl Executor<'_> {
             std::iter::once(ended).chain(ledger.state().holds_of_rollback(run)).collect()
         } else if let Some(reason) = &outcome.parked {
             vec![Body::Parked { run, reason: reason.clone() }]
-        } else if course.is_without_effect() {
+        } else if course.is_without_effect() && !ledger.state().took_over(run) {
             vec![Body::Ended { run, result: RunResult::WithoutEffect, outputs: BTreeMap::new() }]
         } else {
             return Ok(());

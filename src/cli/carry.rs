@@ -17,6 +17,7 @@ use crate::address::Address;
 use crate::apply::{ApplyError, Executor, Outcome, Retries, StopSignal};
 use crate::digest::Digest;
 use crate::ledger::{LeaseTerms, Ledger, Project, State, StepState, StoreError};
+use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation, Step};
 use crate::verify::{self, Verdict};
@@ -367,7 +368,8 @@ pub fn owed_command(session: &Session, state: &State) -> Option<String> {
     let run = state.runs.iter().rev().find(|run| run.number == newest)?;
     match run.change_set.operation {
         Operation::Rollback { to } => {
-            Some(session.command(&format!("rollback {} --to {to}", run.change_set.environment)))
+            let schema = if run.change_set.with_schema { " --with-schema" } else { "" };
+            Some(session.command(&format!("rollback {} --to {to}{schema}", run.change_set.environment)))
         }
         Operation::Apply | Operation::Destroy | Operation::Edit(_) => None,
     }
@@ -412,7 +414,8 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
         }
         Aim::Ledger(secrets) => {
             let newest = ledger.state().runs.last().map_or(0, |run| run.number);
-            planning::back(session, ledger, newest, &BTreeSet::new(), *secrets, Proofs::Unasked).await
+            planning::back(session, ledger, (newest, Depth::AsNeeded), &BTreeSet::new(), *secrets, Proofs::Unasked)
+                .await
         }
     };
     let verdict = match again {

@@ -13,6 +13,7 @@ use super::report::Report;
 use super::session::Session;
 use crate::rehearse::Effort;
 use crate::review::Loss;
+use crate::rollback::Depth;
 use crate::step::Operation;
 
 /// What to do when a step fails.
@@ -42,7 +43,8 @@ pub fn after_failure(
     session.terminal.say(&format!("run {run} failed; taking back what it did"));
     let nothing = BTreeSet::new();
     let proofs = Proofs::From(Effort::Known);
-    let back = hold.wait(planning::back(session, &hold.ledger, run - 1, &nothing, aim.secrets(), proofs));
+    let back =
+        hold.wait(planning::back(session, &hold.ledger, (run - 1, Depth::AsNeeded), &nothing, aim.secrets(), proofs));
     let back = match back {
         Ok(back) => back.change_set,
         Err(failure) => {

@@ -1,6 +1,7 @@
 //! The way back as it looks now: open or not, how long it takes, and what it would lose.
 //!
-//! Invariant: it is planned by the same code as the rollback itself, so that both list the same steps and losses.
+//! Invariant: it is planned by the same code as the rollback itself, so that both list the same steps. Losses are those
+//! that it lists as well, and those that only its rehearsal can rule out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -137,6 +138,20 @@ fn supposed(session: &Session, ledger: &Ledger, doubts: &[Doubt]) -> State {
     state
 }
 
+/// How long a way back takes, in words.
+pub fn expected(state: &State, back: &ChangeSet) -> String {
+    let (milliseconds, unmeasured) = estimate(state, back);
+    in_words(milliseconds, unmeasured)
+}
+
+fn in_words(milliseconds: i64, unmeasured: usize) -> String {
+    let long = words::duration(Duration::from_millis(milliseconds.unsigned_abs()));
+    match unmeasured {
+        0 => format!("about {long}"),
+        count => format!("about {long}, and {} that nobody has measured", counted(count, "step")),
+    }
+}
+
 /// The longest chain of steps that wait for each other, each as long as it took forward the last time; and how many
 /// were never measured.
 fn estimate(state: &State, back: &ChangeSet) -> (i64, usize) {
@@ -184,11 +199,7 @@ impl WayBack {
             self.why_not.iter().for_each(|why| text += &format!("  {}\n", harmless(why)));
             return text + &by;
         }
-        let long = words::duration(Duration::from_millis(self.milliseconds.unsigned_abs()));
-        let long = match self.unmeasured {
-            0 => format!("about {long}"),
-            count => format!("about {long}, and {} that nobody has measured", counted(count, "step")),
-        };
+        let long = in_words(self.milliseconds, self.unmeasured);
         if self.losses.is_empty() {
             return format!("  way back    open: run {run} can be taken back ({steps}, {long})\n{by}{doubt}");
         }

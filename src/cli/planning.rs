@@ -19,7 +19,8 @@ use crate::plan::{self, Inputs, Options, refactor};
 use crate::rehearse::{self, Asked, Effort, work};
 use crate::resolve::desired::{Desired, DesiredDatabase, Import};
 use crate::resolve::secrets::RevealedSecrets;
-use crate::rollback::{self, owed::leave_out};
+use crate::rollback::schema::left_applied;
+use crate::rollback::{self, Depth, owed::leave_out};
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Edit, Operation};
 use crate::value::Object;
@@ -191,7 +192,7 @@ pub async fn destroy(
 pub async fn back(
     session: &Session,
     ledger: &Ledger,
-    to: u64,
+    (to, depth): (u64, Depth),
     skipped: &BTreeSet<Address>,
     secrets: &dyn Secrets,
     proofs: Proofs<'_>,
@@ -221,7 +222,7 @@ pub async fn back(
             evidence: &Evidence::default(),
         };
         let planned = |inputs: Inputs<'_>| {
-            let (change_set, diagnostics) = rollback::rollback(&then, to, inputs);
+            let (change_set, diagnostics) = rollback::rollback_to(&then, to, depth, inputs);
             (leave_out(change_set, &owed), diagnostics)
         };
         let (change_set, _) = planned(inputs);
@@ -241,6 +242,34 @@ pub async fn back(
     Ok(Proved { change_set, evidence })
 }
 
+/// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn further(
+    session: &Session,
+    ledger: &Ledger,
+    (to, back): (u64, &ChangeSet),
+    skipped: &BTreeSet<Address>,
+    secrets: &dyn Secrets,
+) -> Result<Option<Further>, Failure> {
+    let then = ledger.things_after(to).await?;
+    let left = left_applied(&then, &ledger.state().things, back);
+    if left.is_empty() || back.with_schema {
+        return Ok(None);
+    }
+    let whole = self::back(session, ledger, (to, Depth::WithSchema), skipped, secrets, Proofs::Unasked).await;
+    Ok(Some(Further { left, whole: whole.map(|whole| Box::new(whole.change_set)) }))
+}
+
+/// What of schemas is left by a way back that goes as far as it is needed.
+pub struct Further {
+    /// The migrations that stay, by database.
+    pub left: BTreeMap<Address, Vec<String>>,
+    /// The way back that takes them back as well, if there is one.
+    pub whole: Result<Box<ChangeSet>, Failure>,
+}
+
 /// What is in the way of a way back, and that it can be left out.
 fn unreachable(session: &Session, change_set: &ChangeSet, to: u64, missing: &[&(Address, WorldError)]) -> Failure {
     let errors = missing.iter().map(|(address, error)| (address.to_string(), error));
@@ -248,7 +277,8 @@ fn unreachable(session: &Session, change_set: &ChangeSet, to: u64, missing: &[&(
     let all = change_set.owed.iter().chain(missing.iter().map(|(address, _)| address));
     let all: BTreeSet<String> = all.map(|address| quoted(&address.to_string())).collect();
     let all: Vec<String> = all.into_iter().collect();
-    let words = format!("rollback {} --to {to} --skip {}", change_set.environment, all.join(" "));
+    let schema = if change_set.with_schema { " --with-schema" } else { "" };
+    let words = format!("rollback {} --to {to}{schema} --skip {}", change_set.environment, all.join(" "));
     failure.help(format!("to take back the rest, and owe these: {}", session.command(&words)))
 }
 

@@ -15,10 +15,12 @@ use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
 use crate::ledger::Actor;
+#[cfg(feature = "postgres")]
+use crate::local::Places;
 use crate::provider::table;
 use crate::resolve::desired::{Desired, Refactoring};
 use crate::secret::Secrets;
-use crate::world::{Databases, World};
+use crate::world::{Databases, Rehearsals, World};
 
 /// The name of the project's file.
 pub const PROJECT_FILE: &str = "switchback.hcl";
@@ -70,7 +72,7 @@ impl Session {
         let world = World {
             providers: table::providers(),
             databases: databases(),
-            rehearsals: None,
+            rehearsals: rehearsals(),
             clock: Arc::new(SystemClock),
         };
         Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor, runtime })
@@ -129,6 +131,19 @@ fn databases() -> Option<Arc<dyn Databases>> {
     #[cfg(not(feature = "postgres"))]
     let databases = None;
     databases
+}
+
+/// Who rehearses migrations, if this build can.
+fn rehearsals() -> Option<Arc<dyn Rehearsals>> {
+    #[cfg(feature = "postgres")]
+    let rehearsals: Option<Arc<dyn Rehearsals>> = {
+        let folder = |name| environment::read(name).map(PathBuf::from);
+        let places = Places::usual(folder(Name::CacheHome).as_deref(), folder(Name::Home).as_deref());
+        Some(Arc::new(crate::provider::postgres::rehearsal::Rehearser::new(places.cache)))
+    };
+    #[cfg(not(feature = "postgres"))]
+    let rehearsals = None;
+    rehearsals
 }
 
 /// A word as a shell takes it.

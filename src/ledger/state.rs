@@ -17,8 +17,9 @@ use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::position::{Partial, Position};
+use crate::migration::range::SchemaNeeds;
 use crate::migration::{Keeping, Migration};
-use crate::step::{Action, Adoption, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -137,6 +138,10 @@ pub struct ResourceState {
     pub earlier: Vec<Object>,
     /// What it needs.
     pub needs: BTreeSet<Address>,
+    /// The schema versions that it works with.
+    pub needs_schema: SchemaNeeds,
+    /// Earlier revisions that may still run.
+    pub beside: Vec<Beside>,
     /// The run that changed it last.
     pub run: u64,
     /// What was there before us, if it was imported.
@@ -158,6 +163,9 @@ pub struct DatabaseState {
     pub lock_timeout_milliseconds: u64,
     /// What is kept of what its migrations took away, by version.
     pub kept: BTreeMap<i64, Keeping>,
+    /// The applied versions that a way back has left, because what runs since works with them: they are not in the
+    /// folder of what runs, and belong there again with the next release that knows them.
+    pub ahead: BTreeSet<i64>,
     /// A migration that was left in the middle: neither applied nor absent.
     pub partial: Option<Box<Partial>>,
     /// When the ledger first knew it.
@@ -319,6 +327,8 @@ impl Run {
             Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) if intent.repairs => {
                 StepState::Stood(intent, error.unwrap_or_else(still_not_good))
             }
+            // The next try did not even begin.
+            Some(StepState::Stood(intent, before)) => StepState::Stood(intent, error.unwrap_or(before)),
             Some(_) | None => StepState::Failed { at, error },
         };
         self.steps.insert(step, failed);
@@ -339,6 +349,13 @@ impl State {
                 && (run.done_count() > 0 || run.ended.is_none())
                 && !matches!(run.ended, Some((RunResult::TakenBack | RunResult::WithoutEffect, _)))
         })
+    }
+
+    /// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is
+    /// done, whether or not it has had an effect of its own.
+    pub fn took_over(&self, run: u64) -> bool {
+        let before = self.runs.iter().rev().find(|other| other.number < run);
+        before.is_some_and(|before| matches!(before.ended, Some((RunResult::TakenBack, _))))
     }
 
     /// What the environment asks of those who change it, as last applied.
@@ -548,10 +565,17 @@ impl State {
             self.things.leave(number, step, binding, &position);
             return Ok(());
         }
+        let replaced = self.things.running(&step.address).filter(|_| is_first);
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),
             _ => self.things.take((number, record.time), step, binding, outcome),
+        }
+        self.things.note_beside(step, replaced, error);
+        if let (Action::Create { .. } | Action::Revise { .. }, Some(origin)) =
+            (&step.action, change_set.origins.get(&step.address))
+        {
+            self.things.known_as(&step.address, origin);
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub fn timeout_milliseconds(text: &str) -> Option<u64> {
 /// In the largest unit that it is whole in.
 pub fn shown(milliseconds: u64) -> String {
     let units = [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let unit = units.into_iter().find(|(_, factor)| milliseconds > 0 && milliseconds % factor == 0);
+    let unit = units.into_iter().find(|(_, factor)| milliseconds > 0 && milliseconds.is_multiple_of(*factor));
     unit.map_or_else(|| format!("{milliseconds}ms"), |(unit, factor)| format!("{}{unit}", milliseconds / factor))
 }
 

@@ -19,6 +19,7 @@ use crate::migration::addition::Addition;
 use crate::migration::certificate::{Certificate, Verdict};
 use crate::migration::checksum::checksum;
 use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
+use crate::migration::range::SchemaNeeds;
 use crate::migration::{Direction, Migration};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};
@@ -28,6 +29,8 @@ pub(super) struct Work<'a> {
     pub address: &'a Address,
     pub binding: &'a Binding,
     pub lock_timeout_milliseconds: u64,
+    /// The applied versions that what runs does not know.
+    pub ahead: BTreeSet<i64>,
     pub needs: &'a BTreeSet<Address>,
     pub needed: BTreeSet<Address>,
 }
@@ -44,15 +47,18 @@ impl Planner<'_> {
         let Some(applied) = self.applied(address, goal, history, &known, is_new) else {
             return;
         };
+        let ahead = self.ahead(goal, recorded, &applied);
+        let stays = |version: &i64| goal.migrations.contains_key(version) || ahead.contains(version);
+        let down = applied.iter().rev().filter(|(version, _)| !stays(version));
+        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let work = Work {
             address,
             binding: &goal.binding,
             lock_timeout_milliseconds: goal.lock_timeout_milliseconds,
+            ahead,
             needs: &goal.needs,
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
         };
-        let down = applied.iter().rev().filter(|(version, _)| !goal.migrations.contains_key(version));
-        let mut down: Vec<_> = down.map(|(_, migration)| Arc::clone(migration)).collect();
         let up = goal.migrations.iter().filter(|(version, _)| !applied.contains_key(version));
         let mut up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
         let Ok(first) = self.first(address, history, &goal.migrations, &mut down, &mut up) else {
@@ -62,6 +68,9 @@ impl Planner<'_> {
         if let Some(recorded) = is_known {
             let mut what =
                 said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
+            if work.ahead != recorded.ahead {
+                what.push("which migrations are ahead of what runs".to_owned());
+            }
             what.extend(left_no_more(recorded, history));
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
@@ -94,6 +103,30 @@ impl Planner<'_> {
                     .help("finish it first with `resume`, or apply its text again; then go back as a whole"),
             );
         })
+    }
+
+    /// The applied versions that stay although the goal does not know them: an earlier way back, or this one, leaves
+    /// them to what runs. None stays upon one that goes.
+    fn ahead(
+        &self,
+        goal: &DatabaseGoal,
+        recorded: Option<&DatabaseState>,
+        applied: &BTreeMap<i64, Arc<Migration>>,
+    ) -> BTreeSet<i64> {
+        let known = match (self.operation, recorded) {
+            (Operation::Apply | Operation::Edit(_), Some(recorded)) => &recorded.ahead,
+            (Operation::Rollback { .. }, _) => &goal.ahead,
+            (Operation::Apply | Operation::Edit(_), None) | (Operation::Destroy, _) => return BTreeSet::new(),
+        };
+        let is_way_back = matches!(self.operation, Operation::Rollback { .. });
+        let still =
+            |version: &i64| applied.contains_key(version) && (is_way_back || !goal.migrations.contains_key(version));
+        let ahead: BTreeSet<i64> = known.iter().copied().filter(still).collect();
+        let goes = |version: &&i64| !goal.migrations.contains_key(version) && !ahead.contains(version);
+        match applied.keys().find(goes) {
+            Some(lowest) => ahead.into_iter().filter(|version| version < lowest).collect(),
+            None => ahead,
+        }
     }
 
     /// Whether what the database lives in is made by this plan, or made again.
@@ -212,6 +245,7 @@ impl Planner<'_> {
                     address,
                     binding: &recorded.binding,
                     lock_timeout_milliseconds: recorded.lock_timeout_milliseconds,
+                    ahead: BTreeSet::new(),
                     needs: &recorded.needs,
                     needed: recorded.needs.clone(),
                 };
@@ -231,6 +265,7 @@ impl Planner<'_> {
             address,
             binding: &recorded.binding,
             lock_timeout_milliseconds: 0,
+            ahead: BTreeSet::new(),
             needs: &needs,
             needed: needs.clone(),
         };
@@ -261,6 +296,7 @@ impl Planner<'_> {
             .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
             .chain(up.iter().map(|migration| Leg::whole(Direction::Up, migration)));
         let mut last = None;
+        let from_here = self.drafts.len();
         for Leg { direction, migration, from } in legs {
             let certificate = self.certificate(work.address, migration.version);
             let migration = &with_derived(&migration, certificate);
@@ -285,6 +321,8 @@ impl Planner<'_> {
             last = Some(self.drafts.len());
             self.drafts.push(draft);
         }
+        let versions = applied.iter().map(|migration| migration.version);
+        self.phases.note(work.address, versions, (from_here..self.drafts.len()).collect(), &self.drafts);
     }
 
     /// A way up is judged by its text; a way down also by what is in the things that it takes away; both by what a
@@ -393,6 +431,8 @@ pub(super) fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: cr
         rests_on: BTreeMap::new(),
         found: Fingerprint::Unasked,
         needs: work.needs.clone(),
+        needs_schema: SchemaNeeds::new(),
+        ahead: work.ahead.clone(),
         needed: work.needed.clone(),
         after: BTreeSet::new(),
     }

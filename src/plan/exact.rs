@@ -1,52 +1,77 @@
 //! What is exact by itself and not beside the rest of the change set. Pure.
 //!
 //! Invariant: nothing is called exact that holds on to a thing which the same change set removes and which could only
-//! be made again.
+//! be made again, nor what holds on to such a thing in turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::order::Draft;
 use crate::address::Address;
 use crate::kind::{Kinds, Mode};
 use crate::step::{Action, Inverse, Way};
-use crate::value::Value;
+use crate::value::{Object, Value};
 
 /// Calls the way back of steps by what it is, where what they held on to comes back as another thing.
 pub(super) fn judge_together(drafts: &mut [Draft], kinds: &Kinds) {
-    let removed = removed(drafts, kinds);
-    if removed.is_empty() {
+    let mut lost = removed(drafts, kinds);
+    if lost.is_empty() {
         return;
     }
-    for draft in drafts {
-        let Inverse::Exact { way: way @ (Way::Return | Way::UpdateBack) } = draft.inverse else {
-            continue;
-        };
-        let held = |value: &Value| {
-            let mut found = None;
-            value.visit(&mut |inner| found = found.or_else(|| removed.get(inner.as_str()?)));
-            found.filter(|address| **address != draft.address)
-        };
-        let Some(lost) = draft.action.before().and_then(|before| before.values().find_map(held)) else {
-            continue;
-        };
-        draft.inverse =
-            Inverse::Recreates { way, why: format!("`{lost}`, which it holds on to, comes back as another") };
+    let holders = holders(drafts, kinds);
+    while let Some((identity, address)) = lost.pop_front() {
+        for index in holders.get(&identity).into_iter().flatten() {
+            let draft = &mut drafts[*index];
+            let Inverse::Exact { way } = draft.inverse else { continue };
+            if draft.address == address {
+                continue;
+            }
+            let why = format!("`{address}`, which it holds on to, comes back as another");
+            draft.inverse = Inverse::Recreates { way, why };
+            // The earlier one is still there, but holds on to what is not: it comes back as another as well.
+            if way == Way::Return {
+                lost.extend(draft.action.before().into_iter().flat_map(|before| identities(draft, before, kinds)));
+            }
+        }
     }
 }
 
 /// The identities of what goes and could only be made again.
-fn removed(drafts: &[Draft], kinds: &Kinds) -> BTreeMap<String, Address> {
-    let mut removed = BTreeMap::new();
+fn removed(drafts: &[Draft], kinds: &Kinds) -> VecDeque<(String, Address)> {
+    let mut removed = VecDeque::new();
     for draft in drafts.iter().filter(|draft| !matches!(draft.inverse, Inverse::Exact { .. })) {
-        let (Action::Delete { kind, before } | Action::Retire { kind, before }) = &draft.action else {
-            continue;
-        };
-        let computed = kinds.get(kind).into_iter().flat_map(|kind| &kind.attributes);
-        for attribute in computed.filter(|attribute| attribute.mode == Mode::Computed) {
-            if let Some(identity) = before.get(attribute.name).and_then(Value::as_str) {
-                removed.insert(identity.to_owned(), draft.address.clone());
-            }
+        if let Action::Delete { before, .. } | Action::Retire { before, .. } = &draft.action {
+            removed.extend(identities(draft, before, kinds));
         }
     }
     removed
+}
+
+/// What the world gave a thing of a step, by which others hold on to it.
+fn identities(draft: &Draft, object: &Object, kinds: &Kinds) -> Vec<(String, Address)> {
+    let kind = draft.action.kind().and_then(|kind| kinds.get(kind));
+    let computed = kind.into_iter().flat_map(|kind| &kind.attributes);
+    let given = computed.filter(|attribute| attribute.mode == Mode::Computed);
+    let texts = given.filter_map(|attribute| object.get(attribute.name).and_then(Value::as_str));
+    texts.map(|text| (text.to_owned(), draft.address.clone())).collect()
+}
+
+/// The steps whose way back leads to an earlier thing or state that is still there, by what that holds: identities of
+/// things of the same change set only.
+fn holders(drafts: &[Draft], kinds: &Kinds) -> BTreeMap<String, Vec<usize>> {
+    let befores = drafts.iter().filter_map(|draft| Some((draft, draft.action.before()?)));
+    let all = befores.flat_map(|(draft, before)| identities(draft, before, kinds));
+    let mut holders: BTreeMap<String, Vec<usize>> = all.map(|(identity, _)| (identity, Vec::new())).collect();
+    for (index, draft) in drafts.iter().enumerate() {
+        if !matches!(draft.inverse, Inverse::Exact { way: Way::Return | Way::UpdateBack }) {
+            continue;
+        }
+        for value in draft.action.before().into_iter().flat_map(Object::values) {
+            value.visit(&mut |inner| {
+                if let Some(holders) = inner.as_str().and_then(|text| holders.get_mut(text)) {
+                    holders.push(index);
+                }
+            });
+        }
+    }
+    holders
 }

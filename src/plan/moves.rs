@@ -9,6 +9,7 @@ use super::order::Draft;
 use crate::address::{Address, InstanceKey};
 use crate::ledger::State;
 use crate::ledger::state::{DatabaseState, Gone, ResourceState, by_version, rename_needs};
+use crate::migration::range::{SchemaNeeds, rename_ranges};
 use crate::observe::Observed;
 use crate::step::{Action, Fingerprint, Forgotten, Inverse, Operation, Reason, Way};
 use crate::world::Binding;
@@ -94,6 +95,10 @@ impl View {
 
     fn take_up(&mut self, address: &Address, taken: &TakenUp) {
         let (binding, needs) = (taken.binding.clone(), taken.needs.clone());
+        let (needs_schema, ahead) = match &taken.known {
+            Forgotten::Thing { needs_schema, .. } => (needs_schema.clone(), BTreeSet::new()),
+            Forgotten::Database { ahead, .. } => (SchemaNeeds::new(), ahead.clone()),
+        };
         let draft = |action, found, way| Draft {
             address: address.clone(),
             binding: binding.clone(),
@@ -103,6 +108,8 @@ impl View {
             rests_on: BTreeMap::new(),
             found,
             needs: needs.clone(),
+            needs_schema: needs_schema.clone(),
+            ahead: ahead.clone(),
             needed: BTreeSet::new(),
             after: BTreeSet::new(),
         };
@@ -117,15 +124,17 @@ impl View {
         self.drafts.push(taken_up);
         self.first.insert(address.clone(), self.drafts.len() - 1);
         match taken.known.clone() {
-            Forgotten::Thing { kind, object, earlier, adopted, born } => {
-                let resource = ResourceState { kind, binding, object, earlier, needs, run: 0, adopted, born };
+            Forgotten::Thing { kind, object, earlier, adopted, needs_schema, beside, born } => {
+                let run = 0;
+                let resource =
+                    ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.state.things.resources.insert(address.clone(), resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, kept, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born } => {
                 let applied = by_version(applied);
                 let partial = None;
                 let database =
-                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, partial, born };
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, kept, partial, born };
                 self.state.things.databases.insert(address.clone(), database);
             }
         }
@@ -136,6 +145,7 @@ impl View {
     fn name_needs(&mut self, names: &BTreeMap<Address, Address>) {
         for draft in &mut self.drafts {
             rename_needs(&mut draft.needs, &mut draft.binding, &|address| names.get(address).cloned());
+            rename_ranges(&mut draft.needs_schema, &|address| names.get(address).cloned());
         }
     }
 
@@ -167,6 +177,8 @@ impl View {
                 rests_on: BTreeMap::new(),
                 found: Fingerprint::Unasked,
                 needs: BTreeSet::new(),
+                needs_schema: SchemaNeeds::new(),
+                ahead: BTreeSet::new(),
                 needed: BTreeSet::new(),
                 after: [from, to].into_iter().filter_map(|name| last.get(name).copied()).collect(),
             });
@@ -202,7 +214,10 @@ impl View {
         let resources = things.resources.iter().map(|(address, one)| (address, &one.needs, &one.binding));
         let databases = things.databases.iter().map(|(address, one)| (address, &one.needs, &one.binding));
         let mut needed_by: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
-        for (address, needs, binding) in resources.chain(databases) {
+        // What was let go is taken up again, or made again, by what it needs then.
+        let gone = things.gone.iter().map(|(address, one)| (address, one.needs()));
+        let gone = gone.map(|(address, (needs, binding))| (address, needs, binding));
+        for (address, needs, binding) in resources.chain(databases).chain(gone) {
             let referred = binding.deferred.values().flat_map(crate::expression::Deferred::references);
             for need in needs.iter().cloned().chain(referred).filter(|need| names.contains_key(need)) {
                 let who = needed_by.entry(need).or_default();
@@ -221,14 +236,15 @@ impl View {
         let things = &mut self.state.things;
         things.resources = keys_renamed(std::mem::take(&mut things.resources), names);
         things.databases = keys_renamed(std::mem::take(&mut things.databases), names);
-        things
-            .resources
-            .values_mut()
-            .for_each(|resource| rename_needs(&mut resource.needs, &mut resource.binding, &renamed));
+        for resource in things.resources.values_mut() {
+            rename_needs(&mut resource.needs, &mut resource.binding, &renamed);
+            resource.rename_schemas(&renamed);
+        }
         things
             .databases
             .values_mut()
             .for_each(|database| rename_needs(&mut database.needs, &mut database.binding, &renamed));
+        things.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         let renamed_gone: Vec<_> =
             names.iter().filter_map(|(from, to)| Some((to.clone(), things.gone.remove(from)?))).collect();
         for to in names.values() {

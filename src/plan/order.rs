@@ -6,64 +6,32 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+pub use super::draft::Draft;
+use super::draft::{brings, is_migration, is_only_recorded};
+use super::phases::Phases;
 use crate::address::Address;
-use crate::step::{Action, Fingerprint, Inverse, Reason, Step, StepId};
-use crate::world::Binding;
-
-/// A step that has no number yet.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// What it changes.
-    pub address: Address,
-    /// Where that is.
-    pub binding: Binding,
-    /// What is done.
-    pub action: Action,
-    /// Why.
-    pub reason: Reason,
-    /// The way back.
-    pub inverse: Inverse,
-    /// What it rests on.
-    pub rests_on: BTreeMap<Address, Fingerprint>,
-    /// The thing as found.
-    pub found: Fingerprint,
-    /// What the thing will need.
-    pub needs: BTreeSet<Address>,
-    /// What the thing needed until now.
-    pub needed: BTreeSet<Address>,
-    /// Drafts that it waits for, beside those that follow from needs.
-    pub after: BTreeSet<usize>,
-}
-
-/// Whether a step brings something or takes something away; a step can be both for what depends on it.
-fn brings(action: &Action) -> bool {
-    match action {
-        Action::Create { .. }
-        | Action::Update { .. }
-        | Action::Revise { .. }
-        | Action::Remember { .. }
-        | Action::Import { .. }
-        | Action::TakeUp { .. }
-        | Action::Move { .. }
-        | Action::Migrate { .. } => true,
-        Action::Return { .. }
-        | Action::Retire { .. }
-        | Action::Delete { .. }
-        | Action::Forget { .. }
-        | Action::Purge { .. } => false,
-    }
-}
+use crate::diagnostic::Diagnostic;
+use crate::step::{Action, Step, StepId};
 
 /// Why there is no order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Circle(pub Vec<Address>);
+#[derive(Clone, Debug)]
+pub enum NoOrder {
+    /// Steps wait for each other.
+    Circle(Vec<Address>),
+    /// Something that runs would meet a schema that it does not work with.
+    Schema(Vec<Diagnostic>),
+}
 
 /// Gives each draft its place and number.
 ///
 /// # Errors
-/// When steps wait for each other in a circle.
-pub fn order(mut drafts: Vec<Draft>) -> Result<(Vec<Step>, Option<StepId>), Circle> {
-    wire(&mut drafts);
+/// When steps wait for each other in a circle, or something that runs would meet a schema that it does not work with.
+pub(super) fn order(mut drafts: Vec<Draft>, phases: &Phases) -> Result<(Vec<Step>, Option<StepId>), NoOrder> {
+    wire(&mut drafts, phases);
+    let refused = phases.arrange(&mut drafts);
+    if !refused.is_empty() {
+        return Err(NoOrder::Schema(refused));
+    }
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
     for (index, draft) in drafts.iter().enumerate() {
         for before in &draft.after {
@@ -100,6 +68,8 @@ fn finish(draft: Draft, id: StepId, number: &[StepId]) -> Step {
         rests_on: draft.rests_on,
         found: draft.found,
         needs: draft.needs,
+        needs_schema: draft.needs_schema,
+        ahead: draft.ahead,
     }
 }
 
@@ -109,13 +79,14 @@ struct Places {
     removing: BTreeMap<Address, Vec<usize>>,
 }
 
-/// Adds the waits that follow from needs.
-fn wire(drafts: &mut [Draft]) {
+/// Adds the waits that follow from needs, but for those of schemas that are ordered around what runs.
+fn wire(drafts: &mut [Draft], phases: &Phases) {
     let mut places = Places { bringing: BTreeMap::new(), removing: BTreeMap::new() };
     for (index, draft) in drafts.iter().enumerate() {
         let side = if brings(&draft.action) { &mut places.bringing } else { &mut places.removing };
         side.entry(draft.address.clone()).or_default().push(index);
     }
+    let halves = first_halves(drafts, &places);
     for index in 0..drafts.len() {
         let draft = &drafts[index];
         if is_only_recorded(&draft.action) {
@@ -126,7 +97,8 @@ fn wire(drafts: &mut [Draft]) {
         let follows_its_own = draft.after.iter().any(is_own);
         if brings(&draft.action) && !(is_migration(draft) && follows_its_own) {
             // What it will need is brought first; of a chain of migrations the last one is enough.
-            let brought = draft.needs.iter().filter_map(|need| places.bringing.get(need)?.last());
+            let usual = draft.needs.iter().filter(|need| !phases.arranges(need));
+            let brought = usual.filter_map(|need| places.bringing.get(need)?.last());
             waits.extend(brought.copied().filter(|other| *other != index));
         }
         // What it needed until now, or needs no longer, goes only after it.
@@ -135,26 +107,29 @@ fn wire(drafts: &mut [Draft]) {
         drafts[index].after.extend(waits);
         for other in keeps_waiting {
             // A thing that is deleted to be made again is deleted before what will need it is brought.
-            if !(brings(&drafts[index].action) && is_first_half(&drafts[other], &places)) {
+            if !(brings(&drafts[index].action) && halves.contains(&other)) {
                 drafts[other].after.insert(index);
             }
         }
     }
 }
 
-/// Whether a step gives a name or takes up what is there already: it needs nobody, and others wait for it.
-fn is_only_recorded(action: &Action) -> bool {
-    matches!(action, Action::Import { .. } | Action::TakeUp { .. } | Action::Move { .. })
-}
-
-fn is_migration(draft: &Draft) -> bool {
-    matches!(draft.action, Action::Migrate { .. } | Action::Purge { .. })
-}
-
-/// Whether a removal is the first half of a replacement: something is made under the address afterwards.
-fn is_first_half(draft: &Draft, places: &Places) -> bool {
-    matches!(draft.action, Action::Delete { .. } | Action::Forget { .. })
-        && places.bringing.contains_key(&draft.address)
+/// The removals that are the first half of a replacement: something is made under the address afterwards.
+fn first_halves(drafts: &[Draft], places: &Places) -> BTreeSet<usize> {
+    let mut halves = BTreeSet::new();
+    for (address, removing) in &places.removing {
+        let Some(bringing) = places.bringing.get(address) else { continue };
+        let goes = |index: &&usize| matches!(drafts[**index].action, Action::Delete { .. } | Action::Forget { .. });
+        halves.extend(removing.iter().filter(goes).copied());
+        // Earlier things go before the current one does.
+        let (mut open, mut seen) = (bringing.clone(), BTreeSet::new());
+        while let Some(index) = open.pop() {
+            let own = drafts[index].after.iter().copied().filter(|before| removing.contains(before));
+            open.extend(own.filter(|before| seen.insert(*before)));
+        }
+        halves.extend(seen);
+    }
+    halves
 }
 
 /// The steps that cannot be taken back, and all that wait for one of them.
@@ -171,7 +146,7 @@ fn beyond(drafts: &[Draft], followers: &[Vec<usize>]) -> Vec<bool> {
 
 /// Topological order; of the steps that could come next, those on this side of the point of no return come
 /// first, then bringing before removing, then by address and version.
-fn sort(drafts: &[Draft], followers: &[Vec<usize>], beyond: &[bool]) -> Result<Vec<usize>, Circle> {
+fn sort(drafts: &[Draft], followers: &[Vec<usize>], beyond: &[bool]) -> Result<Vec<usize>, NoOrder> {
     let rank = rank(drafts);
     let key = |index: usize| Reverse((beyond[index], !brings(&drafts[index].action), rank[index], index));
     let mut waiting: Vec<usize> = drafts.iter().map(|draft| draft.after.len()).collect();
@@ -190,7 +165,7 @@ fn sort(drafts: &[Draft], followers: &[Vec<usize>], beyond: &[bool]) -> Result<V
         return Ok(places);
     }
     let stuck = (0..drafts.len()).filter(|index| waiting[*index] > 0);
-    Err(Circle(stuck.map(|index| drafts[index].address.clone()).collect()))
+    Err(NoOrder::Circle(stuck.map(|index| drafts[index].address.clone()).collect()))
 }
 
 /// The place of each draft by address and version, so that the order of the input means nothing.

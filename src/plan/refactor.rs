@@ -246,6 +246,8 @@ impl Planner<'_> {
             object: found.clone(),
             earlier: Vec::new(),
             needs: goal.needs.clone(),
+            needs_schema: goal.needs_schema.clone(),
+            beside: Vec::new(),
             run: 0,
             adopted: None,
             born: Birth::default(),

@@ -60,10 +60,16 @@ impl Planner<'_> {
                 };
                 self.create(address, kind, goal, wanted, reason);
             }
-            (Some(_), None) if self.asked(address) => self.make_again(address, kind, goal, wanted),
+            (Some(recorded), None) if self.asked(address) => {
+                let first = self.drafts.len();
+                self.make_again(address, kind, goal, wanted);
+                self.retire_left_over(address, kind, recorded, first);
+            }
             (Some(recorded), found) => {
+                let first = self.drafts.len();
                 let found = found.unwrap_or(&recorded.object).clone();
                 self.change(address, kind, goal, wanted, recorded, &found);
+                self.retire_left_over(address, kind, recorded, first);
             }
         }
     }
@@ -197,6 +203,9 @@ impl Planner<'_> {
             let said = ((&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
             let mut what = said_otherwise(self.inputs.kinds, said.0, said.1);
             what.extend(goal.lost.as_ref().map(|_| "a secret that is lost".to_owned()));
+            if goal.needs_schema != recorded.needs_schema {
+                what.push("the schema versions that it works with".to_owned());
+            }
             if !what.is_empty() {
                 let reason = self.reason_to_remember();
                 self.draft(address, goal, Action::Remember { what }, reason, remember(), Fingerprint::Unasked);
@@ -260,9 +269,10 @@ impl Planner<'_> {
                 && self.comparer(kind).differences(wanted, earlier, Some(*earlier)).is_empty()
         };
         let same = goal.recorded.as_ref().filter(fits);
-        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| goal.recorded.is_some());
+        let may_be_alike = goal.recorded.is_some() || !kind.rules.has_revisions();
+        let alike = || recorded.earlier.iter().rev().find(fits).filter(|_| may_be_alike);
         if let Some(earlier) = same.or_else(alike) {
-            return self.go_back_to(address, kind, goal, recorded, found, earlier);
+            return self.go_back_to(address, kind, goal, recorded, (found, earlier), reason);
         }
         let replacement = self.replacement(address, kind, goal, wanted, found);
         if replacement != Replacement::Revision && goal.lifecycle.prevent_destroy {
@@ -335,19 +345,19 @@ impl Planner<'_> {
         kind: &Kind,
         goal: &Goal,
         recorded: &ResourceState,
-        found: &Object,
-        earlier: &Object,
+        (found, earlier): (&Object, &Object),
+        reason: &Reason,
     ) {
         let before = kind.mark_secrets(found.clone());
         let way_back = inverse(kind.rules.judge(Change::Delete(&before)), Way::ReviseAgain);
         let action = Action::Return { kind: kind.name.to_owned(), before: self.seal(&before), after: earlier.clone() };
         let fingerprint = self.comparer(kind).fingerprint(Some(found));
         self.planned.insert(address.clone(), as_value(earlier));
-        self.draft(address, goal, action, Reason::TakenBack, way_back, fingerprint);
+        self.draft(address, goal, action, reason.clone(), way_back, fingerprint);
         // Revisions between the two are of no use any more.
         let since = recorded.earlier.iter().skip_while(|object| *object != earlier).skip(1);
         for object in since.cloned().collect::<Vec<_>>() {
-            self.retire(address, kind, recorded, &object, Reason::TakenBack);
+            self.retire(address, kind, recorded, &object, reason.clone());
         }
     }
 
@@ -408,7 +418,14 @@ impl Planner<'_> {
         self.push(address, recorded, action, reason, inverse, found);
     }
 
-    fn retire(&mut self, address: &Address, kind: &Kind, recorded: &ResourceState, before: &Object, reason: Reason) {
+    pub(super) fn retire(
+        &mut self,
+        address: &Address,
+        kind: &Kind,
+        recorded: &ResourceState,
+        before: &Object,
+        reason: Reason,
+    ) {
         let inverse = inverse(kind.rules.judge(Change::Delete(before)), Way::CreateAgain);
         let action = Action::Retire { kind: kind.name.to_owned(), before: self.seal(before) };
         self.push(address, recorded, action, reason, inverse, Fingerprint::Unasked);
@@ -449,6 +466,8 @@ impl Planner<'_> {
             inverse: with_loss(inverse, goal.lost.as_deref()),
             found,
             needs: goal.needs.clone(),
+            needs_schema: goal.needs_schema.clone(),
+            ahead: BTreeSet::new(),
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
             after: BTreeSet::new(),
         });
@@ -473,6 +492,8 @@ impl Planner<'_> {
             rests_on: BTreeMap::new(),
             found,
             needs: recorded.needs.clone(),
+            needs_schema: recorded.needs_schema.clone(),
+            ahead: BTreeSet::new(),
             needed: recorded.needs.clone(),
             after: BTreeSet::new(),
         });

@@ -126,7 +126,8 @@ fn a_second_plan_costs_nothing_and_another_content_is_rehearsed() {
     assert_eq!(bench.ask(&first, Effort::Anew), found);
     assert_eq!(bench.rehearsed(), 2, "unless it is asked for anew");
 
-    let others: [(&str, fn(&mut Work)); 7] = [
+    type Otherwise = (&'static str, fn(&mut Work));
+    let others: [Otherwise; 7] = [
         ("the text", |work| Arc::make_mut(&mut work.steps[1].1).up += " -- other"),
         ("the way back", |work| Arc::make_mut(&mut work.steps[0].1).down = None),
         ("what is applied", |work| Arc::make_mut(&mut work.applied[0]).up += " -- other"),
@@ -225,6 +226,7 @@ fn planned(migrations: &[Migration], operation: crate::step::Operation, evidence
         binding: Binding::default(),
         migrations: migrations.iter().map(|migration| (migration.version, Arc::new(migration.clone()))).collect(),
         lock_timeout_milliseconds: 1,
+        ahead: BTreeSet::new(),
         needs: BTreeSet::new(),
         span: None,
     };

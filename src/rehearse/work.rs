@@ -109,8 +109,9 @@ fn begin(
 /// The address under which the ledger still knows what the change set renames.
 fn earlier_name(address: &Address, change_set: &ChangeSet) -> Address {
     let renames = change_set.steps.iter().filter(|step| step.address == *address);
-    let from = renames.filter_map(|step| if let Action::Move { from, .. } = &step.action { Some(from) } else { None });
-    from.last().unwrap_or(address).clone()
+    let mut from =
+        renames.filter_map(|step| if let Action::Move { from, .. } = &step.action { Some(from) } else { None });
+    from.next_back().unwrap_or(address).clone()
 }
 
 /// Whether the change set makes, or makes again, what a database lives in.
@@ -164,6 +165,8 @@ mod tests {
             rests_on: BTreeMap::new(),
             found: Fingerprint::Unasked,
             needs,
+            needs_schema: BTreeMap::new(),
+            ahead: BTreeSet::new(),
         }
     }
 
@@ -189,6 +192,8 @@ mod tests {
             outputs: BTreeMap::new(),
             standing: Standing::default(),
             owed: BTreeSet::new(),
+            with_schema: false,
+            origins: BTreeMap::new(),
         }
     }
 
@@ -204,6 +209,8 @@ mod tests {
             applied: known.iter().map(|version| (*version, Arc::new(migration(*version)))).collect(),
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 1,
+            ahead: BTreeSet::new(),
+            partial: None,
             born: crate::step::Birth::default(),
         };
         things.databases.insert(address(), state);

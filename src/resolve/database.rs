@@ -380,13 +380,15 @@ impl Engine<'_> {
             );
             return;
         };
-        for problem in spoken::join(migration, &block.spoken) {
-            let label = migration.label();
+        // One report: a second one at the same place would be taken for the same.
+        let problems = spoken::join(migration, &block.spoken);
+        if let Some(first) = problems.first() {
+            let texts: Vec<&str> = problems.iter().map(|problem| problem.text.as_str()).collect();
             self.report(
                 Diagnostic::error("a migration is said to run in two ways")
                     .at(block.span)
-                    .detail(format!("{label}: {}", problem.text))
-                    .help(problem.help),
+                    .detail(format!("{}: {}", migration.label(), texts.join("; ")))
+                    .help(first.help.clone()),
             );
         }
     }

@@ -10,6 +10,7 @@ use crate::diagnostic::Span;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::Migration;
+use crate::migration::range::SchemaNeeds;
 use crate::spec::Door;
 use crate::value::{Object, Value};
 use crate::world::{Binding, RehearsalSettings};
@@ -65,22 +66,13 @@ pub struct DesiredResource {
     /// resources and databases, expanded to instances.
     pub needs: BTreeSet<Address>,
     /// The schema versions it works with, by database: `needs_schema`. The databases are among its needs.
-    pub needs_schema: BTreeMap<Address, SchemaRange>,
+    pub needs_schema: SchemaNeeds,
     /// The `lifecycle` block.
     pub lifecycle: Lifecycle,
     /// Where it stands.
     pub span: Span,
     /// Where its attributes stand.
     pub attribute_spans: BTreeMap<String, Span>,
-}
-
-/// Versions of a schema.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SchemaRange {
-    /// The lowest version that will do.
-    pub at_least: i64,
-    /// The highest version that will do, if there is one.
-    pub at_most: Option<i64>,
 }
 
 /// The `lifecycle` block.

@@ -3,11 +3,14 @@
 //! Invariant: a module is checked once, however often it is called, and also where `count = 0` would never
 //! evaluate it.
 
+use std::collections::BTreeMap;
+
 use super::names::{Checker, LocalStackNames, Named, Within, each_name};
 use super::schema::{Given, given, spoken};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node, Reference};
 use crate::kind::{Kind, Kinds, Mode};
+use crate::migration::range::SchemaRange;
 use crate::spec::suggest::{did_you_mean, listed};
 use crate::spec::{Call, Module, Repeat, Resource, Spec, Target};
 
@@ -174,6 +177,7 @@ impl Preparer<'_> {
             self.unknown_kind(word, resource, within);
             return PreparedResource { broken: true, ..PreparedResource::default() };
         };
+        self.schema_needs(kind, resource);
         let before = self.diagnostics.0.len();
         let what = spoken(kind);
         let given = given(&what, &kind.attributes, &resource.body, resource.span, self.diagnostics);
@@ -182,6 +186,31 @@ impl Preparer<'_> {
         let provider = self.provider_of(kind, resource);
         let broken = self.diagnostics.0.len() > before;
         PreparedResource { given, provider, broken }
+    }
+
+    /// A range stands on what runs, and holds a version.
+    fn schema_needs(&mut self, kind: &Kind, resource: &Resource) {
+        if let Some(need) = resource.needs_schema.first().filter(|_| kind.rules.has_revisions()) {
+            self.diagnostics.push(
+                Diagnostic::error("a revision runs nothing by itself")
+                    .at(need.span)
+                    .detail(format!("`needs_schema` stands on a `{}`, of which several are there at once", kind.name))
+                    .help("write it on the service that runs the revision"),
+            );
+        }
+        let mut ranges: BTreeMap<&str, SchemaRange> = BTreeMap::new();
+        for need in &resource.needs_schema {
+            let range = ranges.entry(&need.database).or_default();
+            *range = range.and(need.range);
+            if range.is_empty() {
+                self.diagnostics.push(
+                    Diagnostic::error("`needs_schema` holds no version")
+                        .at(need.span)
+                        .detail(format!("no version of `database.{}` is {range}", need.database))
+                        .help("let the ranges of one database overlap"),
+                );
+            }
+        }
     }
 
     fn unknown_kind(&mut self, word: &str, resource: &Resource, within: Within) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::cells::{BlockState, Each, InstanceState};
 use super::conform::conform;
-use super::desired::{DesiredResource, Lifecycle, SchemaRange};
+use super::desired::{DesiredResource, Lifecycle};
 use super::engine::{Engine, Evaluated};
 use super::graph::Item;
 use super::prepare::PreparedResource;
@@ -20,6 +20,7 @@ use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr};
 use crate::kind::{Attribute, Kind, Mode, Secrecy};
+use crate::migration::range::{SchemaNeeds, SchemaRange};
 use crate::spec::Resource;
 use crate::value::{Data, Object, Unknown, Value};
 use crate::world::Binding;
@@ -36,7 +37,7 @@ struct Block<'a> {
     binding: Binding,
     /// What every instance needs.
     needs: BTreeSet<u32>,
-    schema: BTreeMap<Address, SchemaRange>,
+    schema: SchemaNeeds,
 }
 
 /// The attributes of one instance.
@@ -106,12 +107,12 @@ impl Engine<'_> {
     ) -> Block<'b> {
         let mut needs: BTreeSet<u32> = (*self.ground.state.sites[site][instance].needs).clone();
         needs.extend(self.target_needs(&resource.depends_on, site, instance));
-        let mut schema = BTreeMap::new();
+        let mut schema = SchemaNeeds::new();
         for need in &resource.needs_schema {
             let address = Address::root("database", &need.database);
             needs.insert(self.ground.state.id(&address));
             let range: &mut SchemaRange = schema.entry(address).or_default();
-            range.at_least = range.at_least.max(need.at_least);
+            *range = range.and(need.range);
         }
         let (binding, provider_needs) = self.binding(kind.provider, prepared.provider);
         needs.extend(provider_needs);

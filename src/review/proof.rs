@@ -81,9 +81,10 @@ fn head(certificate: &Certificate) -> String {
         return format!("{}{detail}", verdict.word());
     }
     let derived = if certificate.derived.is_some() { ", way back derived" } else { "" };
+    let group = certificate.group.as_ref().map(|group| format!(", as one with group {group}")).unwrap_or_default();
     let server =
         if certificate.server.is_empty() { String::new() } else { format!(" on PostgreSQL {}", certificate.server) };
-    format!("rehearsed{server} with {}{derived}: {}{detail}", basis(certificate.basis), verdict.word())
+    format!("rehearsed{server} with {}{derived}{group}: {}{detail}", basis(certificate.basis), verdict.word())
 }
 
 /// What was in the tables, in words.

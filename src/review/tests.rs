@@ -29,6 +29,8 @@ fn step(id: u32, address: &str, action: Action, reason: Reason, inverse: Inverse
         rests_on: BTreeMap::new(),
         found: Fingerprint::Absent,
         needs: BTreeSet::new(),
+        needs_schema: BTreeMap::new(),
+        ahead: BTreeSet::new(),
     }
 }
 
@@ -77,6 +79,8 @@ pub(crate) fn sample() -> ChangeSet {
         outputs: BTreeMap::from([("url".to_owned(), output)]),
         standing: crate::step::Standing::default(),
         owed: std::collections::BTreeSet::new(),
+        with_schema: false,
+        origins: std::collections::BTreeMap::new(),
     }
 }
 

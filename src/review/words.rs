@@ -40,6 +40,7 @@ pub fn because(step: &Step) -> String {
         }
         Reason::ReplaceAsked => format!("{done} because `--replace` asks for it"),
         Reason::NotInSpec => format!("{done} because it is no longer in the spec"),
+        Reason::LeftOver => format!("{done} because another has taken its place; a run that was cut left it there"),
         Reason::Destroyed => format!("{done} because everything goes"),
         Reason::TakenBack => match &step.action {
             Action::Move { from, .. } => format!("moved back: it is `{from}` until now"),

@@ -75,7 +75,7 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
     let now = &inputs.state.things;
     let mut before = Before::default();
     let left = Left::at(then, now, to);
-    for (address, gone) in now.gone.iter().filter(|(address, gone)| then.gone.get(*address) != Some(*gone)) {
+    for (address, gone) in now.gone.iter().filter(|(address, gone)| !gone.is_still(then.gone.get(*address))) {
         let taken = match gone {
             Gone::Forgotten(resource) => taken_up(address, resource, &left, inputs),
             Gone::Database(database) if left.is_left(database) => None,
@@ -88,6 +88,7 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
         let taken = known_anew(address, resource, &left, inputs);
         before.take_up.extend(taken.map(|taken| (address.clone(), taken)));
     }
+    known_as_then(then, &mut before, inputs);
     before.renames = renames(then, now, &before.take_up);
     set_aside(then, &left, inputs, &mut before);
     before
@@ -118,6 +119,8 @@ fn known(resource: &ResourceState, found: Fingerprint) -> TakenUp {
         object: resource.object.clone(),
         earlier: resource.earlier.clone(),
         adopted: resource.adopted.clone(),
+        needs_schema: resource.needs_schema.clone(),
+        beside: resource.beside.clone(),
         born: resource.born,
     };
     TakenUp { binding: resource.binding.clone(), needs: resource.needs.clone(), known, found }
@@ -132,6 +135,7 @@ fn database_taken_up(address: &Address, database: &DatabaseState, inputs: &Input
         applied: applied.map(|(_, migration)| (**migration).clone()).collect(),
         lock_timeout_milliseconds: database.lock_timeout_milliseconds,
         kept: database.kept.clone(),
+        ahead: database.ahead.iter().copied().filter(is_applied).collect(),
         born: database.born,
     };
     let (binding, needs) = (database.binding.clone(), database.needs.clone());
@@ -145,6 +149,37 @@ fn known_anew(address: &Address, now: &ResourceState, left: &Left<'_>, inputs: &
     let found = inputs.observed.objects.get(address)?.as_ref()?;
     let is_same = earlier.born != now.born && is_same_thing(kind, &now.object, &earlier.object);
     is_same.then(|| known(earlier, comparer(kind, inputs).fingerprint(Some(found))))
+}
+
+/// What is known otherwise than then, by what it is: an earlier way back went to before it was let go and imported anew,
+/// and this one goes forth again to after it.
+fn known_as_then(then: &Things, before: &mut Before, inputs: &Inputs<'_>) {
+    let now = &inputs.state.things;
+    let births = |things: &Things| things.resources.values().map(|one| one.born).collect::<BTreeSet<Birth>>();
+    let (then_born, now_born) = (births(then), births(now));
+    let earlier = |address: &Address, kind: &str, object: &Object, born: Birth| {
+        let earlier = then.resources.get(address).filter(|earlier| !now_born.contains(&earlier.born))?;
+        let kind = inputs.kinds.get(kind).filter(|_| !then_born.contains(&born))?;
+        is_same_thing(kind, object, &earlier.object).then_some((kind, earlier))
+    };
+    for (address, taken) in &mut before.take_up {
+        if let Forgotten::Thing { kind, object, adopted, born, .. } = &mut taken.known
+            && let Some((_, earlier)) = earlier(address, kind, object, *born)
+        {
+            (*born, *adopted) = (earlier.born, earlier.adopted.clone());
+        }
+    }
+    for (address, resource) in &now.resources {
+        let found = inputs.observed.objects.get(address).and_then(Option::as_ref);
+        if let Some((kind, earlier)) = earlier(address, &resource.kind, &resource.object, resource.born)
+            && let Some(found) = found.filter(|_| !before.take_up.contains_key(address))
+        {
+            let (born, adopted) = (earlier.born, earlier.adopted.clone());
+            let as_then = ResourceState { born, adopted, ..resource.clone() };
+            let taken = known(&as_then, comparer(kind, inputs).fingerprint(Some(found)));
+            before.take_up.insert(address.clone(), taken);
+        }
+    }
 }
 
 fn is_same_thing(kind: &Kind, left: &Object, right: &Object) -> bool {

@@ -11,8 +11,7 @@ use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
     Call, Config, Database, LifecycleBlock, Output, ProviderBlock, RehearsalBlock, Resource, Validation, Variable,
-    migration_block,
-    paths, schema_need, settings,
+    migration_block, paths, schema_need, settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node, Reference};

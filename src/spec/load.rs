@@ -128,7 +128,7 @@ impl<'a> Loader<'a> {
                     false => format!(
                         "write its spec into `{}`; there are {}",
                         single.display(),
-                        super::suggest::listed(known.iter().map(String::as_str))
+                        crate::suggest::listed(known.iter().map(String::as_str))
                     ),
                 };
                 self.diagnostics.push(

@@ -1,19 +1,24 @@
-//! `needs_schema = database.app.at_least(12)`: a method call, which HCL itself does not have. Pure.
+//! `needs_schema = database.app.between(12, 17)`: a method call, which HCL itself does not have. Pure.
 //!
 //! Invariant: the rewritten text is as long as the original, so that places stay true.
 
 use super::SchemaNeed;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::expression::{Expr, Node, Reference};
+use crate::expression::{BinaryOperator, Expr, Node, Reference};
+use crate::migration::range::SchemaRange;
 
-/// The text with the brackets of `at_least(…)` in the place of its parentheses, where `needs_schema` takes it.
+/// The methods; each takes plain numbers.
+const METHODS: [&str; 3] = [".at_least", ".at_most", ".between"];
+
+/// The text with brackets in the place of the methods' parentheses, where `needs_schema` takes them, and a minus in
+/// the place of the comma between two versions.
 pub(super) fn rewrite(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut from = 0;
     while let Some(found) = text[from..].find("needs_schema") {
         let start = from + found + "needs_schema".len();
         let end = start + value_length(&text[start..]);
-        rewrite_calls(text, start, end, &mut bytes);
+        METHODS.iter().for_each(|method| rewrite_calls(text, method, start..end, &mut bytes));
         from = end;
     }
     String::from_utf8(bytes).expect("only ASCII is replaced by ASCII")
@@ -28,16 +33,18 @@ fn value_length(rest: &str) -> usize {
     }
 }
 
-fn rewrite_calls(text: &str, start: usize, end: usize, bytes: &mut [u8]) {
-    const METHOD: &str = ".at_least";
-    let mut at = start;
-    while let Some(found) = text[at..end].find(METHOD) {
-        let after = at + found + METHOD.len();
+fn rewrite_calls(text: &str, method: &str, within: std::ops::Range<usize>, bytes: &mut [u8]) {
+    let mut at = within.start;
+    while let Some(found) = text[at..within.end].find(method) {
+        let after = at + found + method.len();
         if text[after..].starts_with('(')
-            && let Some(length) = text[after..end].find(')')
+            && let Some(length) = text[after..within.end].find(')')
         {
             bytes[after] = b'[';
             bytes[after + length] = b']';
+            if let Some(comma) = text[after..after + length].find(',') {
+                bytes[after + comma] = b'-';
+            }
         }
         at = after;
     }
@@ -52,11 +59,20 @@ pub(super) fn read(expr: &Expr, diagnostics: &mut Diagnostics) -> Vec<SchemaNeed
     let mut needs = Vec::new();
     for item in items {
         match one(item) {
+            Some(need) if need.range.is_empty() => diagnostics.push(
+                Diagnostic::error("`needs_schema` holds no version")
+                    .at(item.place())
+                    .detail(format!("no version of `database.{}` is {}", need.database, need.range))
+                    .help("write the lower version first: `between(12, 17)`"),
+            ),
             Some(need) => needs.push(need),
             None => diagnostics.push(
                 Diagnostic::error("`needs_schema` names a database and a version")
                     .at(item.place())
-                    .detail("it is written `database.NAME.at_least(VERSION)`, with a plain number")
+                    .detail(
+                        "it is written `database.NAME.at_least(VERSION)`, `at_most(VERSION)` or `between(LOWEST, \
+                         HIGHEST)`, with plain numbers",
+                    )
                     .help("write `needs_schema = database.app.at_least(12)`"),
             ),
         }
@@ -65,20 +81,31 @@ pub(super) fn read(expr: &Expr, diagnostics: &mut Diagnostics) -> Vec<SchemaNeed
 }
 
 fn one(expr: &Expr) -> Option<SchemaNeed> {
-    let Node::Index(method, version) = &expr.node else {
+    let Node::Index(method, versions) = &expr.node else {
         return None;
     };
     let Node::Attribute(source, name) = &method.node else {
         return None;
     };
-    match (&source.node, &**name) {
-        (Node::Reference(Reference::Block { word, name }), "at_least") if &**word == "database" => Some(SchemaNeed {
-            database: name.clone(),
-            at_least: super::settings::plain(version)?.as_i64()?,
-            span: expr.span,
-        }),
-        _ => None,
-    }
+    let Node::Reference(Reference::Block { word, name: database }) = &source.node else {
+        return None;
+    };
+    let range = match &**name {
+        "at_least" => SchemaRange { at_least: number(versions)?, at_most: None },
+        "at_most" => SchemaRange { at_least: 0, at_most: Some(number(versions)?) },
+        "between" => {
+            let Node::Binary(BinaryOperator::Subtract, lowest, highest) = &versions.node else {
+                return None;
+            };
+            SchemaRange { at_least: number(lowest)?, at_most: Some(number(highest)?) }
+        }
+        _ => return None,
+    };
+    (&**word == "database").then(|| SchemaNeed { database: database.clone(), range, span: expr.span })
+}
+
+fn number(expr: &Expr) -> Option<i64> {
+    super::settings::plain(expr)?.as_i64()
 }
 
 #[cfg(test)]
@@ -86,12 +113,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_parentheses_of_the_method_change() {
+    fn only_the_parentheses_of_the_methods_change() {
         let text = "  needs_schema = database.app.at_least(12) # at_least(1)\n  x = f(\".at_least(12)\")\n";
         let expected = "  needs_schema = database.app.at_least[12] # at_least(1)\n  x = f(\".at_least(12)\")\n";
         assert_eq!(rewrite(text), expected);
-        let list = "needs_schema = [\n  database.a.at_least(1),\n  database.b.at_least(2),\n]\n";
-        assert_eq!(rewrite(list).matches('[').count(), 3);
+        let list =
+            "needs_schema = [\n  database.a.at_least(1),\n  database.b.between(2,7),\n  database.c.at_most(3)\n]\n";
+        assert_eq!(rewrite(list).matches('[').count(), 4);
+        assert_eq!(
+            rewrite("needs_schema = database.app.between(12, 17)"),
+            "needs_schema = database.app.between[12- 17]"
+        );
         assert_eq!(rewrite("needs_schema"), "needs_schema");
     }
 }

@@ -75,3 +75,92 @@ pub struct Replica {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<f64>,
 }
+
+impl Size {
+    /// `1.2 GB, about 3 million rows`.
+    pub fn words(self) -> String {
+        let bytes = scaled(self.bytes, &["bytes", "kB", "MB", "GB", "TB"]);
+        match self.rows {
+            None => bytes,
+            Some(rows) if rows < 1000 => format!("{bytes}, about {rows} rows"),
+            Some(rows) => format!("{bytes}, about {} rows", scaled(rows, &["", "thousand", "million", "billion"])),
+        }
+    }
+}
+
+/// A number in thousands of thousands, with one digit behind the point where it is below ten.
+fn scaled(number: u64, units: &[&str]) -> String {
+    let mut unit = 0;
+    let (mut whole, mut tenths) = (number, 0);
+    while whole >= 1000 && unit + 1 < units.len() {
+        tenths = whole % 1000 / 100;
+        whole /= 1000;
+        unit += 1;
+    }
+    let number = if unit > 0 && whole < 10 && tenths > 0 { format!("{whole}.{tenths}") } else { whole.to_string() };
+    format!("{number} {}", units[unit])
+}
+
+impl TargetFacts {
+    /// What stands in the way of a change right now, or may come to wait for it, in lines for people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for one in &self.long {
+            lines.push(format!(
+                "process {} of user {}, application `{}`, has had a transaction open for {:.0} s: `{}`",
+                one.process, one.user, one.application, one.seconds, one.query
+            ));
+        }
+        for one in &self.waiting {
+            let others = one.waits_for.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            lines.push(format!(
+                "process {} has been waiting for {:.0} s for process {others}: `{}`",
+                one.process, one.seconds, one.query
+            ));
+        }
+        for one in &self.replicas {
+            let bytes = one.lag_bytes.map_or_else(
+                || "by an unknown number of bytes".to_owned(),
+                |bytes| format!("by {}", scaled(bytes, &["bytes", "kB", "MB", "GB", "TB"])),
+            );
+            let seconds = one.lag_seconds.map(|seconds| format!(" and {seconds:.1} s")).unwrap_or_default();
+            lines.push(format!("replica `{}` is behind {bytes}{seconds}", one.name));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_as_people_say_them() {
+        let said = |rows, bytes| Size { rows, bytes }.words();
+        assert_eq!(said(Some(3_000_000), 1_234_000_000), "1.2 GB, about 3 million rows");
+        assert_eq!(said(Some(0), 8192), "8.1 kB, about 0 rows");
+        assert_eq!(said(Some(45_678), 45_678_000), "45 MB, about 45 thousand rows");
+        assert_eq!(said(None, 12), "12 bytes");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_said_in_lines() {
+        let facts = TargetFacts {
+            waiting: vec![WaitingSession {
+                process: 7,
+                seconds: 2.0,
+                waits_for: vec![5, 6],
+                query: "delete".to_owned(),
+            }],
+            replicas: vec![Replica { name: "two".to_owned(), lag_bytes: Some(2_000_000), lag_seconds: Some(0.25) }],
+            ..TargetFacts::default()
+        };
+        assert_eq!(
+            facts.lines(),
+            [
+                "process 7 has been waiting for 2 s for process 5, 6: `delete`",
+                "replica `two` is behind by 2 MB and 0.2 s"
+            ]
+        );
+    }
+}

@@ -442,10 +442,8 @@ fn cases() -> u64 {
     if std::env::var_os("SWITCHBACK_TEST_LONG").is_some() { 5000 } else { 150 }
 }
 
-/// How often one goes to another time: back, and in the long mode from there once more, back or forth.
-fn hops() -> usize {
-    if std::env::var_os("SWITCHBACK_TEST_LONG").is_some() { 2 } else { 1 }
-}
+/// How often one goes to another time: back, and from there again, back or forth.
+const HOPS: usize = 2;
 
 /// One change of the spec or of the ledger alone; whether it was an edit.
 async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usize) {
@@ -471,9 +469,11 @@ async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usiz
             }
         }
         (3 | 4, Some(one)) if !is_needed(spec, &one) => {
+            let is_held = is_held(place, spec, &one);
             spec.nodes.remove(&one);
             match random.below(3) {
-                0 => {}
+                // What others hold on to cannot go, only be let go.
+                0 if !is_held => {}
                 1 => {
                     let from = one.to_string().parse().unwrap();
                     spec.refactoring.removed.push(Removed { from, destroy: false, span: NOWHERE });
@@ -515,11 +515,38 @@ fn is_needed(spec: &Spec, address: &Address) -> bool {
     spec.nodes.values().any(|node| node.link.as_ref() == Some(address))
 }
 
+/// Whether something that was let go still links to it: then the world does not let it go, and rightly so.
+fn is_held(place: &Place, spec: &Spec, address: &Address) -> bool {
+    let name = spec.nodes[address].name.as_str();
+    let id = format!("id-{name}");
+    place.world.snapshot().values().any(|thing| thing.get("link").and_then(Value::as_str) == Some(&*id))
+}
+
+#[test]
+fn what_holds_on_although_it_was_let_go_keeps_a_thing_where_it_is() {
+    block_on(async {
+        let place = Place::new();
+        let mut spec = Spec::with(&[("a", "n1", 1), ("b", "n2", 1)]);
+        spec.nodes.get_mut(&address("b")).unwrap().link = Some(address("a"));
+        place.reach(&spec, "first").await;
+        let (start, world) = (place.recorded().await, place.world.snapshot());
+        place.reach(&Spec::with(&[("a", "n1", 1)]).leaving("b"), "let go").await;
+        let change_set = place.plan(&Spec::default()).await;
+        assert_eq!(brief(&change_set), ["delete fake_thing.a"]);
+        let outcome = place.run(change_set).await;
+        assert!(outcome.done.is_empty() && outcome.failed[0].error.cause.contains("links to n1"), "{outcome:?}");
+        assert_eq!(place.world.snapshot(), world);
+        assert_eq!(place.back(1, "back").await, ["take up fake_thing.b"]);
+        assert_eq!((place.recorded().await, place.world.snapshot()), (start, world));
+    });
+}
+
 #[test]
 fn whatever_was_moved_let_go_or_imported_the_way_back_gives_the_very_same() {
     block_on(async {
         let mut taken_back = 0;
-        for seed in 1..=cases() {
+        let found = [284, 308, 341, 454, 501, 598];
+        for seed in (1..=cases()).chain(found) {
             let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
             let place = Place::new();
             place.world.make("strange1", 1);
@@ -535,10 +562,10 @@ fn whatever_was_moved_let_go_or_imported_the_way_back_gives_the_very_same() {
                 told.push((run, place.recorded().await, place.world.snapshot(), format!("{steps:?}")));
             }
             let story: Vec<_> = told.iter().map(|(run, .., steps)| format!("{run}: {steps}")).collect();
-            // Forth again is not told where a thing was let go and imported anew under its address: once a way back
-            // made it again it is known as before the import (docs/refactoring.md).
+            // Forth again is not told where a thing was let go and imported anew under its address (docs/refactoring.md):
+            // what was removed under a later name is then owed once more although it is there (seed 598, back to 4).
             let is_known_twice = !place.ledger().await.state().things.known_before.is_empty();
-            for _ in 0..if is_known_twice { 1 } else { hops() } {
+            for _ in 0..if is_known_twice { 1 } else { HOPS } {
                 let (to, recorded, world, _) = &told[random.below(told.len())];
                 let steps = place.back(*to, &format!("seed {seed}, back to {to} of {story:#?}")).await;
                 let what = format!("seed {seed}, back to {to} by {steps:#?} of {story:#?}");

@@ -94,7 +94,6 @@ fn filled(bench: &Bench) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stdout, reason = "the figures are quoted")]
 async fn a_backfill_is_killed_and_gone_on_with_under_load() {
     let bench = bench("backfill");
     let load = Load::start(&bench.url).await;

@@ -155,15 +155,15 @@ fn rows_settle_what_an_empty_table_cannot() {
     assert!(empty.contains("may change rows, and it was rehearsed without any"), "{empty}");
     // The seed comes before the pending migrations, so the first one has to be applied.
     typed(&bench, cache.path(), 0, "up dev");
-    bench.write("migrations/V3__triple.sql", "update customers set id = id * 3;");
-    bench.write("migrations/V3__triple.down.sql", "update customers set id = id / 3;");
+    bench.write("migrations/V3__shout.sql", "update customers set email = email || '!';");
+    bench.write("migrations/V3__shout.down.sql", "update customers set email = left(email, -1);");
     bench.write("seed.sql", "insert into customers select n, 'x' from generate_series(1, 12) n;");
     let text = std::fs::read_to_string(bench.path("environments/dev.hcl")).unwrap();
     let seed = "  rehearsal {\n    seed = \"../seed.sql\"\n  }\n  lock_timeout";
     bench.write("environments/dev.hcl", &text.replace("  lock_timeout", seed));
     let (seeded, _) = typed(&bench, cache.path(), 0, "plan dev");
     assert!(seeded.contains("with 12 seeded rows: exact") && seeded.contains("way back: exact"), "{seeded}");
-    bench.write("migrations/V3__triple.down.sql", "update customers set id = id / 4;");
+    bench.write("migrations/V3__shout.down.sql", "update customers set email = left(email, -2);");
     let (wrong, _) = typed(&bench, cache.path(), 0, "plan dev");
     assert!(wrong.contains("way back: loses data") && !wrong.contains("seeded rows: exact"), "{wrong}");
 }

@@ -37,6 +37,7 @@ mod laws;
 mod local;
 mod model;
 mod oracle;
+mod phases;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod observation;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]

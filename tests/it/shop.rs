@@ -11,6 +11,7 @@ mod prefix;
 pub mod project;
 pub mod proxy;
 pub mod running;
+mod rolling;
 mod s3_ledger;
 mod secrets;
 mod stale;

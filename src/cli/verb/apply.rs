@@ -17,6 +17,7 @@ use crate::cli::unproved::{self, Accepting, Rehearsing};
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
 use crate::plan::Options;
+use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation};
 
@@ -257,7 +258,9 @@ fn judge_again(
 ) -> Result<(), Failure> {
     carry::settle(session, hold, secrets)?;
     let (proofs, saved) = (Proofs::Given(&saved.evidence), saved.change_set);
-    let again = hold.wait(planning::back(session, &hold.ledger, to, &saved.owed, secrets, proofs))?.change_set;
+    let depth = if saved.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
+    let again = hold.wait(planning::back(session, &hold.ledger, (to, depth), &saved.owed, secrets, proofs))?;
+    let again = again.change_set;
     if again.steps == saved.steps {
         return Ok(());
     }
@@ -269,7 +272,8 @@ fn judge_again(
         failure =
             failure.cause(format!("now step {} is to {} {} ({class})", step.id, step.action.verb(), step.title()));
     }
-    let words = format!("rollback {} --to {to} --out FILE", saved.environment);
+    let schema = if saved.with_schema { " --with-schema" } else { "" };
+    let words = format!("rollback {} --to {to}{schema} --out FILE", saved.environment);
     Err(failure.help(format!("save it anew: {}", session.command(&words))))
 }
 

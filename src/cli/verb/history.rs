@@ -124,6 +124,7 @@ impl RunView {
 pub fn result(run: &Run) -> &'static str {
     match (run.ended, &run.parked) {
         _ if run.taken_back => "taken back",
+        (Some((RunResult::Complete, _)), _) if !run.change_set.owed.is_empty() => "complete but for what is owed",
         (Some((RunResult::Complete, _)), _) => "complete",
         (Some((RunResult::TakenBack, _)), _) => "given up, taken back",
         (Some((RunResult::WithoutEffect, _)), _) => "failed without effect",

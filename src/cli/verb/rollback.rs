@@ -11,8 +11,9 @@ use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::last::{Last, last};
+use crate::cli::outlook;
 use crate::cli::plan_file::PlanFile;
-use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::planning::{self, Further, Proofs, Proved};
 use crate::cli::report::Report;
 use crate::cli::session::{Session, quoted};
 use crate::cli::showing::{show_review, talk_review};
@@ -21,6 +22,7 @@ use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
 use crate::ledger::State;
 use crate::review::Loss;
+use crate::rollback::Depth;
 use crate::step::{ChangeSet, Operation, StepId};
 
 const AFTER_HELP: &str = "\
@@ -30,6 +32,7 @@ Examples:
   switchback rollback dev --to 0 --accept-loss all       to before the first, whatever is lost
   switchback rollback prod --last --accept-loss 3 4 --auto-approve
   switchback rollback prod --last --out back.plan.json   only save it
+  switchback rollback prod --to 7 --with-schema          the schema as well, whoever works with it
   switchback rollback prod --to 7 --skip aws_ecs_service.web
                                                          all but what cannot be reached
 
@@ -37,6 +40,8 @@ Examples:
 not even a project. A way back that would lose data is refused (exit 9) until each loss, named
 by its step, is accepted; `all` accepts every one that is listed, but not where the environment
 is protected. What is skipped stays owed (exit 6), and `status` lists it until it is taken back.
+Where all services that come back work with the schema as it is (`needs_schema`), it stays, and
+`--with-schema` goes on.
 A saved way back is judged once more when it is applied. Migrations are rehearsed both ways where
 that can be done within a minute; what is not rehearsed is shown, and never in the way.";
 
@@ -57,6 +62,9 @@ pub struct Arguments {
     /// Steps whose loss is accepted, by their numbers, or `all`
     #[arg(long, value_name = "STEP", num_args = 1.., value_delimiter = ',')]
     accept_loss: Vec<Accepted>,
+    /// Take the schema back as well where what comes back would work with it as it is
+    #[arg(long)]
+    with_schema: bool,
     /// Leave these as they are, and whatever comes after them; they are owed
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_parser = address)]
     skip: Vec<Address>,
@@ -111,7 +119,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     // Where a rollback to the same place was begun already, finishing that is the way.
-    if is_under_way(hold.ledger.state(), to) && arguments.skip.is_empty() && arguments.out.is_none() {
+    if is_under_way(hold.ledger.state(), to, arguments) && arguments.skip.is_empty() && arguments.out.is_none() {
         confirm(&session.terminal, consent, "A rollback to there is unfinished. Finish it?")?;
         let report = carry::carry_out(session, &mut hold, Work::Resume, &Aim::Ledger(&*secrets))?;
         session.terminal.show(&report);
@@ -120,14 +128,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     carry::settle(session, &mut hold, &*secrets)?;
     let skipped: BTreeSet<Address> = arguments.skip.iter().cloned().collect();
     let proofs = Proofs::From(arguments.rehearsing.effort());
-    let proved = hold.wait(planning::back(session, &hold.ledger, to, &skipped, &*secrets, proofs))?;
+    let depth = if arguments.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
+    let proved = hold.wait(planning::back(session, &hold.ledger, (to, depth), &skipped, &*secrets, proofs))?;
     let Proved { change_set, evidence } = proved;
+    let further = hold.wait(planning::further(session, &hold.ledger, (to, &change_set), &skipped, &*secrets))?;
     if change_set.steps.is_empty() && !change_set.owed.is_empty() {
         let words = "there is nothing to take back but what is skipped, or comes after it; nothing was done";
         return Err(Failure::failed(words).help("take it back when it can be reached again"));
     }
     if let Some(out) = &arguments.out {
         show_review(session, &change_set, &evidence, None);
+        tell_time(session, &hold, &change_set);
+        tell_schema(session, to, &hold, further.as_ref());
         refuse_losses(arguments, session, &change_set)?;
         PlanFile::new(change_set, evidence).write(&session.path(out))?;
         session.terminal.say(&format!(
@@ -144,10 +156,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             carry::nothing_is_owed(session, &mut hold, &change_set)?;
             session.terminal.say("what was owed is as it was before; nothing is owed any more");
         }
+        tell_schema(session, to, &hold, further.as_ref());
         session.terminal.show(&Report::nothing(environment, change_set.operation, hold.ledger.state()));
         return Ok(Exit::Done);
     }
     talk_review(session, &change_set, &evidence);
+    tell_time(session, &hold, &change_set);
+    tell_schema(session, to, &hold, further.as_ref());
     refuse_losses(arguments, session, &change_set)?;
     confirm(&session.terminal, consent, &format!("Take {environment} back?"))?;
     let digest = change_set.digest();
@@ -155,6 +170,27 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let report = carry::carry_out(session, &mut hold, work, &Aim::Ledger(&*secrets))?;
     session.terminal.show(&report);
     Ok(report.result)
+}
+
+/// How long it takes, if each step takes as long as it took the last time.
+fn tell_time(session: &Session, hold: &Hold<'_>, back: &ChangeSet) {
+    session.terminal.say(&format!("the way back takes {}", outlook::expected(hold.ledger.state(), back)));
+}
+
+/// What of schemas stays, and how to go on.
+fn tell_schema(session: &Session, to: u64, hold: &Hold<'_>, further: Option<&Further>) {
+    let Some(Further { left, whole }) = further else { return };
+    for (database, labels) in left {
+        session.terminal.say(&format!("{database} keeps {}: what comes back works with it", labels.join(", ")));
+    }
+    match whole {
+        Ok(whole) => {
+            let words = format!("rollback {} --to {to} --with-schema", whole.environment);
+            let (long, words) = (outlook::expected(hold.ledger.state(), whole), session.command(&words));
+            session.terminal.say(&format!("with the schema it takes {long}: {words}"));
+        }
+        Err(failure) => session.terminal.say(&format!("the schema cannot be taken back: {}", failure.summary)),
+    }
 }
 
 /// The run whose state is wanted back; nothing when nothing is in force.
@@ -173,8 +209,11 @@ fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
     })
 }
 
-fn is_under_way(state: &State, to: u64) -> bool {
-    state.unfinished().is_some_and(|run| run.change_set.operation == Operation::Rollback { to })
+fn is_under_way(state: &State, to: u64, arguments: &Arguments) -> bool {
+    state.unfinished().is_some_and(|run| {
+        let change_set = &run.change_set;
+        change_set.operation == Operation::Rollback { to } && change_set.with_schema == arguments.with_schema
+    })
 }
 
 fn refuse_losses(arguments: &Arguments, session: &Session, change_set: &ChangeSet) -> Result<(), Failure> {
@@ -207,7 +246,8 @@ fn refuse_losses(arguments: &Arguments, session: &Session, change_set: &ChangeSe
     let ids: BTreeSet<StepId> = named.copied().chain(losses.iter().map(|loss| loss.step)).collect();
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let goal = arguments.to.map_or("--last".to_owned(), |to| format!("--to {to}"));
-    let mut words = format!("rollback {} {goal} --accept-loss {}", arguments.environment, ids.join(" "));
+    let schema = if arguments.with_schema { " --with-schema" } else { "" };
+    let mut words = format!("rollback {} {goal}{schema} --accept-loss {}", arguments.environment, ids.join(" "));
     if !arguments.skip.is_empty() {
         let skip: Vec<String> = arguments.skip.iter().map(|address| quoted(&address.to_string())).collect();
         words += &format!(" --skip {}", skip.join(" "));

@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::{Address, InstanceKey};
 use crate::migration::position::{Partial, Position};
+use crate::migration::range::rename_ranges;
 use crate::migration::{Direction, Keeping, Migration};
-use crate::step::{Action, Adoption, Birth, Forgotten, Reason, Step};
+use crate::step::{Action, Adoption, Beside, Birth, Forgotten, Origin, Reason, Step};
 use crate::value::Object;
-use crate::world::Binding;
+use crate::world::{Binding, WorldError};
 
 impl Things {
     /// What a step that is done makes of the things.
@@ -39,12 +40,18 @@ impl Things {
                     }
                     resource.object = after.clone();
                     resource.needs = step.needs.clone();
+                    resource.needs_schema = step.needs_schema.clone();
                     resource.run = run;
                 }
             }
             Action::Retire { before, .. } => {
                 if let Some(resource) = self.resources.get_mut(address) {
                     resource.earlier.retain(|earlier| earlier != before);
+                    // What was there before us is not among the earlier things any more.
+                    if let Some(adopted) = resource.adopted.as_mut().filter(|one| one.revised.as_ref() == Some(before))
+                    {
+                        adopted.revised = None;
+                    }
                 }
             }
             Action::Delete { .. } => {
@@ -59,8 +66,10 @@ impl Things {
             Action::Remember { .. } => {
                 if let Some(resource) = self.resources.get_mut(address) {
                     (resource.needs, resource.binding, resource.run) = (step.needs.clone(), binding, run);
+                    resource.needs_schema = step.needs_schema.clone();
                 } else if let Some(database) = self.databases.get_mut(address) {
                     (database.needs, database.binding) = (step.needs.clone(), binding);
+                    database.ahead = step.ahead.clone();
                     database.partial = None;
                 }
             }
@@ -121,10 +130,12 @@ impl Things {
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
             kept: BTreeMap::new(),
+            ahead: BTreeSet::new(),
             partial: None,
             born,
         });
         database.binding = binding;
+        database.ahead = step.ahead.clone();
         database.needs = step.needs.clone();
         if let Action::Migrate { lock_timeout_milliseconds, .. } = &step.action {
             database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
@@ -154,6 +165,8 @@ impl Things {
             object: object.clone(),
             earlier: Vec::new(),
             needs: step.needs.clone(),
+            needs_schema: step.needs_schema.clone(),
+            beside: Vec::new(),
             run,
             adopted: Some(Box::new(adopted)),
             born: birth(run, step),
@@ -165,7 +178,7 @@ impl Things {
     fn put(&mut self, run: u64, step: &Step, kind: &str, binding: Binding, outcome: &Object) {
         let before = self.resources.remove(&step.address);
         let gone = self.gone.remove(&step.address);
-        let (earlier, adopted, born) = match (before, gone) {
+        let (earlier, adopted, beside, born) = match (before, gone) {
             (Some(before), _) => {
                 let (mut earlier, mut adopted) = (before.earlier, before.adopted);
                 if matches!(step.action, Action::Revise { .. }) {
@@ -174,17 +187,17 @@ impl Things {
                     }
                     earlier.push(before.object);
                 }
-                (earlier, adopted, before.born)
+                (earlier, adopted, before.beside, before.born)
             }
-            (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, before.born),
+            (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, Vec::new(), before.born),
             // What was forgotten is another thing, unless a way back makes it again.
             (None, Some(Gone::Forgotten(before)))
                 if step.reason == Reason::TakenBack && has_same_name(&before.object, outcome) =>
             {
-                (Vec::new(), before.adopted, before.born)
+                (Vec::new(), before.adopted, Vec::new(), before.born)
             }
             (None, Some(Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_)) | None) => {
-                (Vec::new(), None, birth(run, step))
+                (Vec::new(), None, Vec::new(), birth(run, step))
             }
         };
         let now = ResourceState {
@@ -193,6 +206,8 @@ impl Things {
             object: outcome.clone(),
             earlier,
             needs: step.needs.clone(),
+            needs_schema: step.needs_schema.clone(),
+            beside,
             run,
             adopted,
             born,
@@ -200,19 +215,49 @@ impl Things {
         self.resources.insert(step.address.clone(), now);
     }
 
+    /// What runs under an address, where it is known which schema versions that works with.
+    pub(super) fn running(&self, address: &Address) -> Option<Beside> {
+        let resource = self.resources.get(address).filter(|resource| !resource.needs_schema.is_empty())?;
+        Some(Beside { object: resource.object.clone(), needs_schema: resource.needs_schema.clone() })
+    }
+
+    /// Until a rollout is through, the revision that it replaces may run beside the new one; one that is set aside
+    /// does until it is retired.
+    pub(super) fn note_beside(&mut self, step: &Step, replaced: Option<Beside>, error: Option<&WorldError>) {
+        let Some(resource) = self.resources.get_mut(&step.address) else { return };
+        match (&step.action, error) {
+            (Action::Revise { .. }, _) => resource.beside.extend(replaced),
+            (Action::Update { .. }, Some(_)) => return resource.beside.extend(replaced),
+            // It is no step of a rollout; what it left undone stays so.
+            (Action::Remember { .. } | Action::Move { .. } | Action::TakeUp { .. }, _) | (_, Some(_)) => return,
+            (_, None) => {}
+        }
+        let earlier = &resource.earlier;
+        resource.beside.retain(|beside| earlier.contains(&beside.object));
+    }
+
+    /// What was made again is what it was then.
+    pub(super) fn known_as(&mut self, address: &Address, origin: &Origin) {
+        if let Some(resource) = self.resources.get_mut(address) {
+            resource.born = origin.born;
+            resource.adopted.clone_from(&origin.adopted);
+        }
+    }
+
     fn take_up(&mut self, run: u64, step: &Step, binding: Binding, known: &Forgotten) {
         let (address, needs) = (step.address.clone(), step.needs.clone());
         self.gone.remove(&address);
         match known.clone() {
-            Forgotten::Thing { kind, object, earlier, adopted, born } => {
-                let resource = ResourceState { kind, binding, object, earlier, needs, run, adopted, born };
+            Forgotten::Thing { kind, object, earlier, adopted, needs_schema, beside, born } => {
+                let resource =
+                    ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.resources.insert(address, resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, kept, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born } => {
                 let applied = by_version(applied);
                 let partial = None;
                 let database =
-                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, kept, partial, born };
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, kept, partial, born };
                 self.databases.insert(address, database);
             }
         }
@@ -236,8 +281,11 @@ impl Things {
         for address in needed_by {
             if let Some(resource) = self.resources.get_mut(address) {
                 rename_needs(&mut resource.needs, &mut resource.binding, &renamed);
+                resource.rename_schemas(&renamed);
             } else if let Some(database) = self.databases.get_mut(address) {
                 rename_needs(&mut database.needs, &mut database.binding, &renamed);
+            } else if let Some(gone) = self.gone.get_mut(address) {
+                gone.rename_needs(&renamed);
             }
         }
     }
@@ -255,6 +303,51 @@ impl Things {
         let gone = self.gone.remove(address)?;
         self.gone.insert(aside.clone(), gone);
         Some(aside)
+    }
+}
+
+impl ResourceState {
+    /// The schema versions that it works with, with databases under other addresses.
+    pub fn rename_schemas(&mut self, renamed: &dyn Fn(&Address) -> Option<Address>) {
+        rename_ranges(&mut self.needs_schema, renamed);
+        self.beside.iter_mut().for_each(|beside| rename_ranges(&mut beside.needs_schema, renamed));
+    }
+}
+
+impl Gone {
+    /// What it needed, and how it was reached.
+    pub fn needs(&self) -> (&BTreeSet<Address>, &Binding) {
+        match self {
+            Self::Deleted(resource) | Self::Forgotten(resource) => (&resource.needs, &resource.binding),
+            Self::Database(database) | Self::Emptied(database) => (&database.needs, &database.binding),
+        }
+    }
+
+    /// Whether this is what was gone at another time already: what it needed may be called otherwise since.
+    pub fn is_still(&self, then: Option<&Self>) -> bool {
+        let named_alike = |one: &ResourceState, then: &ResourceState| ResourceState {
+            needs: then.needs.clone(),
+            binding: then.binding.clone(),
+            ..one.clone()
+        };
+        match (self, then) {
+            (Self::Deleted(now), Some(Self::Deleted(then))) | (Self::Forgotten(now), Some(Self::Forgotten(then))) => {
+                named_alike(now, then) == *then
+            }
+            (Self::Database(now), Some(Self::Database(then))) | (Self::Emptied(now), Some(Self::Emptied(then))) => {
+                now.born == then.born && now.applied == then.applied
+            }
+            (Self::Deleted(_) | Self::Forgotten(_) | Self::Database(_) | Self::Emptied(_), _) => false,
+        }
+    }
+
+    /// What it needed is called otherwise.
+    pub fn rename_needs(&mut self, renamed: &dyn Fn(&Address) -> Option<Address>) {
+        let (needs, binding) = match self {
+            Self::Deleted(resource) | Self::Forgotten(resource) => (&mut resource.needs, &mut resource.binding),
+            Self::Database(database) | Self::Emptied(database) => (&mut database.needs, &mut database.binding),
+        };
+        rename_needs(needs, binding, renamed);
     }
 }
 
@@ -305,4 +398,91 @@ fn keeping(migration: &Migration, now: Timestamp) -> Option<Keeping> {
 
 fn birth(run: u64, step: &Step) -> Birth {
     Birth { run, step: step.id.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migration::range::{SchemaNeeds, SchemaRange};
+    use crate::step::{Fingerprint, Inverse, StepId, Way};
+    use crate::world::ErrorClass;
+
+    fn object(revision: i64) -> Object {
+        Object::from([("revision".to_owned(), revision.into())])
+    }
+
+    fn works_with(version: i64) -> SchemaNeeds {
+        [(Address::root("database", "app"), SchemaRange { at_least: version, at_most: None })].into()
+    }
+
+    fn step(action: Action, version: i64) -> Step {
+        Step {
+            id: StepId(1),
+            address: Address::root("service", "web"),
+            binding: Binding::default(),
+            action,
+            reason: Reason::New,
+            inverse: Inverse::Exact { way: Way::Delete },
+            after: BTreeSet::new(),
+            rests_on: BTreeMap::new(),
+            found: Fingerprint::Absent,
+            needs: BTreeSet::new(),
+            needs_schema: works_with(version),
+            ahead: BTreeSet::new(),
+        }
+    }
+
+    fn update(version: i64) -> Step {
+        let (kind, before, after, deferred) = ("service".into(), object(0), object(version), BTreeMap::new());
+        step(Action::Update { kind, before, after, deferred }, version)
+    }
+
+    fn failed() -> WorldError {
+        let class = ErrorClass::Refused;
+        WorldError { tried: "roll out".into(), cause: "it does not start".into(), help: None, class }
+    }
+
+    /// What the fold does with a step that had its effect.
+    fn take(things: &mut Things, step: &Step, outcome: i64, error: Option<&WorldError>) {
+        let replaced = things.running(&step.address);
+        things.take(1, step, None, &object(outcome));
+        things.note_beside(step, replaced, error);
+    }
+
+    fn beside(things: &Things) -> Vec<i64> {
+        let resource = &things.resources[&Address::root("service", "web")];
+        let lowest = |needs: &SchemaNeeds| needs.values().map(|range| range.at_least).collect::<Vec<_>>();
+        let current = lowest(&resource.needs_schema);
+        current.into_iter().chain(resource.beside.iter().flat_map(|one| lowest(&one.needs_schema))).collect()
+    }
+
+    #[test]
+    fn what_a_rollout_replaces_runs_until_one_is_through() {
+        let mut things = Things::default();
+        let create = Action::Create { kind: "service".into(), after: object(1), deferred: BTreeMap::new() };
+        take(&mut things, &step(create, 1), 1, None);
+        assert_eq!(beside(&things), [1]);
+        take(&mut things, &update(2), 2, None);
+        assert_eq!(beside(&things), [2], "the range is that of the new revision");
+        take(&mut things, &update(3), 3, Some(&failed()));
+        assert_eq!(beside(&things), [3, 2], "it failed: the old one may still run");
+        take(&mut things, &step(Action::Remember { what: Vec::new() }, 4), 3, None);
+        assert_eq!(beside(&things), [4, 2], "a range alone ends no rollout");
+        take(&mut things, &update(5), 5, None);
+        assert_eq!(beside(&things), [5]);
+    }
+
+    #[test]
+    fn what_is_set_aside_runs_until_it_is_retired() {
+        let mut things = Things::default();
+        let create = Action::Create { kind: "service".into(), after: object(1), deferred: BTreeMap::new() };
+        take(&mut things, &step(create, 1), 1, None);
+        let (kind, deferred) = ("service".to_owned(), BTreeMap::new());
+        let revise = Action::Revise { kind: kind.clone(), before: object(1), after: object(2), deferred };
+        take(&mut things, &step(revise, 2), 2, None);
+        take(&mut things, &update(3), 3, None);
+        assert_eq!(beside(&things), [3, 1], "a rollout of the new one is none of the other");
+        take(&mut things, &step(Action::Retire { kind, before: object(1) }, 3), 0, None);
+        assert_eq!(beside(&things), [3]);
+    }
 }

@@ -320,8 +320,8 @@ fn what_was_found_decides_what_is_lost() {
 fn certificate(verdict: Verdict, basis: Basis) -> Certificate {
     let key = crate::digest::Digest::of_bytes(b"");
     let server = "15.18".to_owned();
-    let (derived, undone, forth, back) = (None, Vec::new(), Vec::new(), Vec::new());
-    Certificate { key, server, basis, verdict, derived, group: None, undone, forth, back }
+    let (derived, group, undone, forth, back) = (None, None, Vec::new(), Vec::new(), Vec::new());
+    Certificate { key, server, basis, verdict, derived, group, undone, forth, back }
 }
 
 #[test]

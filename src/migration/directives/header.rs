@@ -153,9 +153,8 @@ pub fn assertion_of(when: When, sql: &str, line: usize) -> Result<Assertion, Pro
     let help = "write one query that gives `true` or `false`, like `assert after SELECT count(*) = 0 FROM t WHERE …`";
     let script = Script::parse(sql)
         .map_err(|error| Problem::new(format!("the assertion is not understood as SQL: {}", error.message), help))?;
-    let is_query = |word: &&str| script.statements.first().is_some_and(|statement| statement.starts_with(&[word]));
-    let is_one =
-        script.statements.len() == 1 && ["select", "with", "values", "table"].iter().any(|word| is_query(word));
+    let is_query = |word: &str| script.statements.first().is_some_and(|statement| statement.starts_with(&[word]));
+    let is_one = script.statements.len() == 1 && ["select", "with", "values", "table"].into_iter().any(is_query);
     if !is_one {
         return Err(Problem::new(format!("`{sql}` is not one query"), help));
     }
@@ -199,8 +198,8 @@ fn check_backfill(directives: &mut Directives, script: &Script) -> Option<Proble
 
 /// A backfill is about the one statement of a text that writes rows.
 pub fn check_backfilled(script: &Script, backfill: &Backfill) -> Option<Problem> {
-    let writes = |word: &&str| script.statements.iter().filter(|statement| statement.starts_with(&[word])).count();
-    let count: usize = ["update", "insert", "delete"].iter().map(|word| writes(&word)).sum();
+    let writes = |word: &str| script.statements.iter().filter(|statement| statement.starts_with(&[word])).count();
+    let count: usize = ["update", "insert", "delete"].into_iter().map(writes).sum();
     if count != 1 {
         return Some(Problem::new(
             format!("a backfill is about one statement that writes rows, this file has {count}"),

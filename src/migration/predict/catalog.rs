@@ -265,9 +265,8 @@ impl Catalog {
 
     /// The tables with a column of this domain, and whether a composite type or a table below one has it.
     pub fn users_of_domain(&self, domain: &str) -> Vec<&str> {
-        let uses = |relation: &Relation| {
-            relation.columns.values().any(|column| self.rests_on(&column.type_name, domain))
-        };
+        let uses =
+            |relation: &Relation| relation.columns.values().any(|column| self.rests_on(&column.type_name, domain));
         let users = self.relations.iter().filter(|(name, relation)| self.holds_rows(name) && uses(relation));
         users.map(|(name, _)| name.as_str()).collect()
     }

@@ -66,12 +66,7 @@ fn column_of(mut cursor: Cursor<'_>) -> String {
     cursor.part().unwrap_or_default()
 }
 
-fn lock_sequence(
-    sight: &mut Foresight<'_>,
-    table: &str,
-    column: &str,
-    mode: super::super::observation::LockMode,
-) {
+fn lock_sequence(sight: &mut Foresight<'_>, table: &str, column: &str, mode: super::super::observation::LockMode) {
     let own = sight.catalog.sequences(table).filter(|(_, of)| *of == column);
     let own: Vec<&str> = own.map(|(name, _)| name).collect();
     own.into_iter().for_each(|name| sight.lock(name, mode));
@@ -181,8 +176,19 @@ fn kind_of_generated(version: u32, clause: &[Token]) -> Option<Generated> {
 /// The clauses of a column's definition, each from its first keyword to the next one.
 fn clauses(tokens: &[Token]) -> Vec<&[Token]> {
     const BEGINS: [&str; 13] = [
-        "default", "not", "null", "primary", "unique", "check", "references", "generated", "collate", "constraint",
-        "storage", "compression", "deferrable",
+        "default",
+        "not",
+        "null",
+        "primary",
+        "unique",
+        "check",
+        "references",
+        "generated",
+        "collate",
+        "constraint",
+        "storage",
+        "compression",
+        "deferrable",
     ];
     let mut starts = Vec::new();
     let mut depth = 0_usize;

@@ -3,9 +3,7 @@
 //! Invariant: `NOT VALID` never reads a row; whatever drops a foreign key stops both of its tables.
 
 use super::super::cursor::Cursor;
-use super::super::observation::LockMode::{
-    AccessExclusive, RowShare, Share, ShareRowExclusive, ShareUpdateExclusive,
-};
+use super::super::observation::LockMode::{AccessExclusive, RowShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 use super::super::statements::Token;
 use super::action::{Action, fits};
 use super::catalog::{Constraint, ConstraintKind, RelationKind};

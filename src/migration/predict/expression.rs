@@ -128,7 +128,13 @@ pub fn lock_read(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
                 waiting.extend(named(sight, &tokens(&text)?)?);
             }
             RelationKind::Partitioned => sight.lock_family(&name, LockMode::AccessShare),
-            _ => {}
+            RelationKind::Table
+            | RelationKind::MaterializedView
+            | RelationKind::Foreign
+            | RelationKind::Sequence
+            | RelationKind::Composite
+            | RelationKind::Index
+            | RelationKind::PartitionedIndex => {}
         }
         sight.lock(&name, LockMode::AccessShare);
     }
@@ -144,7 +150,9 @@ pub fn scan_read(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
     if query.iter().any(|token| CHOICES.iter().any(|word| token.is(word))) {
         return unknown("what the query reads is the planner's choice");
     }
-    if let Some(name) = calls(query).into_iter().find(|name| sight.catalog.complete(&sight.catalog.functions, name).is_some()) {
+    if let Some(name) =
+        calls(query).into_iter().find(|name| sight.catalog.complete(&sight.catalog.functions, name).is_some())
+    {
         return unknown(format!("the query calls {name}, whose body is not read"));
     }
     let named = named(sight, query)?;
@@ -152,12 +160,11 @@ pub fn scan_read(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
         return unknown("what the query reads is the planner's choice");
     }
     for name in named {
-        match sight.relation(&name).kind {
-            RelationKind::View => {
-                let text = sight.relation(&name).definition.clone().unwrap_or_default();
-                scan_read(sight, &tokens(&text)?)?;
-            }
-            _ => sight.scan_family(&name),
+        if sight.relation(&name).kind == RelationKind::View {
+            let text = sight.relation(&name).definition.clone().unwrap_or_default();
+            scan_read(sight, &tokens(&text)?)?;
+        } else {
+            sight.scan_family(&name);
         }
     }
     Ok(())

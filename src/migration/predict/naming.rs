@@ -45,7 +45,11 @@ fn joined(first: &str, second: &str, ending: &str) -> String {
     let (mut first, mut second) = (first.to_owned(), second.to_owned());
     let fixed = ending.len() + 1 + usize::from(!second.is_empty());
     while first.len() + second.len() + fixed > LONGEST {
-        if first.len() > second.len() { first.pop() } else { second.pop() };
+        if first.len() > second.len() {
+            first.pop()
+        } else {
+            second.pop()
+        };
     }
     if second.is_empty() { format!("{first}_{ending}") } else { format!("{first}_{second}_{ending}") }
 }

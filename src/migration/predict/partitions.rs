@@ -20,7 +20,11 @@ pub fn alter(sight: &mut Foresight<'_>, action: &Action<'_>) -> Result<bool, Not
     let mut named = |sight: &Foresight<'_>, words: usize| {
         cursor.skip(words);
         let written = cursor.name().unwrap_or_default();
-        sight.catalog.find(&written).map(str::to_owned).ok_or_else(|| NotPredicted(format!("there is no relation {written}")))
+        sight
+            .catalog
+            .find(&written)
+            .map(str::to_owned)
+            .ok_or_else(|| NotPredicted(format!("there is no relation {written}")))
     };
     if fits("attach partition *", action.tokens) {
         let part = named(sight, 2)?;
@@ -69,10 +73,13 @@ fn attach(sight: &mut Foresight<'_>, root: &str, part: &str, bound: &[Token]) ->
     let indexes: Vec<(&str, &super::catalog::Index)> = sight.catalog.indexes(root).collect();
     for (name, index) in indexes {
         sight.lock(name, ShareUpdateExclusive);
-        let fitting = sight.catalog.indexes(part).find(|(_, own)| own.columns == index.columns && own.unique == index.unique);
-        let is_primary = sight.relation(root).constraints.values().any(|found| {
-            found.kind == ConstraintKind::PrimaryKey && found.index.as_deref() == Some(name)
-        });
+        let fitting =
+            sight.catalog.indexes(part).find(|(_, own)| own.columns == index.columns && own.unique == index.unique);
+        let is_primary = sight
+            .relation(root)
+            .constraints
+            .values()
+            .any(|found| found.kind == ConstraintKind::PrimaryKey && found.index.as_deref() == Some(name));
         if fitting.is_none() {
             let columns: Vec<String> = index.columns.iter().cloned().collect();
             let (columns, ending) = if is_primary { (Vec::new(), "pkey") } else { (columns, "idx") };
@@ -90,7 +97,8 @@ enum Proof {
 
 /// Whether a check of the partition says what its bounds say.
 fn bounds_are_proved(sight: &Foresight<'_>, root: &str, part: &str, bound: &[Token]) -> Proof {
-    let checks: Vec<_> = sight.relation(part).constraints.values().filter(|found| found.kind == ConstraintKind::Check).collect();
+    let checks: Vec<_> =
+        sight.relation(part).constraints.values().filter(|found| found.kind == ConstraintKind::Check).collect();
     if checks.is_empty() {
         return Proof::Missing;
     }

@@ -79,29 +79,33 @@ impl Retype<'_> {
             true => TypeName::read(&mut cursor, catalog).is_some_and(|name| name == self.new) && cursor.at_end(),
             false => cursor.at_end(),
         };
-        if self.using.is_empty() || (is_column && ends_there) { old.change_to(&self.new, catalog) } else { Change::Rewrite }
+        if self.using.is_empty() || (is_column && ends_there) {
+            old.change_to(&self.new, catalog)
+        } else {
+            Change::Rewrite
+        }
     }
 
     /// Checks and foreign keys that name the column are made anew with it.
     fn check_again(&self, sight: &mut Foresight<'_>, table: &str, change: Change) -> Said {
         for constraint in sight.relation(table).constraints.values() {
-            let names_it = constraint.columns.contains(&self.column);
-            match (&constraint.references, constraint.kind) {
-                (Some((other, _)), _) if names_it => {
-                    sight.lock_partner(other, AccessExclusive)?;
-                    if change == Change::Rewrite && constraint.validated {
-                        sight.scan(table);
-                        sight.scan(other);
-                    }
-                }
-                (None, ConstraintKind::Check) if constraint.validated && self.is_in(&constraint.expression) => {
+            if let Some((other, _)) =
+                constraint.references.as_ref().filter(|_| constraint.columns.contains(&self.column))
+            {
+                sight.lock_partner(other, AccessExclusive)?;
+                if change == Change::Rewrite && constraint.validated {
                     sight.scan(table);
+                    sight.scan(other);
                 }
-                _ => {}
+            }
+            let is_check = constraint.kind == ConstraintKind::Check && constraint.validated;
+            if is_check && self.is_in(&constraint.expression) {
+                sight.scan(table);
             }
         }
         for (other, _, constraint) in sight.catalog.references_to(table) {
-            let points_at_it = constraint.references.as_ref().is_some_and(|(_, columns)| columns.contains(&self.column));
+            let points_at_it =
+                constraint.references.as_ref().is_some_and(|(_, columns)| columns.contains(&self.column));
             if points_at_it {
                 sight.lock_partner(other, AccessExclusive)?;
                 if change == Change::Rewrite && constraint.validated {
@@ -115,7 +119,8 @@ impl Retype<'_> {
 
     fn is_in(&self, text: &str) -> bool {
         expression::expression(text).is_ok_and(|tokens| {
-            let is_it = |token: &Token| Cursor::of(std::slice::from_ref(token)).name().is_some_and(|name| name == self.column);
+            let is_it =
+                |token: &Token| Cursor::of(std::slice::from_ref(token)).name().is_some_and(|name| name == self.column);
             tokens.iter().any(is_it)
         })
     }

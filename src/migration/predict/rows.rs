@@ -25,15 +25,26 @@ pub fn insert(sight: &mut Foresight<'_>, mut cursor: Cursor<'_>) -> Said {
     let written = cursor.name().unwrap_or_default();
     let table = writable(sight, &written)?;
     let relation = sight.relation(&table);
-    let given = if cursor.peeks("(") { super::columns::names_in(&mut cursor) } else { relation.columns.keys().cloned().collect() };
+    let given = if cursor.peeks("(") {
+        super::columns::names_in(&mut cursor)
+    } else {
+        relation.columns.keys().cloned().collect()
+    };
     let plain = cursor.peeks("values") && !cursor.rest().iter().any(|token| token.is("conflict") || token.is("select"));
     if !plain {
         return unknown("what the rows are made of");
     }
     sight.lock(&table, RowExclusive);
-    let sequences: Vec<&str> = sight.catalog.sequences(&table).filter(|(_, column)| !given.iter().any(|given| given == column)).map(|(name, _)| name).collect();
+    let sequences: Vec<&str> = sight
+        .catalog
+        .sequences(&table)
+        .filter(|(_, column)| !given.iter().any(|given| given == column))
+        .map(|(name, _)| name)
+        .collect();
     sequences.into_iter().for_each(|name| sight.lock(name, RowExclusive));
-    for constraint in relation.constraints.values().filter(|found| found.columns.iter().any(|column| given.contains(column))) {
+    for constraint in
+        relation.constraints.values().filter(|found| found.columns.iter().any(|column| given.contains(column)))
+    {
         if let Some((other, _)) = &constraint.references {
             sight.lock_partner(other, RowShare)?;
         }

@@ -70,7 +70,8 @@ fn query_at(tokens: &[Token]) -> Option<usize> {
 /// # Errors
 /// When it cannot be known what the query reads.
 pub fn make_of(sight: &mut Foresight<'_>, query: &[Token]) -> Said {
-    let empty = query.len() >= 3 && query[query.len() - 3..].iter().zip(["with", "no", "data"]).all(|(token, word)| token.is(word));
+    let empty = query.len() >= 3
+        && query[query.len() - 3..].iter().zip(["with", "no", "data"]).all(|(token, word)| token.is(word));
     let query = if empty { &query[..query.len() - 3] } else { query };
     expression::lock_read(sight, query)?;
     if empty { Ok(()) } else { expression::scan_read(sight, query) }
@@ -185,10 +186,7 @@ pub fn drop(sight: &mut Foresight<'_>, cursor: Cursor<'_>) -> Said {
 ///
 /// # Errors
 /// When one is missing.
-pub fn names_of_drop(
-    sight: &Foresight<'_>,
-    mut cursor: Cursor<'_>,
-) -> Result<(BTreeSet<String>, bool), NotPredicted> {
+pub fn names_of_drop(sight: &Foresight<'_>, mut cursor: Cursor<'_>) -> Result<(BTreeSet<String>, bool), NotPredicted> {
     let lenient = cursor.word("if") && cursor.word("exists");
     let mut names = BTreeSet::new();
     while let Some(written) = cursor.name() {
@@ -312,15 +310,12 @@ fn lock_sequences(sight: &mut Foresight<'_>, table: &str) {
 ///
 /// # Errors
 /// When it is not there.
-pub fn own_index(
-    sight: &Foresight<'_>,
-    table: &str,
-    mut cursor: Cursor<'_>,
-) -> Result<String, NotPredicted> {
+pub fn own_index(sight: &Foresight<'_>, table: &str, mut cursor: Cursor<'_>) -> Result<String, NotPredicted> {
     let written = cursor.part().unwrap_or_default();
-    let found = sight.catalog.indexes(table).find(|(name, _)| {
-        name.strip_suffix(&written).is_some_and(|schema| schema.ends_with('.'))
-    });
+    let found = sight
+        .catalog
+        .indexes(table)
+        .find(|(name, _)| name.strip_suffix(&written).is_some_and(|schema| schema.ends_with('.')));
     match found {
         Some((name, _)) => Ok(name.to_owned()),
         None => unknown(format!("there is no index {written} of {table}")),

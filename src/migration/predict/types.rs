@@ -98,7 +98,9 @@ pub fn drop_schema(sight: &mut Foresight<'_>, mut cursor: Cursor<'_>) -> Said {
     if !cascade {
         return Ok(());
     }
-    let is_inside = |name: &str| schemas.iter().any(|schema| name.strip_prefix(schema.as_str()).is_some_and(|rest| rest.starts_with('.')));
+    let is_inside = |name: &str| {
+        schemas.iter().any(|schema| name.strip_prefix(schema.as_str()).is_some_and(|rest| rest.starts_with('.')))
+    };
     let outside = sight.catalog.relations.iter().filter(|(name, _)| !is_inside(name));
     for (name, relation) in outside {
         let types = relation.columns.values().map(|column| column.type_name.as_str());

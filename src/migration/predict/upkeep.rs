@@ -12,7 +12,9 @@ use super::foresight::{Foresight, NotPredicted, Said, unknown};
 /// # Errors
 /// When it names no table.
 pub fn vacuum(sight: &mut Foresight<'_>, mut cursor: Cursor<'_>) -> Said {
-    let is_on = |option: &Vec<Token>| option[0].is("full") && !option.get(1).is_some_and(|value| value.is("false") || value.is("off"));
+    let is_on = |option: &Vec<Token>| {
+        option[0].is("full") && !option.get(1).is_some_and(|value| value.is("false") || value.is("off"))
+    };
     let mut full = cursor.arguments().unwrap_or_default().iter().any(is_on);
     while ["full", "freeze", "verbose", "analyze", "analyse"].iter().any(|word| cursor.peeks(word)) {
         full |= cursor.peeks("full");
@@ -29,7 +31,10 @@ pub fn vacuum(sight: &mut Foresight<'_>, mut cursor: Cursor<'_>) -> Said {
             }
         }
         // Indexes are locked too briefly to be told of what runs outside of a transaction.
-        sight.found.locks.retain(|name, _| sight.catalog.relation(name).is_some_and(|relation| relation.index.is_none()));
+        sight
+            .found
+            .locks
+            .retain(|name, _| sight.catalog.relation(name).is_some_and(|relation| relation.index.is_none()));
     })
 }
 
@@ -114,8 +119,21 @@ pub fn comment(sight: &mut Foresight<'_>, mut cursor: Cursor<'_>) -> Said {
 /// When the thing is not there.
 pub fn grant(sight: &mut Foresight<'_>, mut cursor: Cursor<'_>) -> Said {
     const OTHERS: [&str; 15] = [
-        "all", "schema", "database", "function", "procedure", "routine", "type", "domain", "language", "foreign",
-        "tablespace", "large", "parameter", "functions", "sequences",
+        "all",
+        "schema",
+        "database",
+        "function",
+        "procedure",
+        "routine",
+        "type",
+        "domain",
+        "language",
+        "foreign",
+        "tablespace",
+        "large",
+        "parameter",
+        "functions",
+        "sequences",
     ];
     // A role is granted without `ON`; up to 17 nothing is locked.
     let on = cursor.rest().iter().position(|token| token.is("on"));
@@ -199,7 +217,8 @@ fn mode(mut cursor: Cursor<'_>) -> Result<LockMode, NotPredicted> {
     if !cursor.word("in") {
         return Ok(AccessExclusive);
     }
-    let words: Vec<String> = cursor.rest().iter().map(|token| token.text.to_uppercase()).take_while(|word| word != "MODE").collect();
+    let words: Vec<String> =
+        cursor.rest().iter().map(|token| token.text.to_uppercase()).take_while(|word| word != "MODE").collect();
     let found = LockMode::ALL.into_iter().find(|mode| mode.sql_name() == words.join(" "));
     found.map_or_else(|| unknown("the mode of LOCK is not understood"), Ok)
 }

@@ -116,23 +116,29 @@ async fn config(target: &Target, application: &str, tunnel: Option<&Tunnel>) -> 
         Host::Tcp(host) => config.host(host),
         Host::Socket(folder) => config.host_path(folder),
     };
-    match &target.password {
-        Password::Absent => {}
-        Password::Given(password) => {
-            config.password(password);
-        }
+    if let Some(password) = password(target).await? {
+        config.password(password);
+    }
+    Ok(config)
+}
+
+/// The password of a target, from where its settings say that it comes from; nothing where none is needed.
+///
+/// # Errors
+/// When it is not to be had.
+pub async fn password(target: &Target) -> Result<Option<String>, WorldError> {
+    Ok(match &target.password {
+        Password::Absent => None,
+        Password::Given(password) => Some(password.clone()),
         Password::File(file) => {
             let text = tokio::fs::read_to_string(file).await.map_err(|error| {
                 let tried = format!("connect to {target}");
                 refused(tried, format!("read the password file {file}: {error}"), "check `password_file`")
             })?;
-            config.password(text.trim());
+            Some(text.trim().to_owned())
         }
-        Password::Iam { region, profile } => {
-            config.password(token(target, region.as_deref(), profile.as_deref()).await?);
-        }
-    }
-    Ok(config)
+        Password::Iam { region, profile } => Some(token(target, region.as_deref(), profile.as_deref()).await?),
+    })
 }
 
 #[cfg(feature = "aws")]

@@ -77,11 +77,7 @@ async fn sizes(client: &Client, relations: &BTreeSet<String>) -> Result<BTreeMap
 }
 
 /// Sizes with those of partitions; rows are the estimates of the last ANALYZE or VACUUM.
-async fn sizes_by(
-    client: &Client,
-    relations: &BTreeSet<String>,
-    bytes: &str,
-) -> Result<BTreeMap<String, Size>, Error> {
+async fn sizes_by(client: &Client, relations: &BTreeSet<String>, bytes: &str) -> Result<BTreeMap<String, Size>, Error> {
     let statement = format!(
         "with recursive asked as (select name, to_regclass(name) as root from unnest($1::text[]) as a(name)), \
          parts as (select name, root::oid as part from asked where root is not null union all \

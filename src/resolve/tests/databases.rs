@@ -129,6 +129,41 @@ fn needs_schema_is_a_need_of_the_database() {
 }
 
 #[test]
+fn needs_schema_is_a_range() {
+    let with = |needs: &str, kind: &str, body: &str| {
+        let stage = stage("host = \"db\"");
+        let text = String::from_utf8(stage.files.0[&stage.folder.join("environments/dev.hcl")].clone()).unwrap();
+        let block = format!("resource \"{kind}\" \"web\" {{\n  {body}\n  needs_schema = {needs}\n}}\n");
+        stage.file("environments/dev.hcl", &(text + &block))
+    };
+    let range = |needs: &str| {
+        let stage = with(needs, "aws_ecs_service", "name = \"web\"");
+        stage.resource("aws_ecs_service.web").needs_schema[&Address::root("database", "app")].to_string()
+    };
+    assert_eq!(range("database.app.between(12, 17) # the old one"), "V12 to V17");
+    assert_eq!(range("database.app.at_most(17)"), "V17 and earlier");
+    assert_eq!(range("[\n    database.app.at_least(3),\n    database.app.between(1,9),\n  ]"), "V3 to V9");
+    for (needs, kind, body, summary) in [
+        ("database.app.between(17, 12)", "aws_ecs_service", "name = \"web\"", "`needs_schema` holds no version"),
+        (
+            "[database.app.at_least(3), database.app.at_most(2)]",
+            "aws_ecs_service",
+            "name = \"web\"",
+            "`needs_schema` holds no version",
+        ),
+        (
+            "database.app.between(1)",
+            "aws_ecs_service",
+            "name = \"web\"",
+            "`needs_schema` names a database and a version",
+        ),
+    ] {
+        let said = with(needs, kind, body).mistakes();
+        assert!(said.len() == 1 && said[0].ends_with(summary), "{needs}: {said:?}");
+    }
+}
+
+#[test]
 fn a_rehearsal_block_says_where_and_with_what() {
     assert_eq!(app(&stage("host = \"db\"")).rehearsal, RehearsalSettings::default());
     let block = "host = \"db\"\nrehearsal {\n  url = \"postgres://me@other:5433/postgres\"\n  version = 16\n  \

@@ -1,6 +1,8 @@
 //! Cases that were found once, small.
 
 use super::case::Case;
+use super::generate::Spec;
+use super::place::{Deed, End, Place, Process, Way, runtime};
 
 #[track_caller]
 fn kept(text: &str) {
@@ -31,10 +33,31 @@ fn earlier_things_go_before_the_current_one() {
     kept("apply 2r0 ; apply 2r0=1 ; destroy | begin@13x1 backx1");
 }
 
-/// A way back that the world refused before its first effect is no way back that was taken.
+/// A way back that took over an unfinished run and was refused before its first effect of its own was over: nothing was
+/// unfinished then, and yet nothing was whole.
 #[test]
-fn a_way_back_without_effect_leads_nowhere() {
+fn a_way_back_that_took_over_stays_unfinished() {
+    kept(
+        "apply 0t0 1t4>0! 2s3>1 3s0 ; apply 1t11=1 3s11>1 4t0>3!=2 5s4>4!=2 m3@1 ; back 1 | begin@36x4 back+592871x1 resumex1",
+    );
     kept(
         "apply 0t0 1t4>0! 2s3>1 3s0 m1 ; apply 3s11 4t0>3!=2 5s4>4!=2 m3 ; back 1 | begin@36x4 back+592871x1 resumex1",
     );
+}
+
+/// A run was cut between making the new thing and removing the old one; no later plan removed that.
+#[test]
+fn what_a_cut_run_left_beside_a_thing_goes_with_the_next_plan() {
+    runtime().block_on(async {
+        let place = Place::new();
+        let specs = ["0t0! 1t1>0", "0t0!=1 1t1>0", "0t0!=2 1t1>0"].map(|text| text.parse::<Spec>().unwrap());
+        let [first, second, third] = specs.map(Deed::Apply);
+        place.reach(&first).await.unwrap();
+        place.reach(&second).await.unwrap();
+        let cut = Process { most: Some(1), ..Process::plain(Way::Begin) };
+        assert!(matches!(place.live(cut, &third, 0).await, End::Short(_)));
+        let Deed::Apply(first) = first else { panic!("an apply") };
+        assert_eq!(place.live(Process::plain(Way::Back), &third, 1).await, End::Whole);
+        place.is_whole(&place.agree().await.unwrap(), Some(&first)).await.unwrap();
+    });
 }

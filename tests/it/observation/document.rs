@@ -48,7 +48,7 @@ async fn write() {
         }
         page += &row(case, &catalog(&bench, case).await);
     }
-    let _ = write!(page, "\n## The tables\n\n```sql\n{}```\n", FIXTURE);
+    let _ = write!(page, "\n## The tables\n\n```sql\n{FIXTURE}```\n");
     bench.end().await;
     assert!(page.lines().filter(|line| line.starts_with("| `")).count() > 340);
     current("locks.md", &page);
@@ -99,7 +99,12 @@ fn row(case: &Case, catalog: &Catalog) -> String {
         }
         words
     };
-    format!("| {}{since} | {} | {} |\n", code(&case.label_without_versions()), cell(|said| &said.0), cell(|said| &said.1))
+    format!(
+        "| {}{since} | {} | {} |\n",
+        code(&case.label_without_versions()),
+        cell(|said| &said.0),
+        cell(|said| &said.1)
+    )
 }
 
 fn code(sql: &str) -> String {

@@ -26,7 +26,8 @@ async fn sizes_waiting_sessions_and_long_transactions_are_told() {
         .unwrap();
     client.batch_execute("begin; lock table app.orders; select 'secret'").await.unwrap();
     let waiter = session(&url).await;
-    let waiting = tokio::spawn(async move { waiter.batch_execute("delete from app.orders where note = 'secret'").await });
+    let waiting =
+        tokio::spawn(async move { waiter.batch_execute("delete from app.orders where note = 'secret'").await });
     tokio::time::sleep(Duration::from_millis(5300)).await;
     let asked = BTreeSet::from(["app.orders", "app.parted", "app.fresh", "app.never"].map(str::to_owned));
     let facts = Migrator::default().facts(&connection(&url), &asked).await.unwrap().unwrap();

@@ -26,6 +26,12 @@ const LIVES: usize = 3;
 const UP: &[&str] = &["up", "dev", "--no-progress"];
 const RESUME: &[&str] = &["resume", "dev", "--auto-approve", "--no-progress"];
 
+/// On a machine with too much to do the endpoint may take longer than a third of so short a lease for a call. The run
+/// says so and what to type next, which is no end yet.
+fn is_jammed(said: &Said) -> bool {
+    said.code == 6 && said.err.contains("no answer within")
+}
+
 /// Random numbers, of which the seed is printed.
 struct Random(u64);
 
@@ -169,12 +175,19 @@ impl Life<'_> {
         self.kills += usize::from(killed);
         let how = if killed { "killed" } else { "was over" };
         self.story += &format!("--- {arguments:?} {how} at {moment:?} (reached: {came}) after {took:?}\n{}", said.err);
-        assert!(killed || said.code == 0, "exit {}\n{}\n{}", said.code, self.story, said.out);
+        assert!(killed || said.code == 0 || is_jammed(&said), "exit {}\n{}\n{}", said.code, self.story, said.out);
     }
 
     /// Runs to the end, which must be a good one.
     fn ends_well(&mut self, arguments: &[&str]) {
-        let said = self.shop.run(arguments);
+        let mut said = self.shop.run(arguments);
+        for _ in 0..3 {
+            if !is_jammed(&said) {
+                break;
+            }
+            self.story += &format!("--- {arguments:?} exit {}, jammed\n{}", said.code, said.err);
+            said = self.shop.run(RESUME);
+        }
         self.story += &format!("--- {arguments:?} exit {}\n{}", said.code, said.err);
         assert_eq!(said.code, 0, "{}\n{}", self.story, said.out);
     }

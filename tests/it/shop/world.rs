@@ -81,8 +81,50 @@ pub fn everything(project: &Project) -> Vec<String> {
     let listed = project.stack().psql(&project.stack().postgres_url(), sql);
     found.extend(listed.lines().filter(|line| names(line, &project.database())).map(str::to_owned));
     found.extend(services(project).into_iter().map(|service| format!("service: {}", service["serviceName"])));
+    let is_listed = |arn: &String| {
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        found.iter().any(|one| one.ends_with(arn) || *one == format!("service: \"{name}\""))
+    };
+    let missed: Vec<String> = tagged(project).into_iter().filter(|arn| !is_listed(arn)).collect();
+    found.extend(missed.into_iter().map(|arn| format!("by its tag alone: {arn}")));
     found.sort();
     found
+}
+
+/// What carries the token of a step of ours and is still there, whatever list it is in; no two have the same one. The
+/// emulator searches the tags of the container service only, and forgets no tags of what is gone.
+fn tagged(project: &Project) -> Vec<String> {
+    let body = json!({"TagFilters": [{"Key": "switchback:token"}], "ResourceTypeFilters": ["ecs"]});
+    let token = ("PaginationToken", "PaginationToken");
+    let things = pages(project, ("tagging", "GetResources"), body, token, "ResourceTagMappingList");
+    let (mut alive, mut tokens) = (Vec::new(), BTreeSet::new());
+    for thing in things {
+        let arn = thing["ResourceARN"].as_str().unwrap_or_default().to_owned();
+        if names(&arn, &project.name) && is_there(project, &arn) {
+            let tag = list(&thing, "Tags").iter().find(|tag| tag["Key"] == "switchback:token");
+            let token = tag.map(|tag| tag["Value"].to_string()).unwrap_or_default();
+            assert!(tokens.insert(token), "{arn} was made twice by one step: {thing}");
+            alive.push(arn);
+        }
+    }
+    alive
+}
+
+fn is_there(project: &Project, arn: &str) -> bool {
+    let (_, resource) = arn.rsplit_once(':').filter(|(_, rest)| rest.contains('/')).unwrap_or(("", arn));
+    let ask = |operation: &str, body: Value, name: &str| {
+        let (status, answer) = project.stack().call("ecs", operation, &body);
+        let one = if answer[name].is_array() { &answer[name][0] } else { &answer[name] };
+        status == 200 && matches!(one["status"].as_str(), Some("ACTIVE" | "PROVISIONING"))
+    };
+    match resource.split('/').collect::<Vec<_>>()[..] {
+        ["cluster", ..] => ask("DescribeClusters", json!({"clusters": [arn]}), "clusters"),
+        ["service", cluster, ..] => ask("DescribeServices", json!({"cluster": cluster, "services": [arn]}), "services"),
+        _ if arn.contains(":task-definition/") => {
+            ask("DescribeTaskDefinition", json!({"taskDefinition": arn}), "taskDefinition")
+        }
+        _ => false,
+    }
 }
 
 /// Those of its fields that were asked for.

@@ -3,7 +3,7 @@
 //! Invariant: two references to the same cluster or revision, by name or by ARN, are equal.
 
 use super::attributes::attributes;
-use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
+use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Runs};
 use crate::provider::aws::ecs_cluster::rules::{cluster_name, keep_names};
 use crate::provider::aws::ecs_task_definition::rules::short_reference;
 use crate::provider::aws::{canonical, period, tags};
@@ -138,6 +138,16 @@ impl Rules for ServiceRules {
             ),
         }
     }
+
+    fn runs(&self, object: &Object) -> Runs {
+        let controller = object.get("deployment_controller");
+        let is_ecs = controller.is_none_or(|block| self.normalise("deployment_controller", block).is_null());
+        match object.get("wait_for_steady_state").and_then(Value::as_bool) {
+            Some(false) => Runs::Longer("`wait_for_steady_state` is false, so that nobody waits for its rollout"),
+            Some(true) | None if !is_ecs => Runs::Longer("its deployment controller is not ECS's own"),
+            Some(true) | None => Runs::UntilDone,
+        }
+    }
 }
 
 fn given_unknown(desired: &Object) -> bool {
@@ -198,5 +208,20 @@ mod tests {
             ("timeouts".to_owned(), block(&[("create", "soon".into())])),
         ]);
         assert_eq!(kind().rules.check(&object).len(), 5);
+    }
+
+    #[test]
+    fn an_unwatched_rollout_is_known_to_be_one() {
+        let with = |entries: &[(&str, Value)]| {
+            let entries = entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            kind().rules.runs(&entries.collect())
+        };
+        assert_eq!(with(&[]), Runs::UntilDone);
+        assert_eq!(with(&[("wait_for_steady_state", true.into())]), Runs::UntilDone);
+        assert!(
+            matches!(with(&[("wait_for_steady_state", false.into())]), Runs::Longer(why) if why.contains("wait_for"))
+        );
+        let external = block(&[("type", "EXTERNAL".into())]);
+        assert!(matches!(with(&[("deployment_controller", external)]), Runs::Longer(_)));
     }
 }

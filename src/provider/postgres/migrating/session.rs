@@ -116,11 +116,9 @@ impl<'a> Session<'a> {
     /// Of the last try; its trace is unknown once something is committed.
     pub async fn migrate(&mut self, closing: &[&str]) -> Result<(), EffectError> {
         let job = self.job;
-        let begins_whole =
-            self.start.row.position.is_start() && !self.start.is_written && self.start.row.from.is_start();
         match job.mode {
             Mode::Apart => self.step_through(closing).await,
-            Mode::Together if begins_whole => {
+            Mode::Together if !self.start.was_left => {
                 let mut parts: Vec<Part<'_>> = self.asked(When::Before);
                 parts.push(Part::Text);
                 parts.extend(self.asked(When::After));

@@ -182,7 +182,8 @@ impl Observer {
             }
             Way::Outside(mut sampling) => {
                 sampling.over.store(true, Ordering::Relaxed);
-                let seen = (&mut sampling.task).await.expect("nobody ends it, and it does not panic").map_err(failed)?;
+                let seen =
+                    (&mut sampling.task).await.expect("nobody ends it, and it does not panic").map_err(failed)?;
                 let after = Moment::of(&self.beside).await.map_err(failed)?;
                 found.locks = locks(&names, seen, false);
                 found.outside = true;
@@ -267,12 +268,12 @@ fn files(found: &mut Observation, names: &Names, before: &Moment, after: &Moment
 }
 
 /// Tables that the transaction read from their beginning; and both tables of a foreign key that was checked, however the
-/// planner went about it.
+/// planner went about it: in empty tables it may not even look at the second one.
 fn scans(found: &mut Observation, names: &Names, before: &Moment, after: &Moment) {
     let rows = |oid: &i64| names.get(oid).filter(|known| known.holds_rows()).map(|known| known.name.clone());
     found.scans.extend(after.scans.keys().filter(|oid| after.scanned_since(before, **oid)).filter_map(rows));
     for (_, (table, other)) in after.keys.iter().filter(|(oid, _)| !before.keys.contains_key(oid)) {
-        if after.read_since(before, *table) && after.read_since(before, *other) {
+        if after.read_since(before, *table) && (after.read_since(before, *other) || before.bare.contains(other)) {
             found.scans.extend([table, other].into_iter().filter_map(rows));
         }
     }

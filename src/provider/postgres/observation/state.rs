@@ -79,6 +79,8 @@ pub struct Moment {
     pub scans: BTreeMap<i64, i64>,
     /// The indexes: name and table.
     pub indexes: BTreeMap<i64, (String, i64)>,
+    /// Relations in which nothing was found when they were last looked through, or that nobody looked through yet.
+    pub bare: BTreeSet<i64>,
     /// Foreign keys that are validated: by oid, the table and the other one.
     pub keys: BTreeMap<i64, (i64, i64)>,
 }
@@ -91,7 +93,7 @@ impl Moment {
     pub async fn of(session: &Client) -> Result<Self, Error> {
         let statement = format!(
             "select c.oid::int8, n.nspname::text, c.relname::text, pg_catalog.pg_relation_filenode(c.oid)::int8, \
-             pg_catalog.pg_stat_get_xact_numscans(c.oid), i.indrelid::int8 \
+             pg_catalog.pg_stat_get_xact_numscans(c.oid), i.indrelid::int8, c.relpages \
              from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
              left join pg_catalog.pg_index i on i.indexrelid = c.oid \
              where c.relkind in ('r', 'm', 'i') and {OF_USERS}"
@@ -102,6 +104,9 @@ impl Moment {
             found.files.extend(row.get::<_, Option<i64>>(3).map(|file| (oid, file)));
             found.scans.extend(row.get::<_, Option<i64>>(4).map(|scans| (oid, scans)));
             let table: Option<i64> = row.get(5);
+            if row.get::<_, i32>(6) == 0 {
+                found.bare.insert(oid);
+            }
             found.indexes.extend(table.map(|table| (oid, (written(row.get(1), row.get(2)), table))));
         }
         let statement = "select oid::int8, conrelid::int8, confrelid::int8 from pg_catalog.pg_constraint \

@@ -158,6 +158,9 @@ fn change(name: &str, was: &str, is: &str) -> String {
     loop {
         match (old.next(), new.next()) {
             (Some(old), Some(new)) if old == new => {}
+            (Some(old), Some(new)) if old.trim() == new.trim() => {
+                return format!("{name} has other spaces at `{}`", cut(old.trim()));
+            }
             (Some(old), Some(new)) => return format!("{name} has `{}`, was `{}`", cut(new.trim()), cut(old.trim())),
             (Some(old), None) => return format!("{name} lacks `{}`", cut(old.trim())),
             (None, Some(new)) => return format!("{name} has in addition `{}`", cut(new.trim())),

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::connection::password;
 use super::super::programs;
-use super::super::settings::{Host, Password, Target};
+use super::super::settings::{Host, Target};
+use super::super::tunnel;
 
 /// The schema as SQL.
 ///
@@ -26,7 +28,7 @@ pub async fn schema(target: &Target, major: u32, beside: Option<&Path>) -> Resul
         Host::Tcp(host) => host,
         Host::Socket(folder) => folder,
     };
-    command.arg("--host").arg(host).arg("--port").arg(target.port.to_string()).arg("--username").arg(&target.user);
+    command.arg("--host").arg(host).arg("--username").arg(&target.user);
     command.arg("--dbname").arg(&target.dbname);
     if let Some(role) = &target.set_role {
         command.arg("--role").arg(role);
@@ -36,19 +38,17 @@ pub async fn schema(target: &Target, major: u32, beside: Option<&Path>) -> Resul
     if let Some(file) = &target.root_certificate {
         command.env("PGSSLROOTCERT", file);
     }
-    match &target.password {
-        Password::Absent => {}
-        Password::Given(password) => {
-            command.env("PGPASSWORD", password);
-        }
-        Password::File(file) => {
-            let text = tokio::fs::read_to_string(file)
-                .await
-                .map_err(|error| format!("read the password file {file}: {error}"))?;
-            command.env("PGPASSWORD", text.trim());
-        }
-        Password::Iam { .. } => return Err("pg_dump is not given a token of AWS".to_owned()),
+    if let Some(password) = password(target).await.map_err(|error| error.to_string())? {
+        command.env("PGPASSWORD", password);
     }
+    let tunnel = tunnel::to(target).await.map_err(|error| error.to_string())?;
+    let mut port = target.port;
+    if let Some(tunnel) = &tunnel {
+        // The name stays that of the server: its certificate is checked against it.
+        command.env("PGHOSTADDR", "127.0.0.1");
+        port = tunnel.port;
+    }
+    command.arg("--port").arg(port.to_string());
     let dumped =
         tokio::task::spawn_blocking(move || programs::run(command)).await.expect("running a program does not panic");
     Ok(plain(&dumped.map_err(|error| error.to_string())?, major))
