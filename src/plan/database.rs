@@ -25,14 +25,14 @@ use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};
 
 /// What is done about one database.
-struct Work<'a> {
-    address: &'a Address,
-    binding: &'a Binding,
-    lock_timeout_milliseconds: u64,
+pub(super) struct Work<'a> {
+    pub address: &'a Address,
+    pub binding: &'a Binding,
+    pub lock_timeout_milliseconds: u64,
     /// The applied versions that what runs does not know.
-    ahead: BTreeSet<i64>,
-    needs: &'a BTreeSet<Address>,
-    needed: BTreeSet<Address>,
+    pub ahead: BTreeSet<i64>,
+    pub needs: &'a BTreeSet<Address>,
+    pub needed: BTreeSet<Address>,
 }
 
 impl Planner<'_> {
@@ -78,7 +78,9 @@ impl Planner<'_> {
             }
         }
         let applied: Vec<_> = applied.into_values().collect();
+        let up = self.keep(address, goal, &up);
         self.push_migrations(&work, &applied, first, &down, &up);
+        self.push_purges(&work, recorded);
     }
 
     /// What comes first, where a migration was left in the middle.
@@ -299,7 +301,7 @@ impl Planner<'_> {
             let certificate = self.certificate(work.address, migration.version);
             let migration = &with_derived(&migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
-            if direction == Direction::Down && migration.down.is_none() {
+            if migration.text(direction).is_none() {
                 self.refuse_no_way_down(work.address, migration);
                 return;
             }
@@ -419,7 +421,7 @@ fn is_home(draft: &Draft) -> bool {
         && matches!(draft.action, Action::Create { .. } | Action::Revise { .. } | Action::Delete { .. })
 }
 
-fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: crate::step::Inverse) -> Draft {
+pub(super) fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: crate::step::Inverse) -> Draft {
     Draft {
         address: work.address.clone(),
         binding: work.binding.clone(),

@@ -233,6 +233,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "migrations",
             "target",
             "lock_timeout",
+            "keep",
             "depends_on",
         ],
         blocks: &["migration", "rehearsal"],

@@ -6,18 +6,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::{Address, InstanceKey};
 use crate::migration::position::{Partial, Position};
 use crate::migration::range::rename_ranges;
-use crate::migration::{Direction, Migration};
+use crate::migration::{Direction, Keeping, Migration};
 use crate::step::{Action, Adoption, Beside, Birth, Forgotten, Origin, Reason, Step};
 use crate::value::Object;
 use crate::world::{Binding, WorldError};
 
 impl Things {
     /// What a step that is done makes of the things.
-    pub(super) fn take(&mut self, run: u64, step: &Step, binding: Option<Binding>, outcome: &Object) {
+    pub(super) fn take(
+        &mut self,
+        (run, time): (u64, Timestamp),
+        step: &Step,
+        binding: Option<Binding>,
+        outcome: &Object,
+    ) {
         let address = &step.address;
         let binding = binding.unwrap_or_else(|| step.binding.clone());
         match &step.action {
@@ -71,14 +79,21 @@ impl Things {
             }
             Action::TakeUp { known } => self.take_up(run, step, binding, known),
             Action::Move { from, needed_by } => self.rename(run, from, address, needed_by),
-            Action::Migrate { .. } => self.migrate(run, step, binding),
+            Action::Migrate { .. } => self.migrate((run, time), step, binding),
+            Action::Purge { migration, .. } => self.purge(address, migration.version),
         }
     }
 
-    fn migrate(&mut self, run: u64, step: &Step, binding: Binding) {
+    fn migrate(&mut self, (run, time): (u64, Timestamp), step: &Step, binding: Binding) {
         let Action::Migrate { direction, migration, .. } = &step.action else { return };
         let address = &step.address;
         let database = self.database(run, step, binding);
+        database.kept.remove(&migration.version);
+        if *direction == Direction::Up
+            && let Some(keeping) = keeping(migration, time)
+        {
+            database.kept.insert(migration.version, keeping);
+        }
         match direction {
             Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
             Direction::Down => database.applied.remove(&migration.version),
@@ -114,6 +129,7 @@ impl Things {
             applied: BTreeMap::new(),
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
+            kept: BTreeMap::new(),
             ahead: BTreeSet::new(),
             partial: None,
             born,
@@ -125,6 +141,15 @@ impl Things {
             database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
         }
         database
+    }
+
+    /// What was kept is gone: from now on the migration is what its files say.
+    fn purge(&mut self, address: &Address, version: i64) {
+        let Some(database) = self.databases.get_mut(address) else { return };
+        database.kept.remove(&version);
+        if let Some(migration) = database.applied.get_mut(&version) {
+            Arc::make_mut(migration).kept = None;
+        }
     }
 
     /// A thing that was there before is known from now on.
@@ -228,11 +253,11 @@ impl Things {
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.resources.insert(address, resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born } => {
                 let applied = by_version(applied);
                 let partial = None;
                 let database =
-                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, partial, born };
+                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, kept, partial, born };
                 self.databases.insert(address, database);
             }
         }
@@ -361,6 +386,14 @@ pub fn by_version(migrations: Vec<Migration>) -> BTreeMap<i64, Arc<Migration>> {
 fn has_same_name(left: &Object, right: &Object) -> bool {
     let same = |name: &str| left.get(name).is_some() && left.get(name) == right.get(name);
     same("name") || same("arn") || same("id")
+}
+
+/// How long what a migration takes away is kept from now on, if it is.
+fn keeping(migration: &Migration, now: Timestamp) -> Option<Keeping> {
+    migration.kept.as_ref()?;
+    let seconds = i64::try_from(migration.said.keep_seconds.unwrap_or_default()).unwrap_or(i64::MAX);
+    let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    Some(Keeping { since: now, until })
 }
 
 fn birth(run: u64, step: &Step) -> Birth {
