@@ -358,24 +358,11 @@ impl Engine<'_> {
             );
         }
         database.said.iter().for_each(|block| self.join(block, &mut found, address));
-        self.refuse_to_keep(&found, *span, address);
         let target = database.settings.iter().find(|setting| &*setting.name == "target");
         if let Some(version) = target.and_then(|target| self.target(target, &found, address)) {
             found.retain(|migration| migration.version <= version);
         }
         found
-    }
-
-    /// `keep` is understood, and nothing keeps yet: silence would lose what somebody counts on.
-    fn refuse_to_keep(&mut self, found: &[Migration], span: Span, address: &Address) {
-        for migration in found.iter().filter(|migration| migration.said.keep_seconds.is_some()) {
-            self.report(
-                Diagnostic::error("this build cannot keep what a migration takes away")
-                    .at(span)
-                    .detail(format!("`{address}`: {} says `keep`", migration.label()))
-                    .help("copy what is needed aside in a migration before it, and remove `keep`"),
-            );
-        }
     }
 
     /// What a `migration` block says goes with its migration.

@@ -445,7 +445,7 @@ mod tests {
     /// What the fold does with a step that had its effect.
     fn take(things: &mut Things, step: &Step, outcome: i64, error: Option<&WorldError>) {
         let replaced = things.running(&step.address);
-        things.take(1, step, None, &object(outcome));
+        things.take((1, Timestamp::default()), step, None, &object(outcome));
         things.note_beside(step, replaced, error);
     }
 
