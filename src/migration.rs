@@ -23,6 +23,8 @@ pub mod observation;
 pub mod predict;
 pub mod certificate;
 pub mod class;
+pub mod derive;
+pub mod keep;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,15 @@ pub struct Migration {
     /// What runs in the place of its texts, so that what it takes away is kept for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Box<Kept>>,
+}
+
+/// How long what a migration took away is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeping {
+    /// Since when it is set aside.
+    pub since: jiff::Timestamp,
+    /// Until when nobody drops it.
+    pub until: jiff::Timestamp,
 }
 
 /// What runs in the place of a migration's texts, so that what it takes away is kept for a while.

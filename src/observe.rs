@@ -38,6 +38,8 @@ pub struct Observed {
     pub written: BTreeMap<Address, BTreeMap<Addition, Written>>,
     /// Why the secrets of what is wanted back cannot be had again, where they cannot.
     pub lost: BTreeMap<Address, String>,
+    /// When this was, if the world was looked at.
+    pub now: Option<jiff::Timestamp>,
 }
 
 impl Observed {
@@ -68,6 +70,7 @@ impl Observed {
             databases: databases.map(|(address, database)| (address.clone(), history(database))).collect(),
             written: BTreeMap::new(),
             lost: BTreeMap::new(),
+            now: None,
         }
     }
 
@@ -274,7 +277,7 @@ pub async fn observe(
 ) -> (Observed, Vec<(Address, WorldError)>) {
     let lookup = Known { objects: &subject.known, secrets };
     let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
-    let mut observed = Observed::default();
+    let mut observed = Observed { now: Some(world.clock.now()), ..Observed::default() };
     let mut errors = Vec::new();
     for (address, look) in &subject.things {
         let connection = match connect(&look.binding, &lookup) {

@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod database;
 mod draft;
+mod keeping;
 mod exact;
 mod left_over;
 pub mod lookup;

@@ -294,6 +294,13 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Position::is_start")]
         from: Position,
     },
+    /// Drop at last what a migration took away and what was kept since.
+    Purge {
+        /// The migration, with the text that drops.
+        migration: Box<Migration>,
+        /// Longest wait for one lock, in milliseconds.
+        lock_timeout_milliseconds: u64,
+    },
 }
 
 /// Why a step is there.
@@ -329,6 +336,11 @@ pub enum Reason {
     TakenBack,
     /// A migration was not applied yet.
     Pending,
+    /// What was taken away was kept as long as was asked for.
+    KeptLongEnough {
+        /// Until when.
+        until: jiff::Timestamp,
+    },
     /// What it needs, or how it is reached, is said otherwise now.
     SaidOtherwise,
     /// What it lived in goes.
@@ -457,7 +469,8 @@ impl Action {
             | Self::Remember { .. }
             | Self::TakeUp { known: Forgotten::Database { .. } }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -477,6 +490,7 @@ impl Action {
             Self::Move { .. } => "move",
             Self::Migrate { direction: Direction::Up, .. } => "migrate",
             Self::Migrate { direction: Direction::Down, .. } => "migrate back",
+            Self::Purge { .. } => "purge",
         }
     }
 
@@ -495,7 +509,8 @@ impl Action {
             | Self::Remember { .. }
             | Self::TakeUp { known: Forgotten::Database { .. } }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -513,7 +528,8 @@ impl Action {
             | Self::Import { .. }
             | Self::TakeUp { .. }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -531,7 +547,8 @@ impl Action {
             | Self::Import { .. }
             | Self::TakeUp { .. }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 }
@@ -543,7 +560,9 @@ impl Step {
             Action::Migrate { migration, from, .. } if !from.is_start() => {
                 format!("{} {} ({} statements of it are done)", self.address, migration.label(), from.statements)
             }
-            Action::Migrate { migration, .. } => format!("{} {}", self.address, migration.label()),
+            Action::Migrate { migration, .. } | Action::Purge { migration, .. } => {
+                format!("{} {}", self.address, migration.label())
+            }
             _ => self.address.to_string(),
         }
     }

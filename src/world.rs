@@ -308,6 +308,32 @@ pub trait Databases: Send + Sync {
     /// Asks what became of a migration.
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;
 
+    /// Drops at last what a migration took away and what was kept since; the migration stays applied. What is gone
+    /// already is no mistake. Gives facts worth recording.
+    async fn purge(
+        &self,
+        _connection: &Connection,
+        effect: &MigrationEffect,
+        _progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        let error = WorldError {
+            tried: format!("purge what {} took away", effect.migration.label()),
+            cause: "this runner of migrations keeps nothing".to_owned(),
+            help: None,
+            class: ErrorClass::Refused,
+        };
+        Err(EffectError { error, trace: Trace::Nothing })
+    }
+
+    /// Asks what became of a purge. It can be run again at any time.
+    async fn settle_purge(
+        &self,
+        _connection: &Connection,
+        _effect: &MigrationEffect,
+    ) -> Result<Settlement, WorldError> {
+        Ok(Settlement::NotDone)
+    }
+
     /// Looks into what migrations added, in the order in which it is asked: whether anything was written into it.
     /// Whoever cannot tell says so.
     async fn written(&self, _connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {

@@ -65,7 +65,7 @@ pub(super) async fn ask_for_good(
     let (_, fence) = place;
     let provider = executor.world.providers.get(&step.binding.provider);
     let flight = provider.filter(|_| step.action.kind().is_some()).map_or(Duration::ZERO, |one| one.flight(fence));
-    let left = || flight.saturating_sub(fence.undisturbed());
+    let left = || fence.in_flight(flight);
     if !matches!(answer, Ok(Settlement::NotDone)) || left().is_zero() {
         return answer;
     }
@@ -124,6 +124,12 @@ pub(super) async fn ask_about(
                 return Err(no_provider("postgres"));
             };
             return databases.settle(connection, effect).await;
+        }
+        Work::Purge(effect) => {
+            let Some(databases) = &world.databases else {
+                return Err(no_provider("postgres"));
+            };
+            return databases.settle_purge(connection, effect).await;
         }
         Work::Thing(effect) => effect,
     };

@@ -81,11 +81,11 @@ impl Ledger {
     pub async fn take_lease(&mut self, terms: &LeaseTerms, project: &Project) -> Result<(), StoreError> {
         loop {
             self.refresh().await?;
-            let (over, quiet) = match self.judge(terms).await? {
+            let (over, left) = match self.judge(terms).await? {
                 None => continue,
                 Some((Claim::Held(left), _)) => return Err(self.held_by_another(left)),
-                Some((Claim::Free, quiet)) => (None, quiet),
-                Some((Claim::Over(number), quiet)) => (Some(number), quiet),
+                Some((Claim::Free, left)) => (None, left),
+                Some((Claim::Over(number), left)) => (Some(number), left),
             };
             let mut bodies = Vec::new();
             if self.state().chain.is_none() {
@@ -102,7 +102,7 @@ impl Ledger {
             let asked = terms.clock.uptime();
             match self.append(terms.clock.now(), bodies).await {
                 Ok(()) => {
-                    self.held(terms, (asked, quiet)).await;
+                    self.held(terms, (asked, left)).await;
                     return Ok(());
                 }
                 // Somebody was quicker; perhaps it was only the holder's sign of life.
@@ -112,27 +112,27 @@ impl Ledger {
         }
     }
 
-    /// Says also for how long nobody can have sent anything. Nothing when the chain has grown meanwhile, so that the
+    /// Says also how long the lease still is by its length. Nothing when the chain has grown meanwhile, so that the
     /// age is not that of what was read.
-    async fn judge(&self, terms: &LeaseTerms) -> Result<Option<(Claim, Duration)>, StoreError> {
+    async fn judge(&self, terms: &LeaseTerms) -> Result<Option<(Claim, Option<Duration>)>, StoreError> {
         let Some(lease) = &self.state().lease else {
-            return Ok(Some((Claim::Free, Duration::ZERO)));
+            return Ok(Some((Claim::Free, None)));
         };
         let is_dead = lease.life.as_ref().is_some_and(|life| (terms.is_dead)(&lease.actor, life));
         let Some((last, age)) = self.store().age().await? else {
             return Ok(None);
         };
-        // Nobody sends anything that the lease might not outlive; but who is dead may have sent something a moment ago.
-        let quiet = if age >= lease.length { age } else { Duration::ZERO };
-        Ok((last == self.last()).then(|| (claim(Some(lease), age, is_dead), quiet)))
+        // Who is known to be dead before that may have sent something a moment ago.
+        let left = lease.length.saturating_sub(age);
+        Ok((last == self.last()).then(|| (claim(Some(lease), age, is_dead), Some(left))))
     }
 
-    async fn held(&mut self, terms: &LeaseTerms, (asked, quiet): (Duration, Duration)) {
+    async fn held(&mut self, terms: &LeaseTerms, (asked, left): (Duration, Option<Duration>)) {
         let chain = self.state().chain.as_ref().map(|chain| chain.id.clone()).unwrap_or_default();
         let holder = terms.actor.to_string();
         let clock = Arc::clone(&terms.clock);
-        let times = (asked, quiet);
-        let fence = Fence::after_quiet(&chain, self.last(), &holder, times, terms.length, Arc::clone(&clock));
+        let times = (asked, left);
+        let fence = Fence::after(&chain, self.last(), &holder, times, terms.length, Arc::clone(&clock));
         self.line.hold(Some(Held { fence, clock }), asked).await;
     }
 

@@ -32,6 +32,10 @@ pub fn judge(migration: &Migration, direction: Direction) -> Judgement {
 
 /// The same, where it is known which migrations were run before it: they may tell what a default was.
 pub fn judge_among(migration: &Migration, direction: Direction, earlier: &[Arc<Migration>]) -> Judgement {
+    if direction == Direction::Up && (migration.kept.is_some() || migration.derived) {
+        // By construction, until the first write to what it added.
+        return Judgement::Exact;
+    }
     match (direction, &migration.down) {
         (Direction::Up, None) => Judgement::Impossible(format!("no {}.down.sql", migration.label())),
         (Direction::Up, Some(down)) => match mirrored(&migration.up, down, earlier) {
@@ -61,7 +65,12 @@ pub fn judge_now(
     contents: &[Option<Addition>],
     found: &BTreeMap<Addition, Written>,
 ) -> Judgement {
-    match mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier) {
+    let by_construction = migration.kept.is_some() || migration.derived;
+    let known = match by_construction {
+        true => deeds(&migration.up).map(|deeds| deeds.into_iter().map(|(deed, _)| deed).collect()),
+        false => mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier),
+    };
+    match known {
         Ok(deeds) => judge_contents(&deeds, contents, found),
         Err(unproved) => Judgement::LosesData(unproved),
     }

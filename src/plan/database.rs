@@ -89,7 +89,9 @@ impl Planner<'_> {
             }
         }
         let applied: Vec<_> = applied.into_values().collect();
+        let up = self.keep(address, goal, &up);
         self.push_migrations(&work, &applied, first, (&down, &up), retold);
+        self.push_purges(&work, recorded);
     }
 
     /// What has no version stays when its file is removed, as Flyway leaves it.
@@ -345,7 +347,7 @@ impl Planner<'_> {
             let certificate = self.certificate(work.address, migration.version);
             let migration = &with_derived(&migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
-            if direction == Direction::Down && (migration.down.is_none() || migration.is_repeatable()) {
+            if direction == Direction::Down && (migration.text(direction).is_none() || migration.is_repeatable()) {
                 self.refuse_no_way_down(work.address, migration);
                 return;
             }

@@ -130,7 +130,7 @@ impl View {
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.state.things.resources.insert(address.clone(), resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, born, told } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born, told } => {
                 let applied = by_version(applied);
                 let partial = None;
                 let lock = lock_timeout_milliseconds;
@@ -140,6 +140,7 @@ impl View {
                     needs,
                     lock_timeout_milliseconds: lock,
                     ahead,
+                    kept,
                     partial,
                     born,
                     told,

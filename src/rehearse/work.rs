@@ -211,6 +211,7 @@ mod tests {
             lock_timeout_milliseconds: 1,
             ahead: BTreeSet::new(),
             partial: None,
+            kept: BTreeMap::new(),
             born: crate::step::Birth::default(),
             partial: None,
             told: crate::migration::told::Told::default(),

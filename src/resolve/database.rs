@@ -15,8 +15,8 @@ use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
 use crate::migration::layout::Layout;
-use crate::migration::length::timeout_milliseconds;
-use crate::migration::{Migration, spoken};
+use crate::migration::length::{milliseconds, timeout_milliseconds};
+use crate::migration::{Migration, keep, spoken};
 use crate::secret::SecretReference;
 use crate::spec::body::Attribute;
 use crate::spec::{Database, MigrationBlock};
@@ -79,7 +79,10 @@ impl Engine<'_> {
         if layout != Layout::default() {
             settings.open(Layout::SETTING, Value::from(layout.name()));
         }
-        let migrations = self.migrations(database, layout, &address);
+        let mut migrations = self.migrations(database, layout, &address);
+        if let Some(seconds) = self.keep(database, &address) {
+            keep_for(seconds, &mut migrations);
+        }
         let poisoned = self.diagnostics.0.len() > before;
         let seen = |name: &str| match settings.open.get(name) {
             Some(value) => value.clone(),
@@ -323,6 +326,25 @@ impl Engine<'_> {
         })
     }
 
+    /// How long what migrations take away is kept, where nothing else is said, in seconds.
+    fn keep(&mut self, database: &Database, address: &Address) -> Option<u64> {
+        let setting = database.settings.iter().find(|setting| &*setting.name == "keep")?;
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return None;
+        }
+        let parsed = evaluated.value.as_str().and_then(milliseconds).map(|milliseconds| milliseconds / 1_000);
+        if parsed.is_none() {
+            self.report(
+                Diagnostic::error("this is not a length of time")
+                    .at(setting.expr.span)
+                    .detail("`keep` takes a number and a unit, known now")
+                    .help("write like `\"36h\"`, `\"14d\"` or `\"2w\"`"),
+            );
+        }
+        parsed
+    }
+
     fn layout(&mut self, database: &Database, address: &Address) -> Layout {
         let Some(setting) = database.settings.iter().find(|setting| &*setting.name == "layout") else {
             return Layout::default();
@@ -427,5 +449,12 @@ impl Engine<'_> {
             );
         }
         exists
+    }
+}
+
+/// What takes something away is kept for so long, unless its file says how long.
+fn keep_for(seconds: u64, migrations: &mut [Migration]) {
+    for migration in migrations.iter_mut().filter(|migration| keep::concerns(&migration.up)) {
+        migration.said.keep_seconds.get_or_insert(seconds);
     }
 }

@@ -234,6 +234,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "layout",
             "target",
             "lock_timeout",
+            "keep",
             "depends_on",
         ],
         blocks: &["migration", "rehearsal"],

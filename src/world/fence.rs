@@ -26,8 +26,8 @@ struct Term {
     until: AtomicU64,
     /// When it was asked for.
     asked: Duration,
-    /// How long before that nobody else could send anything any more.
-    quiet: Duration,
+    /// When the lease before it was over, or would have been: what was sent under that has arrived by then.
+    over: Option<Duration>,
 }
 
 impl Fence {
@@ -47,28 +47,31 @@ impl Fence {
         length: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self::after_quiet(chain, number, holder, (asked, Duration::ZERO), length, clock)
+        Self::after(chain, number, holder, (asked, None), length, clock)
     }
 
-    /// The fence of a lease that was asked for at this uptime, when the one before it was over for so long: since
-    /// then nobody else can have sent anything.
-    pub fn after_quiet(
+    /// The fence of a lease that was asked for at this uptime, when the one before it is over, by its own length, so
+    /// long after that: a lease outlives all that is sent under it.
+    pub fn after(
         chain: &str,
         number: u64,
         holder: &str,
-        (asked, quiet): (Duration, Duration),
+        (asked, left): (Duration, Option<Duration>),
         length: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let until = AtomicU64::new(milliseconds(asked + length));
-        let term = Term { clock, length, until, asked, quiet };
+        let term = Term { clock, length, until, asked, over: left.map(|left| asked + left) };
         Self { chain: chain.into(), number, holder: holder.into(), term: Some(Arc::new(term)) }
     }
 
-    /// For how long nobody but the holder can have sent anything: what an earlier holder had sent before may still
-    /// arrive until then.
-    pub fn undisturbed(&self) -> Duration {
-        self.term.as_ref().map_or(Duration::MAX, |term| term.clock.uptime().saturating_sub(term.asked) + term.quiet)
+    /// For how long something may still arrive that an earlier holder had sent, if that can be under way for so long.
+    pub fn in_flight(&self, flight: Duration) -> Duration {
+        self.term.as_ref().map_or(Duration::ZERO, |term| {
+            let now = term.clock.uptime();
+            let left = (term.asked + flight).saturating_sub(now);
+            term.over.map_or(left, |over| left.min(over.saturating_sub(now)))
+        })
     }
 
     /// The chain whose lease it is.

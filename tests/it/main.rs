@@ -51,6 +51,10 @@ mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod derive;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod keep;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;

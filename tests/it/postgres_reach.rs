@@ -82,7 +82,8 @@ async fn a_proxy_that_pools_transactions_is_refused_and_one_that_pools_sessions_
 /// Forwards each connection to a port, says on which process it runs.
 const FORWARD: &str = r#"
 import os, socket, sys, threading
-open(sys.argv[3], "w").write(str(os.getpid()))
+open(sys.argv[3] + ".new", "w").write(str(os.getpid()))
+os.rename(sys.argv[3] + ".new", sys.argv[3])
 listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 def pump(one, other):
     try:
@@ -113,7 +114,7 @@ fn tunnelled(command: &[&str], port: u16, user: &str) -> Connection {
         ("user", Value::from(user)),
         ("password", Value::from(PASSWORD).sensitive()),
         ("sslmode", Value::from("disable")),
-        ("connect_timeout", Value::from(5_i64)),
+        ("connect_timeout", Value::from(30_i64)),
         ("tunnel", Value::list(Type::String, words)),
     ] {
         found.settings.insert(name.to_owned(), value);
@@ -132,15 +133,29 @@ async fn a_tunnel_is_opened_once_and_ends_with_the_last_session() {
     let said = folder.path().join("process");
     let command = ["python3", "-c", FORWARD, "{port}", "{remote_port}", said.to_str().unwrap()];
     let connection = tunnelled(&command, server.port(), "admin");
-    let table = migration(1, "one", "create table one (id int); select pg_sleep(0.5)", None);
+    let direct = crate::postgres::session(&server.url("postgres")).await;
+    direct.batch_execute("create table ended (at timestamptz)").await.unwrap();
+    // Its session stays in the tunnel until the test has seen a second one there.
+    let waits = "create table one (id int);
+        do $$ begin
+            while not exists (select from ended) loop perform pg_sleep(0.02); end loop;
+        end $$";
+    let table = migration(1, "one", waits, None);
     let run = effect(&table, Direction::Up, "t1");
     let heard = crate::postgres::Heard::default();
     let (migrator, other) = (Migrator::default(), Migrator::default());
     let looking = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let begun = Instant::now();
+        let waiting =
+            "select count(*) from pg_stat_activity where query like '%from ended%' and pid <> pg_backend_pid()";
+        while direct.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the migration does not begin");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let process = std::fs::read_to_string(&said).expect("the tunnel runs");
         other.history(&connection).await.expect("a second session goes through it");
         assert_eq!(std::fs::read_to_string(&said).unwrap(), process, "there is one tunnel");
+        direct.batch_execute("insert into ended values (now())").await.unwrap();
         process
     };
     let (done, process) = tokio::join!(migrator.migrate(&connection, &run, &heard), looking);

@@ -24,7 +24,7 @@ use super::progress::{Book, Row};
 use super::session::Session;
 use super::start::{Start, start};
 use super::watcher::Watcher;
-use super::{locks, settle, tally, written};
+use super::{locks, purge, settle, tally, written};
 use crate::digest::Digest;
 use crate::migration::addition::{Addition, Written};
 use crate::migration::layout::Layout;
@@ -109,6 +109,19 @@ impl Databases for Migrator {
 
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
         settle::settle(connection, effect, self.patience).await
+    }
+
+    async fn purge(
+        &self,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        purge::run(connection, effect, self.patience, progress).await
+    }
+
+    async fn settle_purge(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
+        purge::settle(connection, effect).await
     }
 
     async fn written(&self, connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
