@@ -206,6 +206,7 @@ pub fn not_rehearsed(why: &str) -> Certificate {
         basis: Basis::Empty,
         verdict: Verdict::NotRehearsed { why: why.to_owned() },
         derived: None,
+        group: None,
         undone: Vec::new(),
         forth: Vec::new(),
         back: Vec::new(),

@@ -68,7 +68,11 @@ impl Planner<'_> {
         reason: Reason,
     ) -> usize {
         let things = &self.inputs.state.things;
-        let born = match (things.databases.get(work.address), things.gone.get(work.address)) {
+        let recorded = things.databases.get(work.address);
+        // What is kept stays kept, as long as the migration that took it away is known.
+        let mut kept = recorded.map(|recorded| recorded.kept.clone()).unwrap_or_default();
+        kept.retain(|version, _| applied.contains_key(version));
+        let born = match (recorded, things.gone.get(work.address)) {
             (Some(recorded), _) | (None, Some(Gone::Database(recorded) | Gone::Emptied(recorded))) => recorded.born,
             // A step's own birth is given when it is done.
             (None, Some(Gone::Deleted(_) | Gone::Forgotten(_)) | None) => Birth::default(),
@@ -80,6 +84,7 @@ impl Planner<'_> {
                     applied: applied.values().map(|migration| Migration::clone(migration)).collect(),
                     lock_timeout_milliseconds: work.lock_timeout_milliseconds,
                     ahead: work.ahead.clone(),
+                    kept,
                     born,
                     told: told.clone(),
                 },

@@ -213,7 +213,6 @@ mod tests {
             partial: None,
             kept: BTreeMap::new(),
             born: crate::step::Birth::default(),
-            partial: None,
             told: crate::migration::told::Told::default(),
         };
         things.databases.insert(address(), state);

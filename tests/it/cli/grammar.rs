@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 23] = [
     "init",
     "validate",
     "console",
