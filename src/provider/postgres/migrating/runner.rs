@@ -29,7 +29,7 @@ use crate::digest::Digest;
 use crate::migration::addition::{Addition, Written};
 use crate::migration::layout::Layout;
 use crate::migration::predict::Foreseen;
-use crate::migration::{Direction, Migration};
+use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::{Object, Value};
 use crate::world::{
     Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, TargetFacts, WorldError,
@@ -163,7 +163,9 @@ async fn begin(
     let book = Book::of(&table.schema, table.has_progress);
     let left = book.read(client).await?;
     check_turn(&table, effect, left.as_ref(), &job.tried)?;
-    let is_applied = table.row(effect.migration.version).is_some();
+    // What has no version has a row of each of its texts that ran.
+    let is_its = |row: &&HistoryRow| !effect.migration.is_repeatable() || table.fits(row, &effect.migration);
+    let is_applied = table.row(effect.migration.version).filter(is_its).is_some();
     let begin = start(effect, job, left.as_ref(), is_applied)?;
     Ok((table, book, begin))
 }
