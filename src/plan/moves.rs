@@ -245,17 +245,20 @@ impl View {
             .databases
             .values_mut()
             .for_each(|database| rename_needs(&mut database.needs, &mut database.binding, &renamed));
-        things.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         let renamed_gone: Vec<_> =
             names.iter().filter_map(|(from, to)| Some((to.clone(), things.gone.remove(from)?))).collect();
+        let mut aside = BTreeMap::new();
         for to in names.values() {
             // As in the ledger; it can be made again once the step is done that takes its name.
-            if let Some(aside) = things.set_aside(to) {
-                self.first.extend(self.first.get(to).map(|at| (aside, *at)));
+            if let Some(other) = things.set_aside(to) {
+                self.first.extend(self.first.get(to).map(|at| (other.clone(), *at)));
+                aside.insert(to.clone(), other);
             }
             things.gone.remove(to);
         }
         things.gone.extend(renamed_gone);
+        let renamed = |address: &Address| names.get(address).or_else(|| aside.get(address)).cloned();
+        things.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         let observed = &mut self.observed;
         observed.objects = found_renamed(std::mem::take(&mut observed.objects), names);
         observed.earlier = found_renamed(std::mem::take(&mut observed.earlier), names);

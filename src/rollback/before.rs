@@ -107,7 +107,17 @@ fn taken_up(address: &Address, resource: &ResourceState, left: &Left<'_>, inputs
             return None;
         }
     }
-    Some(known(left.first_known(resource), comparer.fingerprint(Some(found))))
+    Some(known(&known_since(left.first_known(resource), resource), comparer.fingerprint(Some(found))))
+}
+
+/// A thing as it is recorded now, known since an earlier time.
+fn known_since(earlier: &ResourceState, now: &ResourceState) -> ResourceState {
+    let mut known = ResourceState { born: earlier.born, adopted: earlier.adopted.clone(), ..now.clone() };
+    if earlier.born != now.born {
+        known.earlier = earlier.earlier.iter().chain(&now.earlier).cloned().collect();
+        known.beside = earlier.beside.iter().chain(&now.beside).cloned().collect();
+    }
+    known
 }
 
 fn comparer<'k>(kind: &'k Kind, inputs: &Inputs<'k>) -> Comparer<'k> {
@@ -148,7 +158,7 @@ fn known_anew(address: &Address, now: &ResourceState, left: &Left<'_>, inputs: &
     let kind = inputs.kinds.get(&now.kind)?;
     let found = inputs.observed.objects.get(address)?.as_ref()?;
     let is_same = earlier.born != now.born && is_same_thing(kind, &now.object, &earlier.object);
-    is_same.then(|| known(earlier, comparer(kind, inputs).fingerprint(Some(found))))
+    is_same.then(|| known(&known_since(earlier, now), comparer(kind, inputs).fingerprint(Some(found))))
 }
 
 /// What is known otherwise than then: an earlier way back went to before it was let go and imported anew, and this one

@@ -452,6 +452,84 @@ fn two_things_never_get_one_address() {
     });
 }
 
+#[test]
+fn what_was_imported_twice_is_one_thing_on_the_way_forth_as_well() {
+    block_on(async {
+        let place = Place::new();
+        place.world.make("there", 7);
+        place.reach(&Spec::with(&[("b", "there", 8)]).importing("b", "there"), "first").await;
+        let (first, world) = (place.recorded().await, place.world.snapshot());
+        place.reach(&Spec::default().leaving("b"), "let go").await;
+        place.reach(&Spec::with(&[("b", "there", 8)]).importing("b", "there"), "second").await;
+        let second = place.recorded().await;
+        place.reach(&Spec::with(&[("c", "there", 8)]).moving("b", "c"), "renamed").await;
+        place.reach(&Spec::default(), "removed").await;
+        assert_eq!(place.back(1, "before it was let go").await, ["move fake_thing.b", "create fake_thing.b"]);
+        assert_eq!((place.recorded().await, place.world.snapshot()), (first.clone(), world.clone()));
+        // It was there and not ours: nothing of the second import is owed once more.
+        assert_eq!(place.back(2, "forth to where it was let go").await, ["forget fake_thing.b"]);
+        assert_eq!((place.recorded().await.len(), place.world.snapshot()), (0, world.clone()));
+        place.back(3, "forth to the second import").await;
+        assert_eq!((place.recorded().await, place.world.snapshot()), (second, world.clone()));
+        place.back(1, "and back").await;
+        assert_eq!((place.recorded().await, place.world.snapshot()), (first, world));
+    });
+}
+
+#[test]
+fn what_was_let_go_stays_known_though_its_address_is_anothers() {
+    block_on(async {
+        let place = Place::new();
+        let mut spec = Spec::with(&[("a", "n1", 1), ("b", "n2", 2)]);
+        spec.nodes.get_mut(&address("b")).unwrap().link = Some(address("a"));
+        place.reach(&spec, "first").await;
+        let (start, world) = (place.recorded().await, place.world.snapshot());
+        place.reach(&Spec::with(&[("a", "n1", 1)]).leaving("b"), "let go").await;
+        place.reach(&Spec::default().leaving("a"), "and what it needs").await;
+        let all = Spec::with(&[("a", "n3", 3), ("b", "n4", 4)]);
+        place.reach(&all, "both addresses are taken").await;
+        let (last, later) = (place.recorded().await, place.world.snapshot());
+        place.back(1, "back").await;
+        assert_eq!((place.recorded().await, place.world.snapshot()), (start, world));
+        place.back(4, "forth").await;
+        assert_eq!((place.recorded().await, place.world.snapshot()), (last, later));
+        place.back(0, "to before everything, each after what needs it").await;
+        assert_eq!(place.world.snapshot(), BTreeMap::new());
+    });
+}
+
+#[test]
+fn what_is_taken_up_from_an_earlier_time_is_recorded_as_it_is_now() {
+    block_on(async {
+        let place = Place::new();
+        place.world.make("there", 1);
+        let spec = Spec::with(&[("a", "there", 2)]).importing("a", "there");
+        place.reach(&spec, "imported and changed").await;
+        let first = place.recorded().await;
+        assert_eq!(place.back(0, "back").await, ["update fake_thing.a", "forget fake_thing.a"]);
+        place.reach(&spec, "once more").await;
+        assert_eq!(place.back(1, "the same").await, ["forget fake_thing.a", "take up fake_thing.a"]);
+        assert_eq!(place.recorded().await, first);
+    });
+}
+
+#[test]
+fn what_was_left_to_others_is_made_again_though_another_thing_was_made_in_its_place() {
+    block_on(async {
+        let place = Place::new();
+        place.reach(&Spec::with(&[("a", "n1", 1)]), "first").await;
+        place.reach(&Spec::default(), "removed").await;
+        place.reach(&Spec::with(&[("b", "n2", 2)]), "another").await;
+        place.reach(&Spec::with(&[("a", "n2", 2)]).moving("b", "a"), "renamed").await;
+        place.reach(&Spec::default().leaving("a"), "let go").await;
+        let world = place.world.snapshot();
+        place.back(1, "the first has its address").await;
+        assert_eq!(place.world.snapshot().keys().collect::<Vec<_>>(), ["n1"]);
+        place.back(5, "forth").await;
+        assert_eq!((place.recorded().await.len(), place.world.snapshot()), (0, world));
+    });
+}
+
 /// A small generator of numbers (xorshift).
 struct Random(u64);
 
@@ -476,6 +554,8 @@ const HOPS: usize = 2;
 enum LetGo {
     /// Nothing else is called so, and it is imported under its own address only.
     KeepsItsAddress,
+    /// Other things take the address, and it is imported under any.
+    IsLikeAllElse,
 }
 
 /// One change of the spec or of the ledger alone.
@@ -484,6 +564,7 @@ async fn change(place: &Place, spec: &mut Spec, random: &mut Random, round: usiz
     let recorded: Vec<Address> = spec.nodes.keys().cloned().collect();
     let forgotten = match let_go {
         LetGo::KeepsItsAddress => place.forgotten().await,
+        LetGo::IsLikeAllElse => BTreeMap::new(),
     };
     let pick = |random: &mut Random| recorded.get(random.below(recorded.len().max(1))).cloned();
     let free = address(["a", "b", "c", "d", "e[0]", "e[\"k\"]"][random.below(6)]);
@@ -612,6 +693,47 @@ async fn there_and_back(seed: u64) -> usize {
         assert_eq!(&place.world.snapshot(), world, "the world: {what}");
         assert_eq!(&place.recorded().await, recorded, "the ledger: {what}");
         taken_back += steps.len();
+    }
+    taken_back
+}
+
+#[test]
+fn from_any_state_whatever_it_was_any_other_is_reached() {
+    block_on(async {
+        let mut steps = 0;
+        for seed in 1..=cases() {
+            steps += wander(seed).await;
+        }
+        assert!(steps > 200, "only {steps} steps back were tried");
+    });
+}
+
+/// Changes, and ways to other times in between, from which one goes on. Says how many steps those took.
+async fn wander(seed: u64) -> usize {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let place = Place::new();
+    place.world.make("strange1", 1);
+    place.world.make("strange2", 2);
+    let mut spec = Spec::default();
+    let mut told = vec![(0, place.recorded().await, place.world.snapshot(), spec.clone())];
+    let mut taken_back = 0;
+    for round in 0..4 + random.below(10) {
+        let (times, is_back) = (told.len(), random.below(3) == 0);
+        let what = format!("seed {seed}, round {round}");
+        if is_back {
+            let (to, recorded, world, earlier) = &told[random.below(times)];
+            taken_back += place.back(*to, &format!("{what}, to {to} of {:#?}", place.story().await)).await.len();
+            let what = format!("{what}, at {to} of {:#?}", place.story().await);
+            assert_eq!(&place.world.snapshot(), world, "the world: {what}");
+            assert_eq!(&place.recorded().await, recorded, "the ledger: {what}");
+            spec = earlier.clone();
+        } else {
+            change(&place, &mut spec, &mut random, round, LetGo::IsLikeAllElse).await;
+            place.reach(&spec, &format!("{what}: {spec:?}: {:#?}", place.story().await)).await;
+        }
+        let run = place.newest().await;
+        told.retain(|(other, ..)| *other != run);
+        told.push((run, place.recorded().await, place.world.snapshot(), spec.clone()));
     }
     taken_back
 }

@@ -134,7 +134,7 @@ impl Things {
         if let Some(Gone::Forgotten(before)) = forgotten.and_then(|address| self.gone.remove(&address)) {
             self.known_before.insert(birth(run, step), before);
         }
-        self.set_aside(&step.address);
+        self.make_room(&step.address);
         self.gone.remove(&step.address);
         let resource = ResourceState {
             kind: kind.to_owned(),
@@ -167,16 +167,14 @@ impl Things {
         let before = self.resources.remove(&step.address);
         let is_made_again = match self.gone.get(&step.address) {
             // What was forgotten is another thing, unless a way back makes it again.
-            Some(Gone::Forgotten(before)) => {
-                step.reason == Reason::TakenBack && has_same_name(&before.object, outcome)
-            }
+            Some(Gone::Forgotten(before)) => step.reason == Reason::TakenBack && has_same_name(&before.object, outcome),
             // So is what is new, unless it is what was there before us and was removed.
             Some(Gone::Deleted(before)) => step.reason != Reason::New || has_same_name(&before.object, outcome),
             Some(Gone::Database(_)) => false,
             Some(Gone::Emptied(_)) | None => true,
         };
         if !is_made_again {
-            self.set_aside(&step.address);
+            self.make_room(&step.address);
         }
         let gone = self.gone.remove(&step.address);
         let (earlier, adopted, beside, born) = match (before, gone) {
@@ -262,7 +260,7 @@ impl Things {
 
     /// A thing gets another address, and whoever needs it needs it under that.
     fn rename(&mut self, run: u64, from: &Address, to: &Address, needed_by: &BTreeSet<Address>) {
-        self.set_aside(to);
+        let aside = self.make_room(to);
         if let Some(mut resource) = self.resources.remove(from) {
             resource.run = run;
             self.resources.insert(to.clone(), resource);
@@ -275,7 +273,8 @@ impl Things {
         }
         self.gone.remove(to);
         let renamed = |address: &Address| (address == from).then(|| to.clone());
-        for address in needed_by {
+        // What had the new name until now and needs the thing has another one, too.
+        for address in needed_by.iter().map(|address| aside.as_ref().filter(|_| address == to).unwrap_or(address)) {
             if let Some(resource) = self.resources.get_mut(address) {
                 rename_needs(&mut resource.needs, &mut resource.binding, &renamed);
                 resource.rename_schemas(&renamed);
@@ -302,6 +301,14 @@ impl Things {
         let aside = aside(address, born);
         let gone = self.gone.remove(address)?;
         self.gone.insert(aside.clone(), gone);
+        Some(aside)
+    }
+
+    /// Sets aside, and what is gone and needed that needs it under its new address.
+    fn make_room(&mut self, address: &Address) -> Option<Address> {
+        let aside = self.set_aside(address)?;
+        let renamed = |need: &Address| (need == address).then(|| aside.clone());
+        self.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         Some(aside)
     }
 
