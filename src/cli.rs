@@ -107,6 +107,7 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Status(arguments) => verb::status::run(&arguments, session),
         Verb::History(arguments) => verb::history::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),
+        Verb::Migrate(arguments) => verb::migrate::run(&arguments, session),
         Verb::Import(arguments) => verb::import::run(&arguments, session),
         Verb::State(arguments) => verb::state::run(&arguments, session),
         Verb::Destroy(arguments) => verb::destroy::run(&arguments, session),

@@ -1,4 +1,4 @@
-//! Migrations of a PostgreSQL schema: files in refinery's layout, each with its way back. Pure.
+//! Migrations of a PostgreSQL schema: files in the layout of one of five tools, each with its way back. Pure.
 //!
 //! Invariant: a [`Migration`] holds both texts whole, so that whoever has the plan or the ledger can go
 //! either way without the files.
@@ -14,6 +14,8 @@ pub mod directives;
 pub mod spoken;
 pub mod folder;
 pub mod checksum;
+pub mod layout;
+pub mod told;
 pub mod addition;
 pub mod range;
 pub mod position;
@@ -21,6 +23,8 @@ pub mod observation;
 pub mod predict;
 pub mod certificate;
 pub mod class;
+pub mod derive;
+pub mod keep;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +48,13 @@ pub struct Migration {
     /// The version as the layout's own tool writes it, where that is no whole number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spelling: Option<String>,
+    /// The version before it in the folder, where the layout's history table holds nothing but the newest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<i64>,
+    /// The checksum that the history holds in the place of this text's own: the text was altered since it ran, and
+    /// somebody accepted that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blessed: Option<String>,
     /// Whether the way back is no file, but derived from the statements.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
@@ -53,6 +64,15 @@ pub struct Migration {
     /// What runs in the place of its texts, so that what it takes away is kept for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Box<Kept>>,
+}
+
+/// How long what a migration took away is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeping {
+    /// Since when it is set aside.
+    pub since: jiff::Timestamp,
+    /// Until when nobody drops it.
+    pub until: jiff::Timestamp,
 }
 
 /// What runs in the place of a migration's texts, so that what it takes away is kept for a while.
@@ -78,15 +98,30 @@ impl Migration {
             down: down.map(str::to_owned),
             transaction: true,
             spelling: None,
+            follows: None,
+            blessed: None,
             derived: false,
             said: Said::default(),
             kept: None,
         }
     }
 
-    /// `V12__add_email`.
+    /// `V12__add_email`; `R__views` where it has no version.
     pub fn label(&self) -> String {
-        format!("V{}__{}", self.version, self.name)
+        match self.is_repeatable() {
+            true => format!("{REPEATABLE}__{}", self.name),
+            false => format!("V{}__{}", self.version_text(), self.name),
+        }
+    }
+
+    /// The version as people and the layout's own tool write it.
+    pub fn version_text(&self) -> String {
+        self.spelling.clone().unwrap_or_else(|| self.version.to_string())
+    }
+
+    /// Whether it has no version, and runs again whenever its text changes: Flyway's `R__views.sql`.
+    pub fn is_repeatable(&self) -> bool {
+        self.spelling.as_deref() == Some(REPEATABLE)
     }
 
     /// The text that runs in this direction, if there is one.
@@ -103,6 +138,9 @@ impl Migration {
         }
     }
 }
+
+/// The spelling of the version of what has none.
+pub const REPEATABLE: &str = "R";
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,13 +163,28 @@ impl Direction {
     }
 }
 
-/// A row of `refinery_schema_history`.
+/// A row of a history table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryRow {
-    /// The version.
+    /// The version, as [`Migration::version`] counts it.
     pub version: i64,
-    /// The name.
+    /// The version as the table spells it, where that is no whole number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spelling: Option<String>,
+    /// The name, as the table has it; empty where it has none.
     pub name: String,
-    /// refinery's checksum, as the table's own build of it computes it.
-    pub checksum: u64,
+    /// The checksum, as the table writes it; none where nobody kept one.
+    pub checksum: Option<String>,
+}
+
+impl HistoryRow {
+    /// As [`Migration::label`], from the row alone.
+    pub fn label(&self) -> String {
+        let version = self.spelling.clone().unwrap_or_else(|| self.version.to_string());
+        match (version == REPEATABLE, self.name.is_empty()) {
+            (true, _) => format!("{REPEATABLE}__{}", self.name),
+            (false, true) => format!("version {version}"),
+            (false, false) => format!("V{version}__{}", self.name),
+        }
+    }
 }

@@ -16,8 +16,8 @@ use crate::kind::Kinds;
 use crate::ledger::Things;
 use crate::ledger::state::{DatabaseState, Gone};
 use crate::migration::addition::{Addition, Written};
-use crate::migration::checksum::checksum;
 use crate::migration::class::additions;
+use crate::migration::layout::Layout;
 use crate::migration::{HistoryRow, Migration};
 use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
@@ -38,6 +38,8 @@ pub struct Observed {
     pub written: BTreeMap<Address, BTreeMap<Addition, Written>>,
     /// Why the secrets of what is wanted back cannot be had again, where they cannot.
     pub lost: BTreeMap<Address, String>,
+    /// When this was, if the world was looked at.
+    pub now: Option<jiff::Timestamp>,
 }
 
 impl Observed {
@@ -47,13 +49,17 @@ impl Observed {
         let found = |object: &Object| (object.clone(), Some(object.clone()));
         let earlier = things.resources.iter().filter(|(_, resource)| !resource.earlier.is_empty());
         let history = |database: &DatabaseState| {
+            let layout = Layout::of(&database.binding.settings).unwrap_or_default();
+            let checksum = |migration: &Migration| layout.checksum(migration, true);
             let row = |migration: &Arc<Migration>| HistoryRow {
                 version: migration.version,
-                name: migration.name.clone(),
-                checksum: checksum(migration, true),
+                spelling: migration.spelling.clone(),
+                name: layout.row_name(migration),
+                checksum: migration.blessed.clone().or_else(|| Some(checksum(migration))),
             };
+            let rows = database.applied.values().map(row).collect();
             let partial = database.partial.as_deref().cloned();
-            Some(History { rows: database.applied.values().map(row).collect(), wide: true, partial })
+            Some(History { rows, wide: true, layout, partial, ..History::default() })
         };
         let databases = things.databases.iter();
         Self {
@@ -64,6 +70,7 @@ impl Observed {
             databases: databases.map(|(address, database)| (address.clone(), history(database))).collect(),
             written: BTreeMap::new(),
             lost: BTreeMap::new(),
+            now: None,
         }
     }
 
@@ -211,6 +218,16 @@ impl Subject {
         self
     }
 
+    /// Only the history of this database, and what is known of others.
+    #[must_use]
+    pub fn only_database(mut self, address: &Address) -> Self {
+        self.things.clear();
+        self.withheld.clear();
+        self.added.clear();
+        self.databases.retain(|other, _| other == address);
+        self
+    }
+
     /// Only the histories of databases.
     #[must_use]
     pub fn databases_only(mut self) -> Self {
@@ -260,7 +277,7 @@ pub async fn observe(
 ) -> (Observed, Vec<(Address, WorldError)>) {
     let lookup = Known { objects: &subject.known, secrets };
     let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
-    let mut observed = Observed::default();
+    let mut observed = Observed { now: Some(world.clock.now()), ..Observed::default() };
     let mut errors = Vec::new();
     for (address, look) in &subject.things {
         let connection = match connect(&look.binding, &lookup) {

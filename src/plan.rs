@@ -6,14 +6,17 @@
 pub mod compare;
 pub mod database;
 mod draft;
+mod keeping;
 mod exact;
 mod left_over;
 pub mod lookup;
 mod middle;
+pub mod mismatch;
 pub mod moves;
 pub mod order;
 mod phases;
 mod place;
+pub mod told;
 pub mod refactor;
 pub mod thing;
 
@@ -28,6 +31,7 @@ use crate::ledger::State;
 use crate::migration::Migration;
 use crate::migration::certificate::Evidence;
 use crate::migration::range::SchemaNeeds;
+use crate::migration::told::Told;
 use crate::observe::Observed;
 use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle, Refactoring};
 use crate::secret::Secrets;
@@ -103,6 +107,8 @@ pub struct DatabaseGoal {
     pub ahead: BTreeSet<i64>,
     /// What it will need.
     pub needs: BTreeSet<Address>,
+    /// What was told of its history then, on a way back; else what is told now stays.
+    pub told: Option<Told>,
     /// Where it stands in the spec.
     pub span: Option<Span>,
 }
@@ -149,6 +155,7 @@ impl Goals {
                 lock_timeout_milliseconds: database.lock_timeout_milliseconds,
                 ahead: BTreeSet::new(),
                 needs: database.needs.clone(),
+                told: None,
                 span: Some(database.span),
             };
             (address.clone(), goal)

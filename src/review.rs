@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::migration::Direction;
 use crate::migration::certificate::{Certificate, Evidence};
+use crate::migration::{Direction, Migration};
 use crate::step::{Action, ChangeSet, Forgotten, Inverse, Operation, Reason, Step, StepId};
 use crate::world::Binding;
 use difference::{Differences, Shown};
@@ -87,6 +87,8 @@ pub struct Summary {
     pub migrate: usize,
     /// Migrations run back.
     pub migrate_back: usize,
+    /// Kept things that are dropped at last.
+    pub purge: usize,
 }
 
 /// One step.
@@ -161,6 +163,23 @@ pub struct MigrationView {
     /// The SQL of the other direction, if there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql_of_the_way_back: Option<String>,
+    /// Whether the way back is no file, but derived from the statements.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    /// What is set aside instead of dropped, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptView>,
+}
+
+/// What is set aside instead of dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptView {
+    /// What.
+    pub what: Vec<String>,
+    /// How long, in words.
+    pub long: String,
+    /// What is to be known of it.
+    pub notes: Vec<&'static str>,
 }
 
 /// From where on not everything can be taken back, and what is lost there.
@@ -261,6 +280,7 @@ impl Summary {
                 Action::Move { .. } => summary.rename += 1,
                 Action::Migrate { direction: Direction::Up, .. } => summary.migrate += 1,
                 Action::Migrate { direction: Direction::Down, .. } => summary.migrate_back += 1,
+                Action::Purge { .. } => summary.purge += 1,
             }
         }
         for (made, removed) in replaced.into_values() {
@@ -287,11 +307,13 @@ fn is_asked_for(reason: &Reason) -> bool {
         | Reason::Destroyed
         | Reason::TakenBack
         | Reason::Pending
+        | Reason::KeptLongEnough { .. }
         | Reason::SaidOtherwise
         | Reason::GoesWith { .. }
         | Reason::LeftOver
         | Reason::Renamed
         | Reason::ImportAsked
+        | Reason::Told { .. }
         | Reason::LetGo => false,
         Reason::Adopted { ref goes, .. } => is_asked_for(goes),
     }
@@ -376,10 +398,12 @@ impl MigrationView {
         let Action::Migrate { direction, migration, .. } = action else {
             return None;
         };
+        let text = |direction| migration.text(direction).map(str::to_owned);
         let (sql, back) = match direction {
-            Direction::Up => (migration.up.clone(), migration.down.clone()),
-            Direction::Down => (migration.down.clone().unwrap_or_default(), Some(migration.up.clone())),
+            Direction::Up => (text(Direction::Up), text(Direction::Down)),
+            Direction::Down => (text(Direction::Down), text(Direction::Up)),
         };
+        let sql = sql.unwrap_or_default();
         Some(Self {
             version: migration.version,
             name: migration.name.clone(),
@@ -387,7 +411,22 @@ impl MigrationView {
             transaction: migration.transaction,
             sql,
             sql_of_the_way_back: back,
+            derived: migration.derived && migration.kept.is_none(),
+            kept: KeptView::of(migration, *direction),
         })
+    }
+}
+
+impl KeptView {
+    fn of(migration: &Migration, direction: Direction) -> Option<Self> {
+        let kept = migration.kept.as_ref()?;
+        let seconds = migration.said.keep_seconds.unwrap_or_default();
+        let notes = match direction {
+            Direction::Up => &words::KEPT[..],
+            Direction::Down => &words::GIVEN_BACK[..],
+        };
+        let long = words::keeping(seconds);
+        Some(Self { what: kept.what.clone(), long, notes: notes.to_vec() })
     }
 }
 

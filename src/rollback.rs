@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::{Deferred, Expr, Node};
 use crate::kind::{Kind, Mode};
 use crate::ledger::Things;
-use crate::ledger::state::{Gone, ResourceState, aside};
+use crate::ledger::state::{DatabaseState, Gone, ResourceState, aside};
 use crate::plan::moves::View;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals_from};
 use crate::resolve::desired::Lifecycle;
@@ -66,8 +66,10 @@ pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> 
             lock_timeout_milliseconds: database.lock_timeout_milliseconds,
             ahead: database.ahead.iter().copied().chain(left.remove(address).unwrap_or_default()).collect(),
             needs: database.needs.clone(),
+            told: Some(database.told.clone()),
             span: None,
         };
+        note_what_is_purged(address, database, &inputs, &mut notes);
         goals.databases.insert(address.clone(), goal);
     }
     let made_again = release_what_was_there(then, to, &inputs, &mut goals, &mut notes);
@@ -79,6 +81,20 @@ pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> 
     change_set.with_schema = depth == Depth::WithSchema;
     mistakes.extend(notes);
     (change_set, mistakes)
+}
+
+/// What was kept then and is purged now does not come back; a way back over its migration says what that means.
+fn note_what_is_purged(address: &Address, then: &DatabaseState, inputs: &Inputs<'_>, notes: &mut Diagnostics) {
+    let Some(now) = inputs.state.things.databases.get(address) else { return };
+    for version in then.kept.keys().filter(|version| !now.kept.contains_key(version)) {
+        let (Some(before), Some(after)) = (then.applied.get(version), now.applied.get(version)) else { continue };
+        let Some(kept) = before.kept.as_ref().filter(|_| after.kept.is_none()) else { continue };
+        notes.push(
+            Diagnostic::warning("what was kept is purged")
+                .detail(format!("`{address}`: {} of {} is gone, and stays gone", kept.what.join(", "), before.label()))
+                .help("only a copy from elsewhere can bring it back"),
+        );
+    }
 }
 
 /// What is made again is known as what it was then: the ledger cannot tell that where it was let go and taken up, or

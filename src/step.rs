@@ -120,6 +120,14 @@ pub enum Edit {
     Move,
     /// `state rm`.
     Remove,
+    /// `migrate adopt`.
+    Adopt,
+    /// `migrate baseline`.
+    Baseline,
+    /// `migrate rebless`.
+    Rebless,
+    /// `migrate skip`.
+    Skip,
 }
 
 /// An output as planned.
@@ -261,7 +269,7 @@ pub enum Action {
         /// As it is.
         object: Object,
     },
-    /// Take up again what the ledger had forgotten; the world is not touched.
+    /// Take up again what the ledger had forgotten, or what somebody tells; the world is not touched.
     TakeUp {
         /// What was known of it.
         known: Forgotten,
@@ -285,6 +293,13 @@ pub enum Action {
         /// How far it was when planned, if it was left in the middle.
         #[serde(default, skip_serializing_if = "Position::is_start")]
         from: Position,
+    },
+    /// Drop at last what a migration took away and what was kept since.
+    Purge {
+        /// The migration, with the text that drops.
+        migration: Box<Migration>,
+        /// Longest wait for one lock, in milliseconds.
+        lock_timeout_milliseconds: u64,
     },
 }
 
@@ -321,6 +336,11 @@ pub enum Reason {
     TakenBack,
     /// A migration was not applied yet.
     Pending,
+    /// What was taken away was kept as long as was asked for.
+    KeptLongEnough {
+        /// Until when.
+        until: jiff::Timestamp,
+    },
     /// What it needs, or how it is reached, is said otherwise now.
     SaidOtherwise,
     /// What it lived in goes.
@@ -332,6 +352,11 @@ pub enum Reason {
     Renamed,
     /// An `import` block or `import` asks for it.
     ImportAsked,
+    /// `migrate adopt` and its like say so of a database's history.
+    Told {
+        /// What.
+        what: Vec<String>,
+    },
     /// A `removed` block or `state rm` leaves it to others.
     LetGo,
     /// It was imported, and goes all the same.
@@ -444,7 +469,8 @@ impl Action {
             | Self::Remember { .. }
             | Self::TakeUp { known: Forgotten::Database { .. } }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -464,6 +490,7 @@ impl Action {
             Self::Move { .. } => "move",
             Self::Migrate { direction: Direction::Up, .. } => "migrate",
             Self::Migrate { direction: Direction::Down, .. } => "migrate back",
+            Self::Purge { .. } => "purge",
         }
     }
 
@@ -482,7 +509,8 @@ impl Action {
             | Self::Remember { .. }
             | Self::TakeUp { known: Forgotten::Database { .. } }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -500,7 +528,8 @@ impl Action {
             | Self::Import { .. }
             | Self::TakeUp { .. }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 
@@ -518,7 +547,8 @@ impl Action {
             | Self::Import { .. }
             | Self::TakeUp { .. }
             | Self::Move { .. }
-            | Self::Migrate { .. } => None,
+            | Self::Migrate { .. }
+            | Self::Purge { .. } => None,
         }
     }
 }
@@ -530,7 +560,9 @@ impl Step {
             Action::Migrate { migration, from, .. } if !from.is_start() => {
                 format!("{} {} ({} statements of it are done)", self.address, migration.label(), from.statements)
             }
-            Action::Migrate { migration, .. } => format!("{} {}", self.address, migration.label()),
+            Action::Migrate { migration, .. } | Action::Purge { migration, .. } => {
+                format!("{} {}", self.address, migration.label())
+            }
             _ => self.address.to_string(),
         }
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::expression::Deferred;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::layout::Layout;
 use crate::migration::position::{Partial, Position};
 use crate::migration::predict::Foreseen;
 use crate::migration::{Direction, HistoryRow, Migration};
@@ -261,12 +262,28 @@ pub enum Content {
 /// The history table as found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Its rows by version; empty when there is no table.
+    /// Its rows by version, those of what has no version last; empty when there is no table.
     pub rows: Vec<HistoryRow>,
     /// Whether the version column is `int8` (refinery's `int8-versions`).
     pub wide: bool,
     /// A migration that was left in the middle.
     pub partial: Option<Partial>,
+    /// Whose table it is.
+    pub layout: Layout,
+    /// From which to which version everything counts as applied although no row tells it.
+    pub counted: Vec<(i64, i64)>,
+}
+
+impl History {
+    /// Whether a row was written for just this migration, as far as the row can tell.
+    pub fn fits(&self, row: &HistoryRow, migration: &Migration) -> bool {
+        self.layout.fits(row, migration, self.wide)
+    }
+
+    /// Whether a version counts as applied although no row tells it.
+    pub fn counts(&self, version: i64) -> bool {
+        self.counted.iter().any(|(first, last)| (*first..=*last).contains(&version))
+    }
 }
 
 /// Reads and runs migrations. The connection is that of the database itself.
@@ -274,6 +291,11 @@ pub struct History {
 pub trait Databases: Send + Sync {
     /// The history; `None` when the database does not exist.
     async fn history(&self, connection: &Connection) -> Result<Option<History>, WorldError>;
+
+    /// The layouts whose history tables are there.
+    async fn layouts(&self, _connection: &Connection) -> Result<Vec<Layout>, WorldError> {
+        Ok(Vec::new())
+    }
 
     /// Runs one migration and its history row. Gives facts worth recording (duration, lock wait, statements).
     async fn migrate(
@@ -285,6 +307,32 @@ pub trait Databases: Send + Sync {
 
     /// Asks what became of a migration.
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;
+
+    /// Drops at last what a migration took away and what was kept since; the migration stays applied. What is gone
+    /// already is no mistake. Gives facts worth recording.
+    async fn purge(
+        &self,
+        _connection: &Connection,
+        effect: &MigrationEffect,
+        _progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        let error = WorldError {
+            tried: format!("purge what {} took away", effect.migration.label()),
+            cause: "this runner of migrations keeps nothing".to_owned(),
+            help: None,
+            class: ErrorClass::Refused,
+        };
+        Err(EffectError { error, trace: Trace::Nothing })
+    }
+
+    /// Asks what became of a purge. It can be run again at any time.
+    async fn settle_purge(
+        &self,
+        _connection: &Connection,
+        _effect: &MigrationEffect,
+    ) -> Result<Settlement, WorldError> {
+        Ok(Settlement::NotDone)
+    }
 
     /// Looks into what migrations added, in the order in which it is asked: whether anything was written into it.
     /// Whoever cannot tell says so.

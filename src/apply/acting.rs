@@ -84,6 +84,13 @@ impl Executor<'_> {
                 }
                 None => Err(missing("postgres")),
             },
+            Work::Purge(effect) => match &self.world.databases {
+                Some(databases) => {
+                    held(&effect.fence)?;
+                    databases.purge(connection, effect, telling).await
+                }
+                None => Err(missing("postgres")),
+            },
             Work::Thing(effect) => match self.world.providers.get(&connection.provider) {
                 Some(provider) => {
                     held(&effect.fence)?;

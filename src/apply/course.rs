@@ -214,7 +214,11 @@ impl<'c> Course<'c> {
                 self.outcomes.take_up(step.address.clone(), object);
             }
             Action::Move { from, .. } => self.outcomes.rename(from, &step.address),
-            Action::Retire { .. } | Action::Remember { .. } | Action::TakeUp { .. } | Action::Migrate { .. } => {}
+            Action::Retire { .. }
+            | Action::Remember { .. }
+            | Action::TakeUp { .. }
+            | Action::Migrate { .. }
+            | Action::Purge { .. } => {}
         }
         self.done.insert(step.id);
         if self.change_set.point_of_no_return.is_some_and(|point| step.id < point) {

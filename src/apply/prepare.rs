@@ -11,6 +11,7 @@ use crate::expression::Deferred;
 use crate::kind::{Kind, Kinds, ProviderSchema};
 use crate::ledger::Things;
 use crate::ledger::state::{Intent, ResourceState};
+use crate::migration::Direction;
 use crate::migration::position::Position;
 use crate::observe::sight::{as_value, first_words};
 use crate::observe::{connect, mark_like};
@@ -31,6 +32,8 @@ pub enum Work {
     Thing(Box<Effect>),
     /// A migration.
     Migration(Box<MigrationEffect>),
+    /// What a migration took away is dropped at last.
+    Purge(Box<MigrationEffect>),
     /// Only the ledger changes; the thing is this.
     Nothing(Object),
 }
@@ -266,7 +269,7 @@ impl Ground<'_> {
             Action::Create { .. } | Action::Update { .. } | Action::Revise { .. } | Action::Remember { .. } => true,
             Action::Import { .. } | Action::TakeUp { .. } => true,
             Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } => false,
-            Action::Forget { .. } | Action::Migrate { .. } | Action::Move { .. } => false,
+            Action::Forget { .. } | Action::Migrate { .. } | Action::Purge { .. } | Action::Move { .. } => false,
         };
         let facts = self.kinds.provider(&connection.provider).into_iter().flat_map(ProviderSchema::facts);
         let missing: Vec<&str> = facts.filter(|fact| !connection.settings.contains_key(*fact)).collect();
@@ -500,6 +503,15 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
                 from: from.clone(),
             }))
         }
+        Action::Purge { migration, lock_timeout_milliseconds } => Work::Purge(Box::new(MigrationEffect {
+            token: ready.token.clone(),
+            fence: fence.clone(),
+            direction: Direction::Up,
+            migration: migration.as_ref().clone(),
+            lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),
+            content: Content::Goes,
+            from: Position::default(),
+        })),
         Action::Create { .. } | Action::Revise { .. } => effect(EffectChange::Create { after: after() }),
         Action::Update { .. } => effect(EffectChange::Update { before: before(), after: after() }),
         Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } => {

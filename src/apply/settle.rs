@@ -125,6 +125,12 @@ pub(super) async fn ask_about(
             };
             return databases.settle(connection, effect).await;
         }
+        Work::Purge(effect) => {
+            let Some(databases) = &world.databases else {
+                return Err(no_provider("postgres"));
+            };
+            return databases.settle_purge(connection, effect).await;
+        }
         Work::Thing(effect) => effect,
     };
     let Some(provider) = world.providers.get(&connection.provider) else {

@@ -18,6 +18,8 @@ pub enum Name {
     Lease,
     /// The password of a ledger in PostgreSQL.
     PostgresPassword,
+    /// The database that `migrate` works on.
+    DatabaseUrl,
     /// Whose local stack a spec sees.
     LocalStack,
     /// Which logs are written.
@@ -60,10 +62,11 @@ pub enum Name {
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Ledger,
         Self::Lease,
         Self::PostgresPassword,
+        Self::DatabaseUrl,
         Self::LocalStack,
         Self::Log,
         Self::NoColour,
@@ -91,6 +94,7 @@ impl Name {
             Self::Ledger => "SWITCHBACK_LEDGER",
             Self::Lease => "SWITCHBACK_LEASE",
             Self::PostgresPassword => "PGPASSWORD",
+            Self::DatabaseUrl => "DATABASE_URL",
             Self::LocalStack => "SWITCHBACK_LOCAL_STACK",
             Self::Log => "SWITCHBACK_LOG",
             Self::NoColour => "NO_COLOR",
@@ -121,7 +125,10 @@ impl Name {
                 "how long a run's lease holds without a sign of life, as `90s` or `5m`; wins over `lease` of `switchback.hcl`; 2 minutes when neither says"
             }
             Self::PostgresPassword => {
-                "the password of a ledger in PostgreSQL (`postgres://USER@HOST/DB`), where its URL names no `password_file`"
+                "the password of a ledger in PostgreSQL (`postgres://USER@HOST/DB`), where its URL names no `password_file`; and of the database of `migrate`, where its URL has none"
+            }
+            Self::DatabaseUrl => {
+                "the database of `migrate status`, `up` and `down`, where `--url` does not say; never shown"
             }
             Self::LocalStack => {
                 "the project folder whose local stack the spec sees as `local_stack`, when it is not this one's"

@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, State, Things};
 use crate::migration::certificate::Evidence;
 use crate::observe::{self, Observed, Subject};
 use crate::plan::moves::Before;
+use crate::plan::told::{self, Telling};
 use crate::plan::{self, Inputs, Options, refactor};
 use crate::rehearse::{self, Asked, Effort, work};
 use crate::resolve::desired::{Desired, DesiredDatabase, Import};
@@ -22,9 +23,9 @@ use crate::resolve::secrets::RevealedSecrets;
 use crate::rollback::schema::left_applied;
 use crate::rollback::{self, Depth, owed::leave_out};
 use crate::secret::Secrets;
-use crate::step::{ChangeSet, Edit, Operation};
+use crate::step::{ChangeSet, Edit, Operation, Standing};
 use crate::value::Object;
-use crate::world::WorldError;
+use crate::world::{History, WorldError};
 
 /// How long the rehearsal of one database may take before a way back, which must not wait for it.
 const PATIENCE_BEFORE_A_WAY_BACK: Duration = Duration::from_secs(60);
@@ -372,6 +373,48 @@ pub async fn import(
     };
     let (change_set, differing, diagnostics) = refactor::import(&resolved.desired, address, id, inputs);
     Ok((judge(session, change_set, diagnostics, &resolved.sources)?, differing))
+}
+
+/// What somebody says of a database's history is recorded; `spec` gives project and standing of a first run.
+pub fn tell(
+    session: &Session,
+    ledger: &Ledger,
+    resolved: &Resolved,
+    (edit, address, telling): (Edit, &Address, &Telling),
+) -> Result<ChangeSet, Failure> {
+    let observed = Observed::default();
+    let inputs = Inputs {
+        state: ledger.state(),
+        observed: &observed,
+        kinds: &session.kinds,
+        secrets: &*resolved.secrets,
+        evidence: &Evidence::default(),
+    };
+    let settings = &resolved.desired.environment;
+    let standing = Standing { protected: settings.protected, holds: !settings.allow_up };
+    let names = (&*resolved.desired.project, &*settings.name, standing);
+    let (change_set, diagnostics) = told::tell(edit, address, telling, names, inputs);
+    judge(session, change_set, diagnostics, &resolved.sources)
+}
+
+/// The history of one database of the spec, as its table has it.
+///
+/// # Errors
+/// When it cannot be looked at, or is not there.
+pub async fn history(
+    session: &Session,
+    ledger: &Ledger,
+    resolved: &Resolved,
+    address: &Address,
+) -> Result<History, Failure> {
+    let things = &ledger.state().things;
+    let subject = Subject::of(Some(&resolved.desired), things, &session.kinds).only_database(address);
+    let mut observed = look(session, &subject, &*resolved.secrets).await?;
+    let none = || {
+        Failure::failed(format!("`{address}` is not there yet; nothing was done"))
+            .help("what it lives in is made by the next apply, or is not known before")
+    };
+    observed.databases.remove(address).flatten().ok_or_else(none)
 }
 
 async fn look(session: &Session, subject: &Subject, secrets: &dyn Secrets) -> Result<Observed, Failure> {

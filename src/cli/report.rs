@@ -303,6 +303,10 @@ impl View for Report {
             Operation::Edit(Edit::Import) => "import",
             Operation::Edit(Edit::Move) => "state mv",
             Operation::Edit(Edit::Remove) => "state rm",
+            Operation::Edit(Edit::Adopt) => "migrate adopt",
+            Operation::Edit(Edit::Baseline) => "migrate baseline",
+            Operation::Edit(Edit::Rebless) => "migrate rebless",
+            Operation::Edit(Edit::Skip) => "migrate skip",
             Operation::Rollback { .. } => "rollback",
         };
         let head = format!("run {run}, {what} of {}: {}", self.environment, self.headline());

@@ -12,6 +12,7 @@ pub mod hold;
 pub mod import;
 pub mod init;
 pub mod local;
+pub mod migrate;
 pub mod output;
 pub mod plan;
 pub mod rehearse;

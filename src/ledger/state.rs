@@ -16,9 +16,10 @@ pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use crate::address::Address;
 use crate::digest::Digest;
-use crate::migration::Migration;
 use crate::migration::position::{Partial, Position};
 use crate::migration::range::SchemaNeeds;
+use crate::migration::told::Told;
+use crate::migration::{Keeping, Migration};
 use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
@@ -161,6 +162,8 @@ pub struct DatabaseState {
     pub needs: BTreeSet<Address>,
     /// Longest wait for one lock, in milliseconds.
     pub lock_timeout_milliseconds: u64,
+    /// What is kept of what its migrations took away, by version.
+    pub kept: BTreeMap<i64, Keeping>,
     /// The applied versions that a way back has left, because what runs since works with them: they are not in the
     /// folder of what runs, and belong there again with the next release that knows them.
     pub ahead: BTreeSet<i64>,
@@ -168,6 +171,8 @@ pub struct DatabaseState {
     pub partial: Option<Box<Partial>>,
     /// When the ledger first knew it.
     pub born: Birth,
+    /// What people told of its history.
+    pub told: Told,
 }
 
 /// A run: one change set being carried out.
@@ -567,7 +572,7 @@ impl State {
         match (is_first, self.things.resources.get_mut(&step.address)) {
             // What stood already is only better known now.
             (false, Some(resource)) => resource.object = outcome.clone(),
-            _ => self.things.take(number, step, binding, outcome),
+            _ => self.things.take((number, record.time), step, binding, outcome),
         }
         self.things.note_beside(step, replaced, error);
         if let (Action::Create { .. } | Action::Revise { .. }, Some(origin)) =

@@ -32,6 +32,10 @@ pub fn judge(migration: &Migration, direction: Direction) -> Judgement {
 
 /// The same, where it is known which migrations were run before it: they may tell what a default was.
 pub fn judge_among(migration: &Migration, direction: Direction, earlier: &[Arc<Migration>]) -> Judgement {
+    if direction == Direction::Up && is_by_construction(migration) {
+        // By construction, until the first write to what it added.
+        return Judgement::Exact;
+    }
     match (direction, &migration.down) {
         (Direction::Up, None) => Judgement::Impossible(format!("no {}.down.sql", migration.label())),
         (Direction::Up, Some(down)) => match mirrored(&migration.up, down, earlier) {
@@ -41,6 +45,11 @@ pub fn judge_among(migration: &Migration, direction: Direction, earlier: &[Arc<M
         },
         (Direction::Down, _) => judge_now(migration, earlier, &[], &BTreeMap::new()),
     }
+}
+
+/// Whether both of its texts are ours, made as each other's inverse.
+fn is_by_construction(migration: &Migration) -> bool {
+    migration.kept.is_some() || migration.derived
 }
 
 /// The same, after a rehearsal: the lower of what the texts imply and of what the certificate allows. What the texts
@@ -61,7 +70,11 @@ pub fn judge_now(
     contents: &[Option<Addition>],
     found: &BTreeMap<Addition, Written>,
 ) -> Judgement {
-    match mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier) {
+    let known = match is_by_construction(migration) {
+        true => deeds(&migration.up).map(|deeds| deeds.into_iter().map(|(deed, _)| deed).collect()),
+        false => mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier),
+    };
+    match known {
         Ok(deeds) => judge_contents(&deeds, contents, found),
         Err(unproved) => Judgement::LosesData(unproved),
     }
@@ -76,12 +89,16 @@ pub fn judge_now_rehearsed(
     certificate: &Certificate,
 ) -> Judgement {
     let texts = judge_now(migration, earlier, contents, found);
-    let is_mirrored = || mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier).is_ok();
-    let texts = if !proof::tells(certificate) || is_mirrored() {
+    let is_known = || {
+        is_by_construction(migration)
+            || mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier).is_ok()
+    };
+    let texts = if !proof::tells(certificate) || is_known() {
         texts
     } else {
         let made = deeds(&migration.up).unwrap_or_default().into_iter().map(|(deed, _)| deed).collect::<Vec<_>>();
-        proof::lower(proof::settled(migration, Direction::Down, certificate), judge_contents(&made, contents, found))
+        let settled = proof::lower(proof::settled(migration, Direction::Down, certificate), proof::gone(migration));
+        proof::lower(settled, judge_contents(&made, contents, found))
     };
     proof::lower(texts, certificate.verdict.judgement())
 }

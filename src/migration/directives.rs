@@ -140,6 +140,8 @@ mod tests {
     fn the_header_says_whether_a_transaction_is_used() {
         assert_eq!(of("select 1"), Ok(true));
         assert_eq!(of("-- by: me\n--switchback:transaction  OFF\n\nvacuum t;"), Ok(false));
+        assert_eq!(of("-- no-transaction\nvacuum t"), Ok(false), "as sqlx has it");
+        assert_eq!(of("\n-- no-transaction\nselect 1"), Ok(true), "sqlx reads it on the first line only");
         assert_eq!(of("/* switchback: transaction off */ create index concurrently i on t (a);"), Ok(false));
         assert_eq!(of("select '-- switchback: nonsense'"), Ok(true));
         assert_eq!(

@@ -17,34 +17,36 @@ use crate::kind::Judgement;
 use crate::ledger::state::DatabaseState;
 use crate::migration::addition::Addition;
 use crate::migration::certificate::{Certificate, Verdict};
-use crate::migration::checksum::checksum;
 use crate::migration::class::{additions, judge_among, judge_now, judge_now_rehearsed, judge_rehearsed};
+use crate::migration::layout::Layout;
 use crate::migration::range::SchemaNeeds;
-use crate::migration::{Direction, Migration};
+use crate::migration::told::Told;
+use crate::migration::{Direction, HistoryRow, Migration, REPEATABLE};
 use crate::step::{Action, Fingerprint, Operation, Reason, Way};
 use crate::world::{Binding, History};
 
 /// What is done about one database.
-struct Work<'a> {
-    address: &'a Address,
-    binding: &'a Binding,
-    lock_timeout_milliseconds: u64,
+pub(super) struct Work<'a> {
+    pub address: &'a Address,
+    pub binding: &'a Binding,
+    pub lock_timeout_milliseconds: u64,
     /// The applied versions that what runs does not know.
-    ahead: BTreeSet<i64>,
-    needs: &'a BTreeSet<Address>,
-    needed: BTreeSet<Address>,
+    pub ahead: BTreeSet<i64>,
+    pub needs: &'a BTreeSet<Address>,
+    pub needed: BTreeSet<Address>,
 }
 
 impl Planner<'_> {
     pub(super) fn plan_database(&mut self, address: &Address, goal: &DatabaseGoal) {
         let recorded = self.inputs.state.things.databases.get(address);
         let known = recorded.map(|recorded| recorded.applied.clone()).unwrap_or_default();
+        let told = recorded.map(|recorded| recorded.told.clone()).unwrap_or_default();
         let is_new = self.is_made_here(goal);
         let history = match self.inputs.observed.databases.get(address) {
             Some(Some(history)) if !is_new => Some(history),
             _ => None,
         };
-        let Some(applied) = self.applied(address, goal, history, &known, is_new) else {
+        let Some(applied) = self.applied(address, goal, history, (&known, &told), is_new) else {
             return;
         };
         let ahead = self.ahead(goal, recorded, &applied);
@@ -59,12 +61,21 @@ impl Planner<'_> {
             needs: &goal.needs,
             needed: recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
         };
-        let up = goal.migrations.iter().filter(|(version, _)| !applied.contains_key(version));
-        let mut up: Vec<_> = up.map(|(_, migration)| Arc::clone(migration)).collect();
+        let retold = self.tell_as_then(&work, goal, &applied, recorded);
+        down.retain(|migration| {
+            let was_there = goal.told.is_some() && told.was_there(migration.version);
+            !was_there && !self.outlives_its_file(migration)
+        });
+        let skipped = &goal.told.as_ref().unwrap_or(&told).skipped;
+        let mut up: Vec<_> = goal.migrations.values().filter_map(|wanted| pending(wanted, &applied)).collect();
+        up.retain(|migration| !skipped.contains_key(&migration.version));
+        // What has no version comes last, in the order of the names.
+        up.sort_by_key(|migration| migration.is_repeatable().then(|| migration.name.clone()));
         let Ok(first) = self.first(address, history, &goal.migrations, &mut down, &mut up) else {
             return;
         };
-        let is_known = recorded.filter(|_| first.is_none() && down.is_empty() && up.is_empty());
+        let is_idle = first.is_none() && down.is_empty() && up.is_empty() && retold.is_none();
+        let is_known = recorded.filter(|_| is_idle);
         if let Some(recorded) = is_known {
             let mut what =
                 said_otherwise(self.inputs.kinds, (&goal.needs, &goal.binding), (&recorded.needs, &recorded.binding));
@@ -78,11 +89,18 @@ impl Planner<'_> {
             }
         }
         let applied: Vec<_> = applied.into_values().collect();
-        self.push_migrations(&work, &applied, first, &down, &up);
+        let up = self.keep(address, goal, &up);
+        self.push_migrations(&work, &applied, first, (&down, &up), retold);
+        self.push_purges(&work, recorded);
+    }
+
+    /// What has no version stays when its file is removed, as Flyway leaves it.
+    fn outlives_its_file(&self, migration: &Migration) -> bool {
+        migration.is_repeatable() && !matches!(self.operation, Operation::Rollback { .. })
     }
 
     /// What comes first, where a migration was left in the middle.
-    fn first(
+    pub(super) fn first(
         &mut self,
         address: &Address,
         history: Option<&History>,
@@ -138,7 +156,7 @@ impl Planner<'_> {
         address: &Address,
         goal: &DatabaseGoal,
         history: Option<&History>,
-        known: &BTreeMap<i64, Arc<Migration>>,
+        (known, told): (&BTreeMap<i64, Arc<Migration>>, &Told),
         is_new: bool,
     ) -> Option<BTreeMap<i64, Arc<Migration>>> {
         if is_new {
@@ -151,21 +169,40 @@ impl Planner<'_> {
         let before = self.mistakes.0.len();
         let mut applied = BTreeMap::new();
         for row in &history.rows {
-            let migration = known.get(&row.version).or_else(|| goal.migrations.get(&row.version));
-            let Some(migration) = migration else {
-                if self.was_there_before(goal, known, row.version) {
-                    continue;
+            let (wanted, recorded) = (goal.migrations.get(&row.version), known.get(&row.version));
+            if row.spelling.as_deref() == Some(REPEATABLE) {
+                let ran = [wanted, recorded].into_iter().flatten().find(|migration| history.fits(row, migration));
+                applied.extend(ran.map(|migration| (row.version, Arc::clone(migration))));
+                continue;
+            }
+            let Some(migration) = recorded.or(wanted) else {
+                if !told.skipped.contains_key(&row.version) && !self.was_there_before(goal, known, row.version) {
+                    self.refuse_unknown_row(address, goal, row);
                 }
-                self.refuse_unknown_row(address, goal, row.version, &row.name);
                 continue;
             };
-            let text = goal.migrations.get(&row.version).unwrap_or(migration);
-            if checksum(text, history.wide) != row.checksum {
+            let text = wanted.unwrap_or(migration);
+            // An altered text that was accepted is recorded together with what the row has.
+            let accepted = recorded.filter(|recorded| recorded.up == text.up).unwrap_or(text);
+            let is_other = row.checksum.is_none() && recorded.is_some_and(|recorded| recorded.up != text.up);
+            if is_other || !history.fits(row, accepted) {
                 self.refuse_altered(address, goal, text);
             }
             applied.insert(row.version, Arc::clone(migration));
         }
-        self.refuse_out_of_order(address, goal, &applied);
+        for migration in known.values().chain(goal.migrations.values()) {
+            let version = migration.version;
+            let counts = history.counts(version) || told.baselined.contains(&version);
+            if !counts || migration.is_repeatable() || applied.contains_key(&version) {
+                continue;
+            }
+            let text = goal.migrations.get(&version).unwrap_or(migration);
+            if text.up != migration.up {
+                self.refuse_altered(address, goal, text);
+            }
+            applied.insert(version, Arc::clone(migration));
+        }
+        self.refuse_out_of_order(address, goal, &applied, told);
         (self.mistakes.0.len() == before).then_some(applied)
     }
 
@@ -176,44 +213,63 @@ impl Planner<'_> {
         matches!(self.operation, Operation::Rollback { .. }) && down.next().is_none_or(|lowest| version < *lowest)
     }
 
-    fn refuse_unknown_row(&mut self, address: &Address, goal: &DatabaseGoal, version: i64, name: &str) {
+    fn refuse_unknown_row(&mut self, address: &Address, goal: &DatabaseGoal, row: &HistoryRow) {
+        let (label, version) = (row.label(), row.spelling.clone().unwrap_or_else(|| row.version.to_string()));
+        let layout = Layout::of(&goal.binding.settings).unwrap_or_default();
+        let file = match row.name.is_empty() {
+            true => format!("the file of version {version}"),
+            false => layout.file_name(&version, &row.name.replace(' ', "_"), Direction::Up),
+        };
         self.mistakes.push(
             Diagnostic::error("an applied migration has no file")
                 .at(goal.span)
-                .detail(format!(
-                    "`{address}` has applied V{version}__{name}, which neither the folder nor the ledger has"
-                ))
-                .help(format!("put V{version}__{name}.sql back into the folder")),
+                .detail(format!("`{address}` has applied {label}, which neither the folder nor the ledger has"))
+                .help(format!(
+                    "put {file} back into the folder, or go on without it: {}",
+                    sanctioned("skip", &version, address)
+                )),
         );
     }
 
     fn refuse_altered(&mut self, address: &Address, goal: &DatabaseGoal, migration: &Migration) {
-        let (version, name) = (migration.version, &migration.name);
         self.mistakes.push(
             Diagnostic::error("an applied migration was altered")
                 .at(goal.span)
-                .detail(format!("`{address}`: V{version}__{name} is not the text that was applied"))
-                .help("restore the file as it was, and put the change into a new migration"),
+                .detail(format!("`{address}`: {} is not the text that was applied", migration.label()))
+                .help(format!(
+                    "restore the file as it was, and put the change into a new migration; or accept it as it is: {}",
+                    sanctioned("rebless", &migration.version_text(), address)
+                )),
         );
     }
 
-    fn refuse_out_of_order(&mut self, address: &Address, goal: &DatabaseGoal, applied: &BTreeMap<i64, Arc<Migration>>) {
+    fn refuse_out_of_order(
+        &mut self,
+        address: &Address,
+        goal: &DatabaseGoal,
+        applied: &BTreeMap<i64, Arc<Migration>>,
+        told: &Told,
+    ) {
         if matches!(self.operation, Operation::Rollback { .. }) {
             return;
         }
-        let newest = applied.keys().rfind(|version| goal.migrations.contains_key(version));
-        for migration in goal.migrations.values() {
-            let late = newest.is_some_and(|newest| migration.version < *newest);
-            if late && !applied.contains_key(&migration.version) {
-                let (version, name) = (migration.version, &migration.name);
-                let newest = newest.copied().unwrap_or_default();
-                self.mistakes.push(
-                    Diagnostic::error("a migration comes too late")
-                        .at(goal.span)
-                        .detail(format!("`{address}`: V{version}__{name} was not applied, but V{newest} was"))
-                        .help(format!("give it a number above {newest}")),
-                );
+        let versioned = applied.values().filter(|migration| !migration.is_repeatable());
+        let newest = versioned.filter(|migration| goal.migrations.contains_key(&migration.version)).next_back();
+        let Some(newest) = newest else { return };
+        for migration in goal.migrations.range(..newest.version).map(|(_, migration)| migration) {
+            if applied.contains_key(&migration.version) || told.skipped.contains_key(&migration.version) {
+                continue;
             }
+            let (label, newest) = (migration.label(), newest.version_text());
+            self.mistakes.push(
+                Diagnostic::error("a migration comes too late")
+                    .at(goal.span)
+                    .detail(format!("`{address}`: {label} was not applied, but V{newest} was"))
+                    .help(format!(
+                        "give it a number above {newest}, or never run it: {}",
+                        sanctioned("skip", &migration.version_text(), address)
+                    )),
+            );
         }
     }
 
@@ -247,15 +303,7 @@ impl Planner<'_> {
                     needs: &recorded.needs,
                     needed: recorded.needs.clone(),
                 };
-                let applied: Vec<_> = recorded.applied.values().cloned().collect();
-                let mut down: Vec<_> = applied.iter().rev().cloned().collect();
-                let history = self.inputs.observed.databases.get(address).and_then(Option::as_ref);
-                let first = self.first(address, history, &BTreeMap::new(), &mut down, &mut Vec::new());
-                return match first {
-                    Ok(None) if applied.is_empty() => self.forget_what_is_not_there(&work, reason),
-                    Ok(first) => self.push_migrations(&work, &applied, first, &down, &[]),
-                    Err(()) => {}
-                };
+                return self.take_all_back(&work, recorded, reason);
             }
         };
         let needs = BTreeSet::new();
@@ -273,33 +321,33 @@ impl Planner<'_> {
     }
 
     /// The ledger has a migration in the middle of which the database knows nothing, and nothing else.
-    fn forget_what_is_not_there(&mut self, work: &Work<'_>, reason: Reason) {
+    pub(super) fn forget_what_is_not_there(&mut self, work: &Work<'_>, reason: Reason) {
         let why = "nothing of it is there any more".to_owned();
         self.drafts.push(draft(work, Action::Forget { why }, reason, remember()));
     }
 
     /// What comes first, the way down, then the way up, one after the other; `applied` are all that were applied, in
     /// their order.
-    fn push_migrations(
+    pub(super) fn push_migrations(
         &mut self,
         work: &Work<'_>,
         applied: &[Arc<Migration>],
         first: Option<Leg>,
-        down: &[Arc<Migration>],
-        up: &[Arc<Migration>],
+        (down, up): (&[Arc<Migration>], &[Arc<Migration>]),
+        behind: Option<usize>,
     ) {
         let before = Before::of(applied, first.as_ref(), down, up);
         let legs = first
             .into_iter()
             .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
             .chain(up.iter().map(|migration| Leg::whole(Direction::Up, migration)));
-        let mut last = None;
+        let mut last = behind;
         let from_here = self.drafts.len();
         for Leg { direction, migration, from } in legs {
             let certificate = self.certificate(work.address, migration.version);
             let migration = &with_derived(&migration, certificate);
             let judgement = self.judge(work.address, migration, direction, &before);
-            if direction == Direction::Down && migration.down.is_none() {
+            if direction == Direction::Down && (migration.text(direction).is_none() || migration.is_repeatable()) {
                 self.refuse_no_way_down(work.address, migration);
                 return;
             }
@@ -329,6 +377,10 @@ impl Planner<'_> {
         let earlier = before.earlier(migration.version);
         let certificate = self.certificate(address, migration.version);
         match direction {
+            Direction::Up if migration.is_repeatable() => match &migration.down {
+                Some(_) => Judgement::Recreates("its earlier text runs again".to_owned()),
+                None => Judgement::Impossible("it has no earlier text that could run again".to_owned()),
+            },
             Direction::Up => match certificate {
                 Some(certificate) => judge_rehearsed(migration, earlier, certificate),
                 None => judge_among(migration, direction, earlier),
@@ -357,10 +409,13 @@ impl Planner<'_> {
     }
 
     fn refuse_no_way_down(&mut self, address: &Address, migration: &Migration) {
-        let (version, name) = (migration.version, &migration.name);
+        let why = match migration.is_repeatable() {
+            true => "is there for the first time, so no earlier text of it could run again",
+            false => "was applied without a way back (a .down.sql)",
+        };
         self.mistakes.push(
             Diagnostic::error("a migration has no way back")
-                .detail(format!("`{address}`: V{version}__{name} was applied without a .down.sql"))
+                .detail(format!("`{address}`: {} {why}", migration.label()))
                 .help("go forward instead: a new migration can undo what it did"),
         );
     }
@@ -396,6 +451,24 @@ impl Before {
     }
 }
 
+/// A migration that is to run: one that was not applied, or one without a version whose text is another now; its way
+/// back is then the text that ran last.
+fn pending(wanted: &Arc<Migration>, applied: &BTreeMap<i64, Arc<Migration>>) -> Option<Arc<Migration>> {
+    match applied.get(&wanted.version) {
+        None if wanted.is_repeatable() => Some(Arc::new(Migration { down: None, ..Migration::clone(wanted) })),
+        None => Some(Arc::clone(wanted)),
+        Some(ran) if wanted.is_repeatable() && ran.up != wanted.up => {
+            Some(Arc::new(Migration { down: Some(ran.up.clone()), ..Migration::clone(wanted) }))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The verb that makes an exception, as it is typed.
+fn sanctioned(verb: &str, version: &str, address: &Address) -> String {
+    format!("`switchback migrate {verb} ENV {version} --database {} --reason WHY`", address.name)
+}
+
 /// The ledger has a migration in the middle of which the database knows nothing any more.
 fn left_no_more(recorded: &DatabaseState, history: Option<&History>) -> Option<String> {
     let partial = recorded.partial.as_ref()?;
@@ -419,7 +492,7 @@ fn is_home(draft: &Draft) -> bool {
         && matches!(draft.action, Action::Create { .. } | Action::Revise { .. } | Action::Delete { .. })
 }
 
-fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: crate::step::Inverse) -> Draft {
+pub(super) fn draft(work: &Work<'_>, action: Action, reason: Reason, inverse: crate::step::Inverse) -> Draft {
     Draft {
         address: work.address.clone(),
         binding: work.binding.clone(),

@@ -49,7 +49,11 @@ pub(super) fn brings(action: &Action) -> bool {
         | Action::TakeUp { .. }
         | Action::Move { .. }
         | Action::Migrate { .. } => true,
-        Action::Return { .. } | Action::Retire { .. } | Action::Delete { .. } | Action::Forget { .. } => false,
+        Action::Return { .. }
+        | Action::Retire { .. }
+        | Action::Delete { .. }
+        | Action::Forget { .. }
+        | Action::Purge { .. } => false,
     }
 }
 
@@ -59,5 +63,5 @@ pub(super) fn is_only_recorded(action: &Action) -> bool {
 }
 
 pub(super) fn is_migration(draft: &Draft) -> bool {
-    matches!(draft.action, Action::Migrate { .. })
+    matches!(draft.action, Action::Migrate { .. } | Action::Purge { .. })
 }

@@ -131,11 +131,21 @@ impl View {
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.state.things.resources.insert(address.clone(), resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born, told } => {
                 let applied = by_version(applied);
                 let partial = None;
-                let database =
-                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, partial, born };
+                let lock = lock_timeout_milliseconds;
+                let database = DatabaseState {
+                    binding,
+                    applied,
+                    needs,
+                    lock_timeout_milliseconds: lock,
+                    ahead,
+                    kept,
+                    partial,
+                    born,
+                    told,
+                };
                 self.state.things.databases.insert(address.clone(), database);
             }
         }

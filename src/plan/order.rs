@@ -178,7 +178,7 @@ fn rank(drafts: &[Draft]) -> Vec<usize> {
     order.sort_by_cached_key(|index| {
         let draft = &drafts[*index];
         let version = match &draft.action {
-            Action::Migrate { migration, .. } => migration.version,
+            Action::Migrate { migration, .. } | Action::Purge { migration, .. } => migration.version,
             _ => 0,
         };
         (draft.address.clone(), version, draft.action.verb())

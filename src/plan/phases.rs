@@ -260,7 +260,8 @@ impl Planner<'_> {
             | Action::Import { .. }
             | Action::TakeUp { .. }
             | Action::Move { .. }
-            | Action::Migrate { .. } => None,
+            | Action::Migrate { .. }
+            | Action::Purge { .. } => None,
         })
     }
 
@@ -279,7 +280,8 @@ impl Planner<'_> {
                 | Action::Remember { .. }
                 | Action::TakeUp { .. }
                 | Action::Move { .. }
-                | Action::Migrate { .. } => {}
+                | Action::Migrate { .. }
+                | Action::Purge { .. } => {}
             }
         }
         if from.is_none() && !is_there {

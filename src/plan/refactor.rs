@@ -150,7 +150,7 @@ pub fn import(
 }
 
 /// A change of the ledger alone leaves the outputs as they are.
-fn outputs_stay(state: &State) -> BTreeMap<String, PlannedOutput> {
+pub(super) fn outputs_stay(state: &State) -> BTreeMap<String, PlannedOutput> {
     let outputs = state.things.outputs.iter();
     outputs.map(|(name, value)| (name.clone(), PlannedOutput { value: value.clone(), deferred: None })).collect()
 }

@@ -33,6 +33,8 @@ mod orphans;
 #[cfg(feature = "postgres")]
 mod resources;
 #[cfg(feature = "postgres")]
+mod derive;
+#[cfg(feature = "postgres")]
 mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
@@ -45,6 +47,8 @@ pub mod rehearsal;
 
 use crate::kind::{Kind, ProviderSchema};
 
+#[cfg(feature = "postgres")]
+pub use derive::{Derived, answer, derive};
 #[cfg(feature = "postgres")]
 pub use fingerprint::{Fingerprint, fingerprint, fingerprint_text};
 #[cfg(feature = "postgres")]

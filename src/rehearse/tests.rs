@@ -228,6 +228,7 @@ fn planned(migrations: &[Migration], operation: crate::step::Operation, evidence
         lock_timeout_milliseconds: 1,
         ahead: BTreeSet::new(),
         needs: BTreeSet::new(),
+        told: None,
         span: None,
     };
     let history = Some(crate::world::History::default());

@@ -211,11 +211,14 @@ mod tests {
             lock_timeout_milliseconds: 1,
             ahead: BTreeSet::new(),
             partial: None,
+            kept: BTreeMap::new(),
             born: crate::step::Birth::default(),
+            told: crate::migration::told::Told::default(),
         };
         things.databases.insert(address(), state);
-        let row = |version: &i64| HistoryRow { version: *version, name: "m".to_owned(), checksum: 1 };
-        let history = History { rows: rows.iter().map(row).collect(), wide: false, partial: None };
+        let row =
+            |version: &i64| HistoryRow { version: *version, spelling: None, name: "m".to_owned(), checksum: None };
+        let history = History { rows: rows.iter().map(row).collect(), ..History::default() };
         let observed = Observed { databases: BTreeMap::from([(address(), Some(history))]), ..Observed::default() };
         (things, observed)
     }

@@ -14,8 +14,9 @@ use super::url;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Deferred, Expr, Node};
-use crate::migration::length::timeout_milliseconds;
-use crate::migration::{Migration, folder, spoken};
+use crate::migration::layout::Layout;
+use crate::migration::length::{milliseconds, timeout_milliseconds};
+use crate::migration::{Migration, keep, spoken};
 use crate::secret::SecretReference;
 use crate::spec::body::Attribute;
 use crate::spec::{Database, MigrationBlock};
@@ -73,7 +74,15 @@ impl Engine<'_> {
         settings.needs.extend(self.target_needs(&database.depends_on, site, instance));
         settings.needs.remove(&id);
         let lock_timeout_milliseconds = self.lock_timeout(database, &address);
-        let migrations = self.migrations(database, &address);
+        let layout = self.layout(database, &address);
+        // It is reached so: the binding is recorded, and a way back has no spec to look into.
+        if layout != Layout::default() {
+            settings.open(Layout::SETTING, Value::from(layout.name()));
+        }
+        let mut migrations = self.migrations(database, layout, &address);
+        if let Some(seconds) = self.keep(database, &address) {
+            keep_for(seconds, &mut migrations);
+        }
         let poisoned = self.diagnostics.0.len() > before;
         let seen = |name: &str| match settings.open.get(name) {
             Some(value) => value.clone(),
@@ -317,7 +326,48 @@ impl Engine<'_> {
         })
     }
 
-    fn migrations(&mut self, database: &Database, address: &Address) -> Vec<Migration> {
+    /// How long what migrations take away is kept, where nothing else is said, in seconds.
+    fn keep(&mut self, database: &Database, address: &Address) -> Option<u64> {
+        let setting = database.settings.iter().find(|setting| &*setting.name == "keep")?;
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return None;
+        }
+        let parsed = evaluated.value.as_str().and_then(milliseconds).map(|milliseconds| milliseconds / 1_000);
+        if parsed.is_none() {
+            self.report(
+                Diagnostic::error("this is not a length of time")
+                    .at(setting.expr.span)
+                    .detail("`keep` takes a number and a unit, known now")
+                    .help("write like `\"36h\"`, `\"14d\"` or `\"2w\"`"),
+            );
+        }
+        parsed
+    }
+
+    fn layout(&mut self, database: &Database, address: &Address) -> Layout {
+        let Some(setting) = database.settings.iter().find(|setting| &*setting.name == "layout") else {
+            return Layout::default();
+        };
+        let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
+        if evaluated.poisoned || evaluated.value.is_null() {
+            return Layout::default();
+        }
+        let typed = evaluated.value.as_str().unwrap_or_default();
+        typed.parse().unwrap_or_else(|_| {
+            let known = Layout::ALL.map(Layout::name);
+            let otherwise = format!("it is one of {}", crate::spec::suggest::listed(known));
+            self.report(
+                Diagnostic::error("there is no such layout")
+                    .at(setting.expr.span)
+                    .detail("`layout` takes the name of the tool whose folder of migrations it is, known now")
+                    .help(crate::spec::suggest::did_you_mean(typed, known, otherwise)),
+            );
+            Layout::default()
+        })
+    }
+
+    fn migrations(&mut self, database: &Database, layout: Layout, address: &Address) -> Vec<Migration> {
         let Some((path, span)) = &database.migrations else {
             return Vec::new();
         };
@@ -325,7 +375,8 @@ impl Engine<'_> {
         let is_off =
             |block: &&MigrationBlock| block.spoken.transaction == Some(false) || block.spoken.said.backfill.is_some();
         let off = database.said.iter().filter(is_off).map(|block| block.version).collect();
-        let (mut found, mistakes) = folder::load_beside(files, &self.ground.surroundings.folder.join(path), &off);
+        let folder = self.ground.surroundings.folder.join(path);
+        let (mut found, mistakes) = layout.load_beside(files, &folder, &off);
         for mistake in mistakes {
             let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
             self.diagnostics.push(
@@ -336,24 +387,11 @@ impl Engine<'_> {
             );
         }
         database.said.iter().for_each(|block| self.join(block, &mut found, address));
-        self.refuse_to_keep(&found, *span, address);
         let target = database.settings.iter().find(|setting| &*setting.name == "target");
-        if let Some(version) = target.and_then(|target| self.target(target, &found, address)) {
-            found.retain(|migration| migration.version <= version);
+        if let Some(version) = target.and_then(|target| self.target(target, layout, &found, address)) {
+            found.retain(|migration| migration.version <= version || migration.is_repeatable());
         }
         found
-    }
-
-    /// `keep` is understood, and nothing keeps yet: silence would lose what somebody counts on.
-    fn refuse_to_keep(&mut self, found: &[Migration], span: Span, address: &Address) {
-        for migration in found.iter().filter(|migration| migration.said.keep_seconds.is_some()) {
-            self.report(
-                Diagnostic::error("this build cannot keep what a migration takes away")
-                    .at(span)
-                    .detail(format!("`{address}`: {} says `keep`", migration.label()))
-                    .help("copy what is needed aside in a migration before it, and remove `keep`"),
-            );
-        }
     }
 
     /// What a `migration` block says goes with its migration.
@@ -385,17 +423,20 @@ impl Engine<'_> {
     }
 
     /// The version that `target` names; nothing when it is the latest.
-    fn target(&mut self, setting: &Attribute, found: &[Migration], address: &Address) -> Option<i64> {
+    fn target(&mut self, setting: &Attribute, layout: Layout, found: &[Migration], address: &Address) -> Option<i64> {
         let evaluated = self.setting(&setting.expr, false, &address.to_string(), &mut Settings::default());
         if evaluated.poisoned || evaluated.value.is_null() || evaluated.value.as_str() == Some("latest") {
             return None;
         }
         let number = evaluated.value.convert(&Type::Number).ok();
-        let version = number.as_ref().and_then(Value::as_i64);
+        let typed = evaluated.value.as_str().map(str::to_owned);
+        let typed = typed.or_else(|| number.as_ref().and_then(Value::as_i64).map(|number| number.to_string()));
+        let version = typed.and_then(|typed| layout.number(&typed));
         let exists =
             version.filter(|version| *version == 0 || found.iter().any(|migration| migration.version == *version));
         if exists.is_none() {
-            let known: Vec<String> = found.iter().map(|migration| migration.version.to_string()).collect();
+            let versioned = found.iter().filter(|migration| !migration.is_repeatable());
+            let known: Vec<String> = versioned.map(Migration::version_text).collect();
             let last = known.last().map_or_else(String::new, |last| format!("; the last one there is `{last}`"));
             self.report(
                 Diagnostic::error("there is no such migration")
@@ -408,5 +449,12 @@ impl Engine<'_> {
             );
         }
         exists
+    }
+}
+
+/// What takes something away is kept for so long, unless its file says how long.
+fn keep_for(seconds: u64, migrations: &mut [Migration]) {
+    for migration in migrations.iter_mut().filter(|migration| keep::concerns(&migration.up)) {
+        migration.said.keep_seconds.get_or_insert(seconds);
     }
 }

@@ -132,6 +132,12 @@ fn details(step: &StepView, detail: Detail) -> String {
     if step.changes.unchanged > 0 {
         inside += &format!("{} not shown\n", words::counted(step.changes.unchanged, "unchanged attribute"));
     }
+    if step.migration.as_ref().is_some_and(|migration| migration.derived) {
+        inside += "the way back is derived from its statements\n\n";
+    }
+    if let Some(kept) = step.migration.as_ref().and_then(|migration| migration.kept.as_ref()) {
+        inside += &format!("kept for {} instead of dropped: {}\n\n", kept.long, harmless(&kept.what.join(", ")));
+    }
     if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
         inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));
     }

@@ -96,7 +96,7 @@ fn rule(point: &PointOfNoReturn, paint: &dyn Paint) -> String {
 fn sign(action: &str) -> (&'static str, Role) {
     match action {
         "create" => ("+", Role::Added),
-        "delete" | "retire" => ("-", Role::Removed),
+        "delete" | "retire" | "purge" => ("-", Role::Removed),
         "forget" | "remember" => (".", Role::Faint),
         "import" | "take up" => ("=", Role::Added),
         "move" => ("=", Role::Changed),
@@ -194,6 +194,14 @@ fn sql(migration: &MigrationView, paint: &dyn Paint) -> String {
     let mut text = String::new();
     if !migration.transaction {
         text += &format!("      {}\n", paint.paint(Role::Warning, "runs outside of a transaction"));
+    }
+    if migration.derived {
+        text += &format!("      {}\n", paint.paint(Role::Faint, "the way back is derived from its statements"));
+    }
+    if let Some(kept) = &migration.kept {
+        let line = format!("kept for {} instead of dropped: {}", kept.long, harmless(&kept.what.join(", ")));
+        text += &format!("      {}\n", paint.paint(Role::Heading, &line));
+        kept.notes.iter().for_each(|note| text += &format!("      {}\n", paint.paint(Role::Faint, note)));
     }
     let lines: Vec<&str> = migration.sql.trim_end().lines().collect();
     for line in lines.iter().take(SQL_LINES) {

@@ -49,6 +49,13 @@ pub fn because(step: &Step) -> String {
             _ => format!("{done} because an earlier state is wanted back"),
         },
         Reason::Pending => format!("{done} because it was not applied yet"),
+        Reason::KeptLongEnough { until } => match &step.action {
+            Action::Purge { migration, .. } => {
+                let what = migration.kept.as_ref().map(|kept| kept.what.clone()).unwrap_or_default();
+                format!("{done} because it was kept long enough, until {until}: {}", listed(&what))
+            }
+            _ => format!("{done} because it was kept until {until}"),
+        },
         Reason::SaidOtherwise => match &step.action {
             Action::Remember { what } => format!("{done} because {} changed in the spec", listed(what)),
             _ => format!("{done} because the spec says it otherwise"),
@@ -58,6 +65,7 @@ pub fn because(step: &Step) -> String {
             Action::Move { from, .. } => format!("moved: it was `{from}` until now"),
             _ => format!("{done} because it is called otherwise"),
         },
+        Reason::Told { what } => listed(what),
         Reason::ImportAsked => match &step.action {
             Action::Import { id, .. } => format!("imported as it is: `{id}` is there already"),
             _ => format!("{done} because it is imported"),
@@ -90,6 +98,7 @@ fn participle(step: &Step) -> &'static str {
         Action::Move { .. } => "moved",
         Action::Migrate { direction: Direction::Up, .. } => "migrated",
         Action::Migrate { direction: Direction::Down, .. } => "migrated back",
+        Action::Purge { .. } => "purged",
     }
 }
 
@@ -124,6 +133,15 @@ pub fn heading(review: &Review) -> String {
         Operation::Destroy => format!("Plan to destroy {environment} of project {}", review.project),
         Operation::Edit(Edit::Import) => format!("Import into {environment} of project {}", review.project),
         Operation::Edit(Edit::Move) => format!("Move in the ledger of {environment} of project {}", review.project),
+        Operation::Edit(edit @ (Edit::Adopt | Edit::Baseline | Edit::Rebless | Edit::Skip)) => {
+            let verb = match edit {
+                Edit::Adopt => "Take over a history in",
+                Edit::Baseline => "Begin a history in",
+                Edit::Rebless => "Accept an altered migration in",
+                Edit::Skip | Edit::Import | Edit::Move | Edit::Remove => "Leave out a migration in",
+            };
+            format!("{verb} {environment} of project {}", review.project)
+        }
         Operation::Edit(Edit::Remove) => {
             format!("Removal from the ledger of {environment} of project {}", review.project)
         }
@@ -151,6 +169,7 @@ pub fn counts(summary: &Summary) -> String {
         (summary.import, "to import"),
         (summary.take_up, "to take up again"),
         (summary.rename, "to move"),
+        (summary.purge, "to purge"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -160,6 +179,27 @@ pub fn counts(summary: &Summary) -> String {
     .collect();
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
+
+/// How long something is kept.
+pub fn keeping(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        days if days >= 86_400 && days.is_multiple_of(86_400) => (days / 86_400, "day"),
+        hours if hours >= 3_600 && hours.is_multiple_of(3_600) => (hours / 3_600, "hour"),
+        seconds => (seconds, "second"),
+    };
+    counted(usize::try_from(number).unwrap_or(usize::MAX), unit)
+}
+
+/// What is to be known of what is set aside.
+pub const KEPT: [&str; 3] = [
+    "until it is purged, `SELECT *` and `INSERT` without a list of columns still meet a column that is set aside",
+    "foreign keys, checks and the like on it are off meanwhile, and come back with it",
+    "the way back fails where rows that are written meanwhile do not fit what comes back",
+];
+
+/// What is to be known of what comes back.
+pub const GIVEN_BACK: [&str; 1] =
+    ["it fails, and changes nothing, where rows that were written since do not fit what comes back"];
 
 /// A count with its noun: `1 step`, `2 steps`.
 pub fn counted(count: usize, noun: &str) -> String {

@@ -140,13 +140,18 @@ fn known(resource: &ResourceState, found: Fingerprint) -> TakenUp {
 /// Only what is still in the history is taken up.
 fn database_taken_up(address: &Address, database: &DatabaseState, inputs: &Inputs<'_>) -> Option<TakenUp> {
     let history = inputs.observed.databases.get(address)?.as_ref()?;
-    let is_applied = |version: &i64| history.rows.iter().any(|row| row.version == *version);
+    let is_applied = |version: &i64| {
+        let is_counted = history.counts(*version) || database.told.baselined.contains(version);
+        is_counted || history.rows.iter().any(|row| row.version == *version)
+    };
     let applied = database.applied.iter().filter(|(version, _)| is_applied(version));
     let known = Forgotten::Database {
         applied: applied.map(|(_, migration)| (**migration).clone()).collect(),
         lock_timeout_milliseconds: database.lock_timeout_milliseconds,
+        kept: database.kept.clone(),
         ahead: database.ahead.iter().copied().filter(is_applied).collect(),
         born: database.born,
+        told: database.told.clone(),
     };
     let (binding, needs) = (database.binding.clone(), database.needs.clone());
     Some(TakenUp { binding, needs, known, found: Fingerprint::Unasked })

@@ -2,12 +2,13 @@
 //!
 //! Invariant: it travels in steps and records, so that a thing that was forgotten can be taken up as it was known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::migration::Migration;
 use crate::migration::range::SchemaNeeds;
+use crate::migration::told::Told;
+use crate::migration::{Keeping, Migration};
 use crate::value::Object;
 
 /// All that the ledger knew of something that it forgot.
@@ -44,8 +45,14 @@ pub enum Forgotten {
         /// The applied versions that what runs does not know.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         ahead: BTreeSet<i64>,
+        /// What is kept of what its migrations took away, by version.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        kept: BTreeMap<i64, Keeping>,
         /// When the ledger first knew it.
         born: Birth,
+        /// What people told of its history.
+        #[serde(default, skip_serializing_if = "Told::is_plain")]
+        told: Told,
     },
 }
 

@@ -11,6 +11,8 @@ mod fenced;
 mod flow;
 mod grammar;
 mod hold;
+#[cfg(feature = "postgres")]
+mod keep;
 mod lease;
 #[cfg(feature = "postgres")]
 mod ledger_postgres;

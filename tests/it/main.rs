@@ -33,6 +33,8 @@ mod house;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod judged;
 mod laws;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod layouts;
 #[cfg(feature = "cli")]
 mod local;
 mod model;
@@ -48,6 +50,10 @@ mod backfill;
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod derive;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod keep;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]

@@ -112,6 +112,8 @@ fn things(services: &str, applied: &str, ahead: &[i64]) -> Things {
         ahead: ahead.iter().copied().collect(),
         partial: None,
         born: Birth::default(),
+        kept: BTreeMap::new(),
+        told: switchback::migration::told::Told::default(),
     };
     things.databases.insert(database(), recorded);
     things

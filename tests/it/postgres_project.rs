@@ -53,6 +53,20 @@ impl Bench {
         self.folder.path().join(path)
     }
 
+    /// Puts a text in the place of another in a file of the project.
+    #[track_caller]
+    pub fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(path)).unwrap();
+        assert!(text.contains(from), "`{from}` is not in {path}");
+        self.write(path, &text.replacen(from, to, 1));
+    }
+
+    /// Removes a file or a folder of the project.
+    pub fn remove(&self, path: &str) {
+        let path = self.path(path);
+        if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+    }
+
     /// A command to be typed; words are separated by spaces.
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));

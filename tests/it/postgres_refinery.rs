@@ -33,6 +33,11 @@ fn refinery(program: &Path, mode: &str, url: &str, rest: &[&str]) -> Output {
     Command::new(program).arg(mode).arg(folder()).arg(url).args(rest).output().unwrap()
 }
 
+/// refinery itself, in its usual build, on a folder.
+pub fn narrow(mode: &str, folder: &Path, url: &str, rest: &[&str]) -> Output {
+    Command::new(&PROGRAMS.0).arg(mode).arg(folder).arg(url).args(rest).output().unwrap()
+}
+
 fn pending(program: &Path, url: &str) -> (Option<i32>, String) {
     let output = refinery(program, "pending", url, &[]);
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

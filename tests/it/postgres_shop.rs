@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use switchback::files::Files;
 use switchback::kind::Judgement;
-use switchback::migration::folder::load;
+use switchback::migration::layout::Layout;
 use switchback::migration::{Direction, Migration, class};
 use switchback::provider::postgres::fingerprint_text;
 
@@ -35,7 +35,7 @@ pub fn folder() -> PathBuf {
 
 /// The shop's migrations, which have no mistakes and all have a way back.
 pub fn shop() -> Vec<Migration> {
-    let (migrations, mistakes) = load(&Disk, &folder());
+    let (migrations, mistakes) = Layout::Refinery.load(&Disk, &folder());
     assert_eq!(mistakes, []);
     assert!(migrations.len() >= 8 && migrations.iter().all(|migration| migration.down.is_some()));
     migrations

@@ -132,6 +132,10 @@ pub fn operation(operation: Operation) -> String {
         Operation::Edit(Edit::Import) => "import".to_owned(),
         Operation::Edit(Edit::Move) => "state mv".to_owned(),
         Operation::Edit(Edit::Remove) => "state rm".to_owned(),
+        Operation::Edit(Edit::Adopt) => "migrate adopt".to_owned(),
+        Operation::Edit(Edit::Baseline) => "migrate baseline".to_owned(),
+        Operation::Edit(Edit::Rebless) => "migrate rebless".to_owned(),
+        Operation::Edit(Edit::Skip) => "migrate skip".to_owned(),
         Operation::Rollback { to } => format!("rollback to {to}"),
     }
 }

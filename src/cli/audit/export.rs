@@ -122,6 +122,7 @@ impl<'a> Line<'a> {
 fn sql(step: &Step) -> Option<&str> {
     match &step.action {
         Action::Migrate { direction, migration, .. } => migration.text(*direction),
+        Action::Purge { migration, .. } => migration.kept.as_ref().map(|kept| kept.purge.as_str()),
         Action::Create { .. }
         | Action::Update { .. }
         | Action::Revise { .. }

@@ -79,6 +79,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         let words = format!("this spec is held, an apply of it will be refused: {}", words::harmless(&hold.reason));
         session.terminal.say_as(Role::Warning, &words);
     }
+    for line in super::status::kept(ledger.state()) {
+        session.terminal.say(&format!("kept: {line}"));
+    }
     let proofs = Proofs::From(arguments.rehearsing.effort());
     let Proved { change_set, evidence } = if arguments.destroy {
         session.wait(super::destroy::plan(session, &ledger, &resolved, Proofs::From(Effort::Known)))?

@@ -245,7 +245,8 @@ fn makes(action: &Action) -> bool {
         | Action::Import { .. }
         | Action::TakeUp { .. }
         | Action::Move { .. }
-        | Action::Migrate { .. } => false,
+        | Action::Migrate { .. }
+        | Action::Purge { .. } => false,
     }
 }
 

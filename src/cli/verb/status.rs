@@ -16,10 +16,11 @@ use crate::cli::session::Session;
 use crate::cli::terminal::View;
 use crate::cli::{carry, spec};
 use crate::digest::Digest;
-use crate::ledger::{Ledger, Run, StepState};
-use crate::migration::Direction;
+use crate::ledger::state::DatabaseState;
+use crate::ledger::{Ledger, Run, State, StepState};
 use crate::migration::position::Partial;
 use crate::migration::statements::{Script, Statement};
+use crate::migration::{Direction, Keeping};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{counted, harmless};
 use crate::secret::Secrets;
@@ -84,7 +85,12 @@ struct LedgerFacts {
 struct Database {
     address: String,
     version: Option<i64>,
+    /// The same as its layout writes it.
+    #[serde(skip)]
+    written: Option<String>,
     migrations: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<KeptView>,
     /// A migration that was left in the middle.
     #[serde(skip_serializing_if = "Option::is_none")]
     partial: Option<Middle>,
@@ -122,6 +128,15 @@ impl Middle {
         let next = self.next.as_ref().map(|next| format!(", next is `{}`", harmless(next))).unwrap_or_default();
         format!("{} of {} statements {way} {} are done{next}", self.statements_done, self.statements, self.migration)
     }
+}
+
+/// What is kept of what a migration took away.
+#[derive(Serialize)]
+struct KeptView {
+    migration: String,
+    what: Vec<String>,
+    since: String,
+    until: String,
 }
 
 #[derive(Serialize)]
@@ -195,11 +210,16 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 /// What the ledger alone says.
 fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
     let state = ledger.state();
-    let databases = state.things.databases.iter().map(|(address, database)| Database {
-        address: address.to_string(),
-        version: database.applied.keys().last().copied(),
-        migrations: database.applied.len(),
-        partial: database.partial.as_deref().map(Middle::of),
+    let databases = state.things.databases.iter().map(|(address, database)| {
+        let newest = database.applied.values().rfind(|migration| !migration.is_repeatable());
+        Database {
+            address: address.to_string(),
+            version: newest.map(|migration| migration.version),
+            written: newest.map(|migration| migration.version_text()),
+            migrations: database.applied.len(),
+            kept: KeptView::all(database),
+            partial: database.partial.as_deref().map(Middle::of),
+        }
     });
     let command = |words: &str| session.command(&format!("{words} {environment}"));
     let back = || format!("{} --last", command("rollback"));
@@ -239,6 +259,27 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
         unfinished: state.unfinished().map(Unfinished::of),
         way_back: None,
         next,
+    }
+}
+
+/// What is kept of what migrations took away, in lines for people.
+pub fn kept(state: &State) -> Vec<String> {
+    state.things.databases.values().flat_map(KeptView::all).map(|kept| kept.line()).collect()
+}
+
+impl KeptView {
+    fn line(&self) -> String {
+        format!("{} of {} until {}", harmless(&self.what.join(", ")), harmless(&self.migration), self.until)
+    }
+
+    fn all(database: &DatabaseState) -> Vec<Self> {
+        let of = |(version, keeping): (&i64, &Keeping)| {
+            let migration = database.applied.get(version)?;
+            let what = migration.kept.as_ref()?.what.clone();
+            let (since, until) = (shown_time(keeping.since), shown_time(keeping.until));
+            Some(Self { migration: migration.label(), what, since, until })
+        };
+        database.kept.iter().filter_map(of).collect()
     }
 }
 
@@ -321,7 +362,7 @@ impl View for Status {
         };
         text += &format!("  resources   {}\n", self.resources);
         for database in &self.databases {
-            let version = database.version.map_or("no migration".to_owned(), |version| format!("V{version}"));
+            let version = database.written.as_ref().map_or("no migration".to_owned(), |version| format!("V{version}"));
             text += &format!(
                 "  database    {} at {version} ({})\n",
                 database.address,
@@ -329,6 +370,9 @@ impl View for Status {
             );
             if let Some(partial) = &database.partial {
                 text += &format!("{}\n", paint.paint(Role::Warning, &format!("  in the middle {}", partial.line())));
+            }
+            for kept in &database.kept {
+                text += &format!("  kept        {}\n", kept.line());
             }
         }
         let verified = if newest.verified { "verified" } else { "not verified" };

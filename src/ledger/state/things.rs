@@ -6,18 +6,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{DatabaseState, Gone, ResourceState, Things};
 use crate::address::{Address, InstanceKey};
 use crate::migration::position::{Partial, Position};
 use crate::migration::range::rename_ranges;
-use crate::migration::{Direction, Migration};
+use crate::migration::told::Told;
+use crate::migration::{Direction, Keeping, Migration};
 use crate::step::{Action, Adoption, Beside, Birth, Forgotten, Origin, Reason, Step};
 use crate::value::Object;
 use crate::world::{Binding, WorldError};
 
 impl Things {
     /// What a step that is done makes of the things.
-    pub(super) fn take(&mut self, run: u64, step: &Step, binding: Option<Binding>, outcome: &Object) {
+    pub(super) fn take(
+        &mut self,
+        (run, time): (u64, Timestamp),
+        step: &Step,
+        binding: Option<Binding>,
+        outcome: &Object,
+    ) {
         let address = &step.address;
         let binding = binding.unwrap_or_else(|| step.binding.clone());
         match &step.action {
@@ -71,20 +80,29 @@ impl Things {
             }
             Action::TakeUp { known } => self.take_up(run, step, binding, known),
             Action::Move { from, needed_by } => self.rename(run, from, address, needed_by),
-            Action::Migrate { .. } => self.migrate(run, step, binding),
+            Action::Migrate { .. } => self.migrate((run, time), step, binding),
+            Action::Purge { migration, .. } => self.purge(address, migration.version),
         }
     }
 
-    fn migrate(&mut self, run: u64, step: &Step, binding: Binding) {
+    fn migrate(&mut self, (run, time): (u64, Timestamp), step: &Step, binding: Binding) {
         let Action::Migrate { direction, migration, .. } = &step.action else { return };
         let address = &step.address;
         let database = self.database(run, step, binding);
+        database.kept.remove(&migration.version);
+        if *direction == Direction::Up
+            && let Some(keeping) = keeping(migration, time)
+        {
+            database.kept.insert(migration.version, keeping);
+        }
         match direction {
             Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
             Direction::Down => database.applied.remove(&migration.version),
         };
         database.partial = None;
-        if database.applied.is_empty() {
+        // Whatever was told of its earlier life, it is ours from now on, or gone.
+        database.told = std::mem::take(&mut database.told).without(&BTreeSet::from([migration.version]));
+        if database.applied.is_empty() && database.told.is_plain() {
             let emptied = self.databases.remove(address).map(Gone::Emptied);
             self.gone.extend(emptied.map(|gone| (address.clone(), gone)));
         }
@@ -114,9 +132,11 @@ impl Things {
             applied: BTreeMap::new(),
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
+            kept: BTreeMap::new(),
             ahead: BTreeSet::new(),
             partial: None,
             born,
+            told: Told::default(),
         });
         database.binding = binding;
         database.ahead = step.ahead.clone();
@@ -125,6 +145,15 @@ impl Things {
             database.lock_timeout_milliseconds = *lock_timeout_milliseconds;
         }
         database
+    }
+
+    /// What was kept is gone: from now on the migration is what its files say.
+    fn purge(&mut self, address: &Address, version: i64) {
+        let Some(database) = self.databases.get_mut(address) else { return };
+        database.kept.remove(&version);
+        if let Some(migration) = database.applied.get_mut(&version) {
+            Arc::make_mut(migration).kept = None;
+        }
     }
 
     /// A thing that was there before is known from now on.
@@ -248,11 +277,22 @@ impl Things {
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.resources.insert(address, resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, born } => {
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born, told } => {
                 let applied = by_version(applied);
+                let born = if born == Birth::default() { birth(run, step) } else { born };
                 let partial = None;
-                let database =
-                    DatabaseState { binding, applied, needs, lock_timeout_milliseconds, ahead, partial, born };
+                let lock = lock_timeout_milliseconds;
+                let database = DatabaseState {
+                    binding,
+                    applied,
+                    needs,
+                    lock_timeout_milliseconds: lock,
+                    ahead,
+                    kept,
+                    partial,
+                    born,
+                    told,
+                };
                 self.databases.insert(address, database);
             }
         }
@@ -426,6 +466,14 @@ fn has_same_name(left: &Object, right: &Object) -> bool {
     same("name") || same("arn") || same("id")
 }
 
+/// How long what a migration takes away is kept from now on, if it is.
+fn keeping(migration: &Migration, now: Timestamp) -> Option<Keeping> {
+    migration.kept.as_ref()?;
+    let seconds = i64::try_from(migration.said.keep_seconds.unwrap_or_default()).unwrap_or(i64::MAX);
+    let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    Some(Keeping { since: now, until })
+}
+
 fn birth(run: u64, step: &Step) -> Birth {
     Birth { run, step: step.id.0 }
 }
@@ -475,7 +523,7 @@ mod tests {
     /// What the fold does with a step that had its effect.
     fn take(things: &mut Things, step: &Step, outcome: i64, error: Option<&WorldError>) {
         let replaced = things.running(&step.address);
-        things.take(1, step, None, &object(outcome));
+        things.take((1, Timestamp::default()), step, None, &object(outcome));
         things.note_beside(step, replaced, error);
     }
 

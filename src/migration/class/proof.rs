@@ -19,6 +19,14 @@ pub fn settled(migration: &Migration, direction: Direction, certificate: &Certif
     }
 }
 
+/// What a migration took away when it ran: its way back makes the place for it again, and leaves it empty.
+pub fn gone(migration: &Migration) -> Judgement {
+    match stake(migration, Direction::Up) {
+        Stake::Schema | Stake::Rows(_) => Judgement::Exact,
+        Stake::Lost(what) => Judgement::LosesData(format!("{what} stays gone")),
+    }
+}
+
 /// Whether a certificate tells what becomes of the schema, so that texts which prove nothing need not.
 pub fn tells(certificate: &Certificate) -> bool {
     match certificate.verdict {

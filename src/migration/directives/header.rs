@@ -22,8 +22,10 @@ pub(super) fn read(script: &Script) -> (Directives, Vec<Problem>) {
     let mut directives = Directives { transaction: true, ..Directives::default() };
     let mut problems = Vec::new();
     for comment in &script.comments {
-        let Some(words) = directive(&comment.text) else { continue };
         let line = comment.line;
+        // As sqlx has it.
+        let theirs = (line == 1 && comment.text.starts_with("-- no-transaction")).then(|| "transaction off".to_owned());
+        let Some(words) = theirs.or_else(|| directive(&comment.text)) else { continue };
         if !comment.header {
             problems.push(Problem::new(
                 format!("line {line}: `switchback: {words}` stands behind the first statement"),

@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Statement};
 
 use super::connection::{open, target};
 use super::errors::{refused, world_error};
-use super::{fence, history};
+use super::fence;
 use crate::digest::Digest;
 use crate::world::{Connection, WorldError};
 
@@ -21,7 +21,7 @@ const QUERY: &str = include_str!("fingerprint.sql");
 
 /// Tables that are no part of the schema: what runners of migrations keep about themselves.
 pub const HIDDEN: &[&str] = &[
-    history::TABLE,
+    "refinery_schema_history",
     fence::TABLE,
     "switchback_progress",
     "switchback_texts",

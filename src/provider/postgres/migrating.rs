@@ -18,4 +18,5 @@ mod assertion;
 mod session;
 mod stepwise;
 mod settle;
+mod purge;
 pub mod runner;

@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 23] = [
     "init",
     "validate",
     "console",
@@ -22,6 +22,7 @@ const VERBS: [&str; 22] = [
     "status",
     "history",
     "output",
+    "migrate",
     "import",
     "state",
     "destroy",

@@ -421,10 +421,11 @@ impl Databases for FakeWorld {
         let things = self.things.lock().unwrap();
         let row = |migration: &Migration| HistoryRow {
             version: migration.version,
+            spelling: None,
             name: migration.name.clone(),
-            checksum: checksum(migration, false),
+            checksum: Some(checksum(migration, false).to_string()),
         };
-        Ok(Some(History { rows: things.schema.values().map(row).collect(), wide: false, partial: None }))
+        Ok(Some(History { rows: things.schema.values().map(row).collect(), ..History::default() }))
     }
 
     async fn migrate(

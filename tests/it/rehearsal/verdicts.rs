@@ -28,15 +28,43 @@ async fn each_verdict_is_given_where_it_is_due() {
     assert!(error.contains("column \"e\" of relation \"t\" does not exist"), "{error}");
     let again = verdict("create table u ()", Some("alter table u rename to v; alter table v rename to u")).await;
     assert_eq!(again.detail(), "table public.u: left behind");
-    assert_eq!(
-        verdict("create table u ()", None).await,
-        Verdict::NoWayBack { why: "there is no V2__it.down.sql".to_owned() }
-    );
+    let none = verdict("create table u ();\nselect 1", None).await;
+    let why = "there is no V2__it.down.sql, and none can be derived: line 2: \
+               `select 1` may write rows, and what they were is not kept";
+    assert_eq!(none, Verdict::NoWayBack { why: why.to_owned() });
     let missing = verdict("create extension nobody_has_it", Some("drop extension nobody_has_it")).await;
     let Verdict::NotRehearsed { why } = missing else { panic!("{missing:?}") };
     assert!(why.contains("nobody_has_it") && why.contains("not available"), "{why}");
     let unknown = verdict("grant select on t to nobody_is_it", Some("select 1")).await;
     assert!(matches!(&unknown, Verdict::NotRehearsed { why } if why.contains("name it in `roles`")), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_way_back_that_no_file_has_is_derived_and_certified_like_a_written_one() {
+    let first = migration(2, "alter table t alter b set default 'y', add d int; drop index t_by_b", None);
+    let second = migration(3, "comment on column t.d is 'new'; alter table t rename d to e", None);
+    let found = certificates(&job(&[BASE], &[first, second])).await;
+    assert_eq!(found.iter().map(|one| &one.verdict).collect::<Vec<_>>(), [&Verdict::Exact, &Verdict::Exact]);
+    let down = found[0].derived.as_deref().unwrap();
+    assert!(down.starts_with("-- takes back statement 2, line 1\nCREATE INDEX t_by_b ON public.t"), "{down}");
+    assert!(down.contains("DROP COLUMN \"d\"") && down.contains("SET DEFAULT 'x'"), "{down}");
+    assert!(found[1].derived.as_deref().unwrap().contains("IS NULL"), "{:?}", found[1].derived);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_certified_as_it_runs() {
+    use std::collections::BTreeSet;
+    use switchback::migration::keep;
+    let plain =
+        migration(2, "alter table t drop column a; drop table if exists nothing", Some("alter table t add a int"));
+    let kept = keep::kept(&plain, &BTreeSet::new()).unwrap().map(Box::new);
+    let kept = Arc::new(Migration { kept, ..Migration::clone(&plain) });
+    let mut job = job(&[BASE], &[kept]);
+    job.settings.seed = Some("insert into t select i, 'b' || i, i from generate_series(1, 5) i".to_owned());
+    let found = certificates(&job).await;
+    assert_eq!(found[0].verdict, Verdict::Exact, "columns in their order, values and all");
+    assert_eq!(found[0].basis, Basis::Seeded { rows: 5 });
+    assert_eq!(found[0].derived, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -307,6 +307,8 @@ const CONTAINED: &[&str] = &["unshare", "--user", "--map-root-user", "--pid", "-
 fn a_holder_that_nobody_can_know_to_be_dead_is_waited_for(kind: StoreKind) {
     let (mut shop, _place) = shop_at(kind);
     shop.set("SWITCHBACK_LEASE", "6s");
+    // In there is one user, so no throw-away server can be started: the evidence is there already.
+    shop.ok(&["plan", "dev"]);
     shop.wrap(CONTAINED);
     let mut running = shop.follow(UP);
     assert!(running.reaches(Moment::Boundary(6)), "it comes so far");

@@ -40,6 +40,8 @@ pub struct Piece {
 pub struct Job {
     /// The whole text.
     pub text: String,
+    /// The text of the file, whatever runs in its place.
+    pub file: String,
     /// How its statements are committed.
     pub mode: Mode,
     /// Its statements.
@@ -102,6 +104,7 @@ impl Job {
         let is_off = !directives.transaction || is_beside_off;
         Ok(Self {
             text: text.to_owned(),
+            file: migration.up.clone(),
             mode: if is_off && !is_empty { Mode::Apart } else { Mode::Together },
             assertions: assertions(migration, effect.direction, &directives),
             lock_timeout: lock_timeout(effect, &directives),

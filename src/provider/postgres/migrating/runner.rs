@@ -24,11 +24,12 @@ use super::progress::{Book, Row};
 use super::session::Session;
 use super::start::{Start, start};
 use super::watcher::Watcher;
-use super::{locks, settle, tally, written};
+use super::{locks, purge, settle, tally, written};
 use crate::digest::Digest;
 use crate::migration::addition::{Addition, Written};
+use crate::migration::layout::Layout;
 use crate::migration::predict::Foreseen;
-use crate::migration::{Direction, Migration};
+use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::{Object, Value};
 use crate::world::{
     Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, TargetFacts, WorldError,
@@ -51,9 +52,14 @@ impl Databases for Migrator {
             Err(error) => return Err(error),
         };
         pooler::refuse(&client, &target).await?;
-        let table = history::find(&client).await?;
+        let table = history::find(&client, history::layout(connection)?).await?;
         let partial = Book::of(&table.schema, table.has_progress).read(&client).await?.map(Row::partial);
-        Ok(Some(History { rows: table.rows, wide: table.wide, partial }))
+        Ok(Some(History { partial, ..table.into_history() }))
+    }
+
+    async fn layouts(&self, connection: &Connection) -> Result<Vec<Layout>, WorldError> {
+        let client = open(&target(&connection.settings)?).await?;
+        history::present(&client).await
     }
 
     async fn migrate(
@@ -64,6 +70,7 @@ impl Databases for Migrator {
     ) -> Result<Object, EffectError> {
         let target = target(&connection.settings).map_err(nothing)?;
         let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
+        let layout = history::layout(connection).map_err(nothing)?;
         let started = Instant::now();
         let client = open_for(&target, &effect.token).await.map_err(nothing)?;
         pooler::refuse(&client, &target).await.map_err(nothing)?;
@@ -72,7 +79,7 @@ impl Databases for Migrator {
         let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
         let waited = locks::take_turn(&client, self.patience.turn, progress).await.map_err(nothing)?;
         guard.sit_down(&client, &job.tried).await.map_err(nothing)?;
-        let (table, book, begin) = begin(&client, effect, &job).await.map_err(nothing)?;
+        let (table, book, begin) = begin(&client, effect, &job, layout).await.map_err(nothing)?;
         let first = begin.row.position.statements;
         let mut session = Session {
             client,
@@ -104,6 +111,19 @@ impl Databases for Migrator {
         settle::settle(connection, effect, self.patience).await
     }
 
+    async fn purge(
+        &self,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        purge::run(connection, effect, self.patience, progress).await
+    }
+
+    async fn settle_purge(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
+        purge::settle(connection, effect).await
+    }
+
     async fn written(&self, connection: &Connection, additions: &[Addition]) -> Result<Vec<Written>, WorldError> {
         written::look(&target(&connection.settings)?, additions).await
     }
@@ -130,15 +150,22 @@ fn is_missing_database(error: &WorldError) -> bool {
 }
 
 /// The history, and where the migration begins.
-async fn begin(client: &Client, effect: &MigrationEffect, job: &Job) -> Result<(Table, Book, Start), WorldError> {
-    let mut table = history::find(client).await?;
-    if !table.exists {
+async fn begin(
+    client: &Client,
+    effect: &MigrationEffect,
+    job: &Job,
+    layout: Layout,
+) -> Result<(Table, Book, Start), WorldError> {
+    let mut table = history::find(client, layout).await?;
+    if !table.exists && layout == Layout::Refinery {
         table.wide = i32::try_from(effect.migration.version).is_err();
     }
     let book = Book::of(&table.schema, table.has_progress);
     let left = book.read(client).await?;
     check_turn(&table, effect, left.as_ref(), &job.tried)?;
-    let is_applied = table.row(effect.migration.version).is_some();
+    // What has no version has a row of each of its texts that ran.
+    let is_its = |row: &&HistoryRow| !effect.migration.is_repeatable() || table.fits(row, &effect.migration);
+    let is_applied = table.row(effect.migration.version).filter(is_its).is_some();
     let begin = start(effect, job, left.as_ref(), is_applied)?;
     Ok((table, book, begin))
 }
@@ -147,6 +174,7 @@ async fn run(session: &mut Session<'_>, effect: &MigrationEffect, table: Table) 
     let migration = &effect.migration;
     match effect.direction {
         _ if session.start.history_stays => session.migrate(&[]).await,
+        Direction::Up if table.layout != Layout::Refinery => session.migrate(&[&table.insert(migration)]).await,
         Direction::Up if table.wide => {
             if !table.exists {
                 session.run(&[&table.create_wide()]).await?;
@@ -191,38 +219,68 @@ async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migr
 fn check_turn(table: &Table, effect: &MigrationEffect, left: Option<&Row>, tried: &str) -> Result<(), WorldError> {
     let migration = &effect.migration;
     let (version, label) = (migration.version, migration.label());
+    if migration.is_repeatable() {
+        return check_repeatable(table, effect, tried);
+    }
     if let Some(row) = table.row(version)
         && !table.fits(row, migration)
     {
-        let cause = if row.name == migration.name {
-            format!("{label} was applied with another text (checksum {} in the history)", row.checksum)
+        let sum = row.checksum.as_deref().unwrap_or("none");
+        let cause = if row.name == table.layout.row_name(migration) {
+            format!("{label} was applied with another text (checksum {sum} in the history)")
         } else {
-            format!("version {version} was applied under another name, `{}`", row.name)
+            format!("version {} was applied under another name, `{}`", migration.version_text(), row.name)
         };
-        return Err(refused(tried, cause, "put the old file back, and write what is new as a migration of its own"));
+        let help = "put the old file back, and write what is new as a migration of its own; or accept the file as it is \
+                    with `migrate rebless`";
+        return Err(refused(tried, cause, help));
     }
-    let last = table.rows.last().map(|row| row.version);
+    let last = table.newest();
     let applied = table.row(version).is_some();
+    let spelled = |version: i64| {
+        let row = table.row(version).and_then(|row| row.spelling.clone());
+        row.unwrap_or_else(|| version.to_string())
+    };
     match effect.direction {
         Direction::Up if applied && left.is_none() => {
             Err(refused(tried, format!("{label} is applied already"), "another runner was first: plan again"))
         }
         Direction::Up if last > Some(version) => {
-            let cause = format!("version {} is applied already, and versions go upwards", last.unwrap_or_default());
-            Err(refused(tried, cause, "give the migration a version above it"))
+            let last = spelled(last.unwrap_or_default());
+            let cause = format!("version {last} is applied already, and versions go upwards");
+            Err(refused(tried, cause, "give the migration a version above it, or leave it out with `migrate skip`"))
         }
-        Direction::Up if !table.wide && i32::try_from(version).is_err() => Err(refused(
-            tried,
-            format!("version {version} does not fit into {}, whose version column is int4", table.name()),
-            "use versions up to 2147483647, or convert the table and its checksums to refinery's `int8-versions`",
-        )),
+        Direction::Up if table.layout == Layout::Refinery && !table.wide && i32::try_from(version).is_err() => {
+            Err(refused(
+                tried,
+                format!("version {version} does not fit into {}, whose version column is int4", table.name()),
+                "use versions up to 2147483647, or convert the table and its checksums to refinery's `int8-versions`",
+            ))
+        }
         Direction::Down if !applied && left.is_none() => {
             Err(refused(tried, format!("{label} is not applied"), "it was taken back already: plan again"))
         }
         Direction::Down if last > Some(version) => {
-            let cause = format!("version {} was applied after it", last.unwrap_or_default());
+            let cause = format!("version {} was applied after it", spelled(last.unwrap_or_default()));
             Err(refused(tried, cause, "take back what came later first"))
         }
         Direction::Up | Direction::Down => Ok(()),
+    }
+}
+
+/// What has no version runs whenever its text is not the one that ran last; its way back is the earlier text, forward.
+fn check_repeatable(table: &Table, effect: &MigrationEffect, tried: &str) -> Result<(), WorldError> {
+    let migration = &effect.migration;
+    let label = migration.label();
+    let ran = table.row(migration.version).is_some_and(|row| table.fits(row, migration));
+    match effect.direction {
+        Direction::Up if ran => {
+            Err(refused(tried, format!("{label} is applied already"), "another runner was first: plan again"))
+        }
+        Direction::Up => Ok(()),
+        Direction::Down => {
+            let cause = format!("{label} has no version, so there is none to go back to");
+            Err(refused(tried, cause, "run its earlier text instead"))
+        }
     }
 }

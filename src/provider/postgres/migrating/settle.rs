@@ -16,6 +16,7 @@ use super::progress::{Book, Row};
 use super::start::describe;
 use super::stepwise::untold;
 use super::traces::{self, Verdict};
+use crate::migration::layout::Layout;
 use crate::migration::outside::Outside;
 use crate::migration::position::Position;
 use crate::migration::said::When;
@@ -42,7 +43,7 @@ pub async fn settle(
     guard.sit_down(&client, &job.tried).await?;
     let patient = format!("set lock_timeout = {}", job.lock_timeout.as_millis().max(1) * patience.concurrent_factor);
     client.batch_execute(&patient).await.map_err(|error| world_error(&job.tried, &error))?;
-    let table = history::find(&client).await?;
+    let table = history::find(&client, history::layout(connection)?).await?;
     let book = Book::of(&table.schema, table.has_progress);
     let place = Place { client: &client, guard: &guard, table: &table, book: &book, job: &job, effect };
     let settled = place.settle(book.read(&client).await?).await;
@@ -64,6 +65,8 @@ impl Place<'_> {
     async fn settle(&self, left: Option<Row>) -> Result<Settlement, WorldError> {
         let migration = &self.effect.migration;
         let history = self.table.row(migration.version);
+        // What has no version may have run with another text before.
+        let history = history.filter(|row| !migration.is_repeatable() || self.table.fits(row, migration));
         if let Some(row) = history
             && !self.table.fits(row, migration)
         {
@@ -133,7 +136,7 @@ impl Place<'_> {
         let mut statements = vec![self.book.remove(left.migration.version)];
         match (left.direction, is_applied) {
             (Direction::Up, false) => {
-                if !self.table.exists && self.table.wide {
+                if !self.table.exists && self.table.wide && self.table.layout == Layout::Refinery {
                     statements.push(self.table.create_wide());
                 }
                 statements.push(self.table.insert(&self.effect.migration));
@@ -151,7 +154,8 @@ impl Place<'_> {
 }
 
 fn describe_history(row: &HistoryRow) -> String {
-    format!("the history has version {} as `{}` with checksum {}", row.version, row.name, row.checksum)
+    let sum = row.checksum.as_deref().unwrap_or("none");
+    format!("the history has version {} as `{}` with checksum {sum}", row.version, row.name)
 }
 
 struct Silence;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::super::derive::Derived;
 use super::difference::{Difference, additions, difference};
 use super::observer::Observer;
 use super::sandbox::{Sandbox, Sight, missing};
@@ -39,6 +40,10 @@ struct Unit {
     undone: Vec<Vec<String>>,
     forth: Vec<Vec<Observation>>,
     back: Vec<Vec<Observation>>,
+    /// Ways back that no file has.
+    derived: Vec<Option<String>>,
+    /// Why there is none, where no file has one either.
+    underived: Vec<Option<String>>,
 }
 
 impl Certifier<'_> {
@@ -84,7 +89,7 @@ impl Certifier<'_> {
         for (place, (_, migration)) in members.iter().enumerate() {
             certificates.push(Certificate {
                 verdict: unit.verdicts[place].clone(),
-                derived: migration.derived.then(|| migration.down.clone()).flatten(),
+                derived: unit.derived.get(place).cloned().flatten(),
                 group: (members.len() > 1).then(|| migration.said.group.clone()).flatten(),
                 undone: unit.undone.get(place).cloned().unwrap_or_default(),
                 forth: unit.forth.get(place).cloned().unwrap_or_default(),
@@ -124,12 +129,32 @@ impl Certifier<'_> {
         self.sandbox.stage.run(Way { text, said: &step.1.said, has_rows }, observer).await
     }
 
+    /// Gives a step the way back that no file has, if one can be derived; else says why not.
+    async fn derive(&mut self, step: &mut Step) -> Result<Option<String>, WorldError> {
+        let (direction, migration) = step;
+        if *direction == Direction::Down || migration.text(Direction::Down).is_some() {
+            return Ok(None);
+        }
+        match self.sandbox.stage.derive(migration).await? {
+            Derived::Whole(down) => {
+                *migration = Arc::new(Migration { down: Some(down), derived: true, ..Migration::clone(migration) });
+                Ok(None)
+            }
+            Derived::None(why) => Ok(Some(why)),
+        }
+    }
+
     /// Rehearses steps as one: all forth, all back, all forth again.
     async fn unit(&mut self, members: &[Step], before: &Sight) -> Result<Unit, WorldError> {
         let count = members.len();
         let mut unit = Unit::of(count);
         let mut forth = vec![before.clone()];
-        for (place, step) in members.iter().enumerate() {
+        let mut members = members.to_vec();
+        for place in 0..count {
+            let underived = self.derive(&mut members[place]).await?;
+            unit.underived.push(underived);
+            let members = &members[..];
+            let step = &members[place];
             self.progress.say(&format!("rehearsing {}", step.1.label()));
             match self.go(step, step.0, self.observer).await {
                 Ok(seen) => unit.forth.push(seen),
@@ -138,8 +163,15 @@ impl Certifier<'_> {
             forth.push(self.sandbox.look().await?);
             unit.undone.push(additions(&forth[place].fingerprint, &forth[place + 1].fingerprint));
         }
-        if let Some(step) = members.iter().find(|step| step.1.text(step.0.other()).is_none()) {
-            let why = format!("there is no {}.down.sql", step.1.label());
+        let members = &members[..];
+        unit.derived = members.iter().map(|step| step.1.down.clone().filter(|_| step.1.derived)).collect();
+        let underived = members.iter().zip(&unit.underived).find(|(step, _)| step.1.text(step.0.other()).is_none());
+        if let Some((step, underived)) = underived {
+            let label = step.1.label();
+            let why = match underived {
+                Some(why) => format!("there is no {label}.down.sql, and none can be derived: {why}"),
+                None => format!("there is no {label}.down.sql"),
+            };
             unit.verdicts = vec![Verdict::NoWayBack { why }; count];
             return Ok(unit);
         }
@@ -220,6 +252,8 @@ impl Unit {
             undone: Vec::with_capacity(count),
             forth: Vec::with_capacity(count),
             back: Vec::with_capacity(count),
+            derived: Vec::new(),
+            underived: Vec::with_capacity(count),
         }
     }
 }

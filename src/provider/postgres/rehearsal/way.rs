@@ -5,11 +5,13 @@
 use tokio_postgres::{Client, Error};
 
 use super::super::connection::open;
+use super::super::derive::{Derived, derive};
 use super::super::errors::{line_in, world_error};
 use super::super::quoting;
 use super::super::settings::Target;
 use super::super::transaction::{commit, roll_back};
 use super::observer::{Observer, Sent, Watch};
+use crate::migration::Migration;
 use crate::migration::directives;
 use crate::migration::observation::Observation;
 use crate::migration::said::{Said, When};
@@ -105,6 +107,17 @@ impl Stage {
             self.client = Some(client);
         }
         ran.map(|()| watch.map(Watch::end).unwrap_or_default())
+    }
+
+    /// The way back of a migration that would run next, derived from what is there now.
+    ///
+    /// # Errors
+    /// When it cannot be tried.
+    pub async fn derive(&mut self, migration: &Migration) -> Result<Derived, WorldError> {
+        let client = self.fresh().await?;
+        let found = derive(&client, migration).await;
+        self.client = Some(client);
+        found.map_err(|error| world_error(format!("derive the way back of {}", migration.label()), &error))
     }
 
     /// Runs a text that is known to have run: whole, where we do not understand it.

@@ -1,0 +1,283 @@
+//! A database by its URL and a folder of migrations, without any environment.
+//!
+//! Invariant: the password is sensitive from the moment it is read, and in nothing that is shown.
+//!
+//! There is no ledger here, so there is no lease. What keeps two of these apart, and apart from runs of an environment,
+//! is the runner itself: it takes the turn (an advisory lock of the database) for each migration, looks at the history
+//! under it, and refuses what is not next; and the text and its row are one transaction. Who comes second finds that
+//! the first was there, looks again and goes on with what is left.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::environment::{self, Name};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::migration::layout::Layout;
+use crate::migration::position::Position;
+use crate::migration::told::Told;
+use crate::migration::{Direction, Migration};
+use crate::observe::no_provider;
+use crate::plan::mismatch::{Line, compare};
+use crate::provider::postgres::settings::Target;
+use crate::store::disk::DiskFiles;
+use crate::value::{Object, Value};
+use crate::world::{
+    Connection, Content, Databases, EffectError, Fence, History, MigrationEffect, Progress, Trace, WorldError,
+};
+
+/// A folder, and its layout.
+#[derive(Debug, clap::Args)]
+pub struct FolderArguments {
+    /// The folder of migrations; `./migrations` when it is not named
+    #[arg(long, value_name = "DIR", default_value = "migrations", hide_default_value = true)]
+    dir: PathBuf,
+    /// Whose layout it has: refinery, flyway, sqlx, golang-migrate or dbmate
+    #[arg(long, value_name = "LAYOUT", value_parser = layout)]
+    layout: Option<Layout>,
+}
+
+/// A database, and a folder.
+#[derive(clap::Args)]
+pub struct PlaceArguments {
+    /// The database, as `postgres://USER@HOST/DBNAME`; else `DATABASE_URL`
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    folder: FolderArguments,
+    /// Longest wait for one lock, as `500ms` or `3s`
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::arguments::duration)]
+    #[arg(default_value = "3s", hide_default_value = true)]
+    lock_wait: Duration,
+}
+
+impl std::fmt::Debug for PlaceArguments {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password.
+        formatter.debug_struct("PlaceArguments").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// A database and a folder at hand.
+pub struct Place {
+    /// Without a password, for people.
+    pub shown: String,
+    /// The layout.
+    pub layout: Layout,
+    /// The folder's migrations, in the order in which they run.
+    pub folder: Vec<Migration>,
+    connection: Connection,
+    databases: Arc<dyn Databases>,
+    lock_wait: Duration,
+}
+
+fn layout(text: &str) -> Result<Layout, String> {
+    text.parse().map_err(|error: crate::migration::layout::NoSuchLayout| error.to_string())
+}
+
+impl FolderArguments {
+    /// The folder's path.
+    pub fn path(&self, session: &Session) -> PathBuf {
+        session.path(&self.dir)
+    }
+
+    /// The folder's migrations in this layout.
+    ///
+    /// # Errors
+    /// With all mistakes.
+    pub fn load(&self, session: &Session, layout: Layout) -> Result<Vec<Migration>, Failure> {
+        let (found, mistakes) = layout.load(&DiskFiles, &self.path(session));
+        if mistakes.is_empty() {
+            return Ok(found);
+        }
+        let count = crate::review::words::counted(mistakes.len(), "mistake");
+        let mut failure =
+            Failure::new(Exit::Spec, format!("the folder has {count}, read as {layout}'s; nothing was done"));
+        for mistake in mistakes {
+            let path = mistake.path.strip_prefix(&session.folder).unwrap_or(&mistake.path).display().to_string();
+            failure = failure.cause(format!("{path}: {} ({})", mistake.text, mistake.help));
+        }
+        Err(failure.help("where it is another tool's folder, say so: `--layout NAME`"))
+    }
+
+    /// The layout: as typed, else that of the only history table there is, else the only one whose names fit.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub fn layout(&self, session: &Session, tables: &[Layout]) -> Result<Layout, Failure> {
+        if let Some(layout) = self.layout {
+            return Ok(layout);
+        }
+        let which = |candidates: &[Layout], why: &str| {
+            let names: Vec<&str> = candidates.iter().map(|layout| layout.name()).collect();
+            Failure::usage(format!("{why}: {}", names.join(", "))).help("say which: `--layout NAME`")
+        };
+        match tables {
+            [layout] => return Ok(*layout),
+            [] => {}
+            several => return Err(which(several, "the database has the history tables of several tools")),
+        }
+        let count = |layout: &Layout| {
+            let (found, mistakes) = layout.load(&DiskFiles, &self.path(session));
+            (mistakes.is_empty() && !found.is_empty()).then_some(*layout)
+        };
+        let fitting: Vec<Layout> = Layout::ALL.iter().filter_map(count).collect();
+        match fitting.as_slice() {
+            [] => Ok(Layout::default()),
+            [layout] => Ok(*layout),
+            // Whoever says nothing and numbers plainly has the layout that the spec has when it says nothing.
+            several if several.contains(&Layout::Refinery) => Ok(Layout::Refinery),
+            // Both ways in one file: any other tool would run them one after the other.
+            several if several.contains(&Layout::Dbmate) => Ok(Layout::Dbmate),
+            several => Err(which(several, "the names of the files fit several tools")),
+        }
+    }
+}
+
+impl Place {
+    /// Finds the database and reads the folder.
+    ///
+    /// # Errors
+    /// When the URL is not usable, the database is not reached, or the folder has mistakes.
+    pub fn open(session: &Session, arguments: &PlaceArguments) -> Result<Self, Failure> {
+        let typed = arguments.url.clone().or_else(|| environment::read(Name::DatabaseUrl)).ok_or_else(|| {
+            Failure::usage("no database is named").help("type `--url postgres://USER@HOST/DBNAME`, or set DATABASE_URL")
+        })?;
+        let mut settings = Object::from([("url".to_owned(), Value::from(typed).sensitive())]);
+        let read = |settings: &Object| {
+            Target::read(settings).map_err(|error| Failure::usage(error.text.clone()).help(error.help.clone()))
+        };
+        let target = read(&settings)?;
+        if target.password == crate::provider::postgres::settings::Password::Absent
+            && let Some(password) = environment::read(Name::PostgresPassword)
+        {
+            settings.insert("password".to_owned(), Value::from(password).sensitive());
+        }
+        let databases = session.world.databases.clone();
+        let databases = databases.ok_or_else(|| world(&no_provider("postgres")))?;
+        let mut connection = Connection { provider: "postgres".to_owned(), alias: None, settings };
+        let tables = session.wait(databases.layouts(&connection)).map_err(|error| world(&error))?;
+        let layout = arguments.folder.layout(session, &tables)?;
+        let folder = arguments.folder.load(session, layout)?;
+        connection.settings.insert(Layout::SETTING.to_owned(), Value::from(layout.name()));
+        let lock_wait = arguments.lock_wait;
+        Ok(Self { shown: target.to_string(), layout, folder, connection, databases, lock_wait })
+    }
+
+    /// The history.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is no such database.
+    pub fn history(&self, session: &Session) -> Result<History, Failure> {
+        let found = session.wait(self.databases.history(&self.connection)).map_err(|error| world(&error))?;
+        found.ok_or_else(|| Failure::failed(format!("there is no such database: {}", self.shown)))
+    }
+
+    /// How each migration stands.
+    pub fn lines(&self, history: &History) -> Vec<Line> {
+        compare(&self.folder, history, &Default::default(), &Told::default())
+    }
+
+    /// The migration with this number.
+    pub fn migration(&self, number: i64) -> Option<&Migration> {
+        self.folder.iter().find(|migration| migration.version == number)
+    }
+
+    /// The number of a version as typed.
+    ///
+    /// # Errors
+    /// When the folder has none like it.
+    pub fn number(&self, typed: &str) -> Result<i64, Failure> {
+        number(self.layout, &self.folder, typed)
+    }
+
+    /// Runs one migration.
+    ///
+    /// # Errors
+    /// As the runner says.
+    pub fn run(&self, session: &Session, migration: &Migration, direction: Direction) -> Result<Object, EffectError> {
+        let effect = MigrationEffect {
+            token: format!("migrate{}", migration.version),
+            // There is no ledger, and so no lease: see above.
+            fence: Fence::open(),
+            direction,
+            migration: migration.clone(),
+            lock_timeout: self.lock_wait,
+            content: Content::Goes,
+            from: Position::default(),
+        };
+        session.wait(self.databases.migrate(&self.connection, &effect, &Talk(session)))
+    }
+
+    /// What is in the things that a migration added.
+    pub fn written(
+        &self,
+        session: &Session,
+        additions: &[crate::migration::addition::Addition],
+    ) -> Vec<crate::migration::addition::Written> {
+        session.wait(self.databases.written(&self.connection, additions)).unwrap_or_default()
+    }
+}
+
+/// The number of a version as typed, which a folder must have.
+///
+/// # Errors
+/// When it has none like it.
+pub fn number(layout: Layout, folder: &[Migration], typed: &str) -> Result<i64, Failure> {
+    let bare = typed.strip_prefix(['V', 'v']).unwrap_or(typed);
+    let found = layout.number(bare).filter(|number| folder.iter().any(|one| one.version == *number));
+    found.ok_or_else(|| {
+        let last = folder.iter().rfind(|migration| !migration.is_repeatable()).map(Migration::version_text);
+        let help = last.map_or("it has none at all".to_owned(), |last| format!("the newest one there is {last}"));
+        Failure::usage(format!("the folder has no version `{typed}`")).help(help)
+    })
+}
+
+/// An error of the world before anything was done.
+pub fn world(error: &WorldError) -> Failure {
+    let failure = Failure::failed(error.tried.clone()).cause(error.cause.clone());
+    error.help.iter().fold(failure, |failure, help| failure.help(help.clone()))
+}
+
+/// An error while something was done: what is known of it, and of what was done before.
+pub fn stopped(error: &EffectError, done: usize) -> Failure {
+    let mut failure = world(&error.error);
+    failure.exit = match (error.trace, done) {
+        (Trace::Unknown, _) => Exit::Doubt,
+        (Trace::Nothing, 0) => Exit::Failed,
+        (Trace::Nothing, _) => Exit::Unfinished,
+    };
+    match done {
+        0 => failure,
+        done => failure.help(format!("{} before it stand", crate::review::words::counted(done, "migration"))),
+    }
+}
+
+/// A refusal because folder and history do not fit: every mismatch, each with its way on.
+pub fn mismatched(lines: &[Line]) -> Option<Failure> {
+    let mistakes: Vec<_> = lines.iter().filter_map(Line::mistake).collect();
+    if mistakes.is_empty() {
+        return None;
+    }
+    let mut failure = Failure::failed("the folder does not fit the history of the database; nothing was done");
+    for (what, mend, verb) in &mistakes {
+        failure = failure.cause(format!("{what}: {mend}; or, in an environment, `migrate {verb}`"));
+    }
+    Some(failure)
+}
+
+/// Says what is waited for.
+struct Talk<'a>(&'a Session);
+
+impl Progress for Talk<'_> {
+    fn say(&self, message: &str) {
+        self.0.terminal.say(message);
+    }
+}
+
+/// A path as people see it.
+pub fn shown(session: &Session, path: &Path) -> String {
+    path.strip_prefix(&session.folder).unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,129 @@
+//! `migrate status|up|down|new` on a URL and a folder, without an environment.
+
+use switchback::migration::layout::Layout;
+
+use super::{bench, files, there, tools, versions};
+use crate::postgres_project::Bench;
+
+/// What leads to the database and the folder.
+fn at(bench: &Bench, words: &str, layout: Layout) -> String {
+    format!("migrate {words} --url {} --dir migrations --layout {layout}", bench.url)
+}
+
+#[test]
+fn a_folder_and_a_url_are_enough_in_every_layout() {
+    for layout in Layout::ALL {
+        let bench = bench(layout, 4);
+        // Nothing but the folder.
+        bench.remove("environments");
+        bench.remove("switchback.hcl");
+        let said = bench.expect(2, &at(&bench, "status --detailed-exitcode", layout));
+        assert!(said.contains("4 pending"), "{layout}: {said}");
+        let third = versions(layout)[2];
+        bench.expect(9, &at(&bench, "up", layout));
+        bench.expect(0, &at(&bench, &format!("up --to {third} --auto-approve"), layout));
+        assert_eq!((there(&bench), tools::count(layout, &bench)), ("one,two,note".to_owned(), 3), "{layout}");
+        bench.expect(0, &at(&bench, "up --auto-approve", layout));
+        assert_eq!(tools::pending(layout, &bench), 0, "{layout}");
+        let said = bench.expect(0, &at(&bench, "status --json", layout));
+        let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(
+            (&status["pending"], &status["migrations"][3]["standing"]),
+            (&0.into(), &"applied".into()),
+            "{said}"
+        );
+
+        let said = bench.expect(9, &at(&bench, "down --last", layout));
+        assert!(said.contains("drop view both_of"), "{layout}: what runs is shown: {said}");
+        bench.expect(3, &at(&bench, "down --auto-approve", layout));
+        bench.expect(0, &at(&bench, "down --last --auto-approve", layout));
+        let first = versions(layout)[0];
+        bench.ask("insert into two values (7)");
+        let said = bench.expect(0, &at(&bench, &format!("down --to {first} --auto-approve"), layout));
+        assert!(said.contains("loses: ") && said.contains("took 2 migrations back"), "{layout}: {said}");
+        assert_eq!((there(&bench), tools::pending(layout, &bench)), ("one".to_owned(), 3), "{layout}");
+        bench.expect(0, &at(&bench, "down --to 0 --auto-approve", layout));
+        assert_eq!((there(&bench), tools::count(layout, &bench)), (String::new(), 0), "{layout}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_named_and_nothing_runs() {
+    for layout in Layout::ALL {
+        let bench = bench(layout, 4);
+        bench.expect(0, &at(&bench, &format!("up --to {} --auto-approve", versions(layout)[1]), layout));
+        let (file, text) = files(layout, 1).remove(0);
+        bench.write(&format!("migrations/{file}"), &text.replace("id int", "id bigint"));
+        let said = bench.expect(11, &at(&bench, "status --detailed-exitcode", layout));
+        assert!(said.contains("is not the text that was applied"), "{layout}: {said}");
+        for verb in ["up --auto-approve", "down --last --auto-approve"] {
+            let said = bench.expect(1, &at(&bench, verb, layout));
+            assert!(said.contains("is not the text that was applied") && said.contains("migrate rebless"), "{said}");
+        }
+        assert_eq!(there(&bench), "one,two", "{layout}");
+    }
+}
+
+#[test]
+fn a_failure_says_how_far_it_came() {
+    let bench = bench(Layout::Sqlx, 2);
+    bench.write("migrations/30000101120000_bad.sql", "create table three ();\nselect 1 / 0;\n");
+    let said = bench.expect(6, &at(&bench, "up --auto-approve", Layout::Sqlx));
+    assert!(said.contains("division by zero") && said.contains("2 migrations before it stand"), "{said}");
+    assert_eq!((there(&bench), bench.ask("select to_regclass('three')")), ("one,two".to_owned(), String::new()));
+    assert!(bench.expect(1, &at(&bench, "up --auto-approve", Layout::Sqlx)).contains("division by zero"));
+}
+
+#[test]
+fn two_at_once_run_everything_once() {
+    for layout in [Layout::Refinery, Layout::GolangMigrate] {
+        let bench = bench(layout, 4);
+        let begin = || {
+            let mut command = bench.command(&at(&bench, "up --auto-approve", layout));
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let runs = [begin(), begin(), begin()].map(|run| run.wait_with_output().unwrap());
+        for run in &runs {
+            assert!(run.status.success(), "{layout}: {}", String::from_utf8_lossy(&run.stderr));
+        }
+        let done: usize =
+            runs.iter().map(|run| String::from_utf8_lossy(&run.stderr).matches(": done in ").count()).sum();
+        assert_eq!((done, tools::pending(layout, &bench)), (4, 0), "{layout}");
+    }
+}
+
+#[test]
+fn the_password_is_nowhere_and_the_url_may_come_from_the_environment() {
+    let bench = bench(Layout::Dbmate, 4);
+    let (place, _) = bench.url.rsplit_once('@').unwrap();
+    let (_, password) = place.rsplit_once(':').unwrap();
+    assert!(password.len() > 3, "the local server has a password");
+    let said = bench.command("migrate up --auto-approve -vvv").env("DATABASE_URL", &bench.url).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.contains("ran 4 migrations") && !said.contains(password), "the layout is that of the files: {said}");
+    // Wrong in one letter, so that it is refused.
+    let wrong = bench.url.replacen(password, &format!("{password}x"), 1);
+    let said = bench.expect(1, &format!("migrate status --url {wrong}"));
+    assert!(!said.contains(password), "{said}");
+    let said = bench.expect(3, "migrate status");
+    assert!(said.contains("DATABASE_URL"), "{said}");
+    // What is there already tells the layout, whatever the files are called.
+    let said = bench.expect(0, &format!("migrate status --url {}", bench.url));
+    assert!(said.contains("in dbmate's layout") && said.contains("nothing is pending"), "{said}");
+}
+
+#[test]
+fn new_files_are_those_of_the_layout() {
+    for layout in Layout::ALL {
+        let bench = bench(layout, 2);
+        let said = bench.expect(0, &format!("migrate new add-email --layout {layout}"));
+        assert!(said.contains("add_email"), "{layout}: {said}");
+        for file in said.lines() {
+            assert!(bench.path(file).is_file(), "{layout}: {file}");
+        }
+        let said = bench.expect(0, "validate dev");
+        assert!(!said.contains("error"), "{layout}: {said}");
+        bench.expect(0, "apply dev --auto-approve");
+        bench.expect(0, "plan dev --detailed-exitcode");
+    }
+}
