@@ -24,6 +24,7 @@ pub mod ledgers;
 pub mod logging;
 pub mod on_failure;
 pub mod outlook;
+pub mod patience;
 pub mod plan_file;
 pub mod planning;
 pub mod progress;

@@ -167,7 +167,7 @@ impl Subject {
     /// What the ledger forgot after an earlier time: it may still be there, for a way back to take it up again.
     #[must_use]
     pub fn and_forgotten_since(mut self, then: &Things, now: &Things) -> Self {
-        for (address, gone) in now.gone.iter().filter(|(address, gone)| !gone.is_still(then.gone.get(*address))) {
+        for (address, gone) in now.gone_since(then) {
             match gone {
                 Gone::Forgotten(resource) => {
                     self.known.entry(address.clone()).or_insert_with(|| resource.object.clone());

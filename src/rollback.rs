@@ -6,18 +6,18 @@ mod before;
 pub mod owed;
 pub mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::{Deferred, Expr, Node};
 use crate::kind::{Kind, Mode};
 use crate::ledger::Things;
-use crate::ledger::state::{DatabaseState, Gone, ResourceState};
+use crate::ledger::state::{DatabaseState, Gone, ResourceState, aside};
 use crate::plan::moves::View;
 use crate::plan::{DatabaseGoal, Goal, Goals, Inputs, to_goals_from};
 use crate::resolve::desired::Lifecycle;
-use crate::step::{Action, ChangeSet, Operation, Origin, PlannedOutput};
+use crate::step::{Action, Birth, ChangeSet, Operation, Origin, PlannedOutput};
 use crate::value::{Object, Unknown, Value};
 
 /// How far a way back takes schemas.
@@ -72,10 +72,10 @@ pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> 
         note_what_is_purged(address, database, &inputs, &mut notes);
         goals.databases.insert(address.clone(), goal);
     }
-    release_what_was_there(then, to, &inputs, &mut goals, &mut notes);
+    let made_again = release_what_was_there(then, to, &inputs, &mut goals, &mut notes);
     let named = view.as_ref().map(View::drafts).unwrap_or_default();
     let (mut change_set, mut mistakes) = to_goals_from(named, &goals, Operation::Rollback { to }, inputs);
-    change_set.origins = origins(then, &change_set, &inputs);
+    change_set.origins = origins(then, made_again, &change_set, &inputs);
     let renewed = renewed(then, &inputs);
     change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
     change_set.with_schema = depth == Depth::WithSchema;
@@ -99,11 +99,19 @@ fn note_what_is_purged(address: &Address, then: &DatabaseState, inputs: &Inputs<
 
 /// What is made again is known as what it was then: the ledger cannot tell that where it was let go and taken up, or
 /// another thing had its address, in between.
-fn origins(then: &Things, change_set: &ChangeSet, inputs: &Inputs<'_>) -> BTreeMap<Address, Origin> {
+fn origins(
+    then: &Things,
+    mut made_again: BTreeMap<Address, Origin>,
+    change_set: &ChangeSet,
+    inputs: &Inputs<'_>,
+) -> BTreeMap<Address, Origin> {
     let now = &inputs.state.things;
     let is_made = |action: &Action| matches!(action, Action::Create { .. } | Action::Revise { .. });
     let made = change_set.steps.iter().filter(|step| is_made(&step.action));
-    let origin = |address: &Address| {
+    let mut origin = |address: &Address| {
+        if let Some(origin) = made_again.remove(address) {
+            return Some((address.clone(), origin));
+        }
         let then = then.resources.get(address)?;
         let known = now.resources.get(address).or_else(|| match now.gone.get(address)? {
             Gone::Deleted(resource) => Some(resource),
@@ -116,38 +124,89 @@ fn origins(then: &Things, change_set: &ChangeSet, inputs: &Inputs<'_>) -> BTreeM
 }
 
 /// What was imported since was there before, and what was forgotten then was left to others: it is brought to what it
-/// was then, and left there.
-fn release_what_was_there(then: &Things, to: u64, inputs: &Inputs<'_>, goals: &mut Goals, notes: &mut Diagnostics) {
+/// was then, and left there. Says what is made again that the ledger has lost sight of.
+fn release_what_was_there(
+    then: &Things,
+    to: u64,
+    inputs: &Inputs<'_>,
+    goals: &mut Goals,
+    notes: &mut Diagnostics,
+) -> BTreeMap<Address, Origin> {
     let things = &inputs.state.things;
     let left = before::Left::at(then, things, to);
+    for (address, resource) in things.resources.iter().chain(removed(things)) {
+        let Some(then_known) = left.as_it_was(resource) else { continue };
+        let revised = resource.adopted.as_ref().and_then(|adopted| adopted.revised.clone());
+        release(address, &then_known, revised, then, inputs, goals, notes);
+    }
+    let mut made_again = BTreeMap::new();
+    for (address, resource) in lost(then, things) {
+        let is_taken = goals.things.contains_key(address);
+        let address = if is_taken { aside(address, resource.born) } else { address.clone() };
+        release(&address, resource, None, then, inputs, goals, notes);
+        made_again.insert(address, Origin { born: resource.born, adopted: resource.adopted.clone() });
+    }
+    let databases = things.databases.iter().filter(|(_, database)| left.is_left(database));
+    goals.let_go.extend(databases.map(|(address, _)| address.clone()));
+    made_again
+}
+
+/// Brings one thing to what it was, and leaves it there.
+fn release(
+    address: &Address,
+    then_known: &ResourceState,
+    revised: Option<Object>,
+    then: &Things,
+    inputs: &Inputs<'_>,
+    goals: &mut Goals,
+    notes: &mut Diagnostics,
+) {
+    let Some(kind) = inputs.kinds.get(&then_known.kind) else { return };
+    let original = &then_known.object;
+    if goals.things.contains_key(address) || is_left_out(address, kind, then_known, inputs, notes) {
+        return;
+    }
+    // Another goal is the same thing: that says what becomes of it.
+    let is_same = |goal: &Goal| {
+        let identity = kind.rules.identity(&goal.object);
+        goal.kind == then_known.kind && identity.is_some() && identity == kind.rules.identity(original)
+    };
+    if goals.things.values().any(is_same) {
+        goals.let_go.insert(address.clone());
+        return;
+    }
+    let recorded = revised.unwrap_or_else(|| original.clone());
+    let goal = Goal { recorded: Some(recorded), ..goal(address, kind, then_known, then, inputs) };
+    goals.things.insert(address.clone(), goal);
+    goals.released.insert(address.clone());
+}
+
+/// What the ledger had forgotten then and knows no longer: it was taken up and removed on the way to an earlier time, and
+/// another thing was made where it had been.
+fn lost<'a>(then: &'a Things, now: &Things) -> impl Iterator<Item = (&'a Address, &'a ResourceState)> {
+    let born = now.resources.values().map(|one| one.born).chain(now.gone.values().map(Gone::born));
+    let known: BTreeSet<Birth> = born.map(|born| now.first_birth(born)).collect();
+    let forgotten = then.gone.iter().filter_map(|(address, gone)| match gone {
+        Gone::Forgotten(resource) => Some((address, resource)),
+        Gone::Deleted(_) | Gone::Database(_) | Gone::Emptied(_) => None,
+    });
+    let lost: Vec<_> = forgotten.filter(|(_, resource)| !known.contains(&now.first_birth(resource.born))).collect();
+    lost.into_iter()
+}
+
+/// What was removed from the world and is not there as something else that the ledger knows.
+fn removed(things: &Things) -> impl Iterator<Item = (&Address, &ResourceState)> {
+    let first = |resource: &ResourceState| things.first_birth(resource.born);
+    let forgotten = things.gone.values().filter_map(|gone| match gone {
+        Gone::Forgotten(resource) => Some(resource),
+        Gone::Deleted(_) | Gone::Database(_) | Gone::Emptied(_) => None,
+    });
+    let there: BTreeSet<Birth> = things.resources.values().chain(forgotten).map(first).collect();
     let deleted = things.gone.iter().filter_map(|(address, gone)| match gone {
         Gone::Deleted(resource) => Some((address, resource)),
         Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => None,
     });
-    for (address, resource) in things.resources.iter().chain(deleted) {
-        let Some(original) = left.as_it_was(resource) else { continue };
-        let Some(kind) = inputs.kinds.get(&resource.kind) else { continue };
-        let then_known = ResourceState { object: original.clone(), ..resource.clone() };
-        if goals.things.contains_key(address) || is_left_out(address, kind, &then_known, inputs, notes) {
-            continue;
-        }
-        // Another goal is the same thing: that says what becomes of it.
-        let is_same = |goal: &Goal| {
-            let identity = kind.rules.identity(&goal.object);
-            goal.kind == resource.kind && identity.is_some() && identity == kind.rules.identity(original)
-        };
-        if goals.things.values().any(is_same) {
-            goals.let_go.insert(address.clone());
-            continue;
-        }
-        let revised = resource.adopted.as_ref().and_then(|adopted| adopted.revised.clone());
-        let recorded = revised.unwrap_or_else(|| original.clone());
-        let goal = Goal { recorded: Some(recorded), ..goal(address, kind, &then_known, then, inputs) };
-        goals.things.insert(address.clone(), goal);
-        goals.released.insert(address.clone());
-    }
-    let databases = things.databases.iter().filter(|(_, database)| left.is_left(database));
-    goals.let_go.extend(databases.map(|(address, _)| address.clone()));
+    deleted.filter(move |(_, resource)| !there.contains(&first(resource)))
 }
 
 fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things, inputs: &Inputs<'_>) -> Goal {

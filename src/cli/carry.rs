@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::confirm::Consent;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::patience::Patience;
 use super::planning::{self, Proofs};
 use super::progress::Reporter;
 use super::report::{Cause, Ending, Report, shown_time};
@@ -25,9 +26,6 @@ use crate::world::ErrorClass;
 
 /// How many steps run at once.
 const CONCURRENCY: usize = 10;
-
-/// How often a lease is asked for while another run holds it, in milliseconds.
-const LEASE_PAUSE_MILLISECONDS: u64 = 200;
 
 /// What a ledger is held for.
 #[derive(Clone, Copy, Debug)]
@@ -153,22 +151,21 @@ async fn beside<T>(keeper: impl Future<Output = ()>, work: impl Future<Output = 
 
 async fn lease(session: &Session, ledger: &mut Ledger, terms: &LeaseTerms, project: &Project) -> Result<(), Failure> {
     let begun = Instant::now();
+    let mut patience = Patience::new(session.globals.lock_timeout, std::process::id());
     let mut told = false;
     loop {
         match ledger.take_lease(terms, project).await {
             Ok(()) => return Ok(()),
             Err(error @ StoreError::Leased { .. }) => {
-                if begun.elapsed() >= session.globals.lock_timeout {
-                    return Err(error.into());
-                }
+                let Some(pause) = patience.pause(begun.elapsed()) else { return Err(error.into()) };
                 if !told {
                     session.terminal.say(&format!("waiting: {error}"));
                     told = true;
                 }
+                tokio::time::sleep(pause).await;
             }
             Err(error) => return Err(error.into()),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(LEASE_PAUSE_MILLISECONDS)).await;
     }
 }
 

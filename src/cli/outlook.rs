@@ -3,7 +3,7 @@
 //! Invariant: it is planned by the same code as the rollback itself, so that both list the same steps. Losses are those
 //! that it lists as well, and those that only its rehearsal can rule out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -37,6 +37,9 @@ pub struct WayBack {
     /// Why the world was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unasked: Option<String>,
+    /// What only the world could tell, where that was not asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
     /// How many steps it has.
     pub steps: usize,
     /// What it would lose, by the steps of the rollback.
@@ -86,6 +89,7 @@ pub async fn way_back(session: &Session, ledger: &Ledger, doubts: &[Doubt], look
         why_not: Vec::new(),
         judged_by,
         unasked,
+        unknown: Vec::new(),
         steps: 0,
         losses: Vec::new(),
         milliseconds: 0,
@@ -96,7 +100,8 @@ pub async fn way_back(session: &Session, ledger: &Ledger, doubts: &[Doubt], look
         Ok(change_set) => {
             let (milliseconds, unmeasured) = estimate(&state, &change_set);
             let losses = change_set.irreversible().map(Loss::of).collect();
-            WayBack { steps: change_set.steps.len(), losses, milliseconds, unmeasured, ..empty }
+            let unknown = if empty.unasked.is_some() { unknown(&change_set, doubts) } else { Vec::new() };
+            WayBack { steps: change_set.steps.len(), losses, milliseconds, unmeasured, unknown, ..empty }
         }
         Err(failure) => {
             let mistakes = failure.diagnostics.iter().map(|one| match &one.detail {
@@ -106,6 +111,22 @@ pub async fn way_back(session: &Session, ledger: &Ledger, doubts: &[Doubt], look
             WayBack { open: false, why_not: failure.causes.iter().cloned().chain(mistakes).collect(), ..empty }
         }
     })
+}
+
+/// What the ledger cannot know of a way back: what others did since, what is in a database, what became of a doubt.
+fn unknown(back: &ChangeSet, doubts: &[Doubt]) -> Vec<String> {
+    let is_migration = |step: &&Step| matches!(step.action, Action::Migrate { .. });
+    let databases: BTreeSet<&Address> = back.steps.iter().filter(is_migration).map(|step| &step.address).collect();
+    let things: BTreeSet<&Address> =
+        back.steps.iter().filter(|step| !is_migration(step)).map(|step| &step.address).collect();
+    let in_databases = databases.iter().map(|address| {
+        format!("what is in `{address}`: the rows that its migrations would meet, and what a rehearsal proves of them")
+    });
+    let in_world = (!things.is_empty())
+        .then(|| format!("whether others changed or removed any of {} since", counted(things.len(), "thing")));
+    let in_doubt = doubts.iter().filter(|doubt| !doubt.looked);
+    let in_doubt = in_doubt.map(|doubt| format!("what became of step {} {}", doubt.step, doubt.title));
+    in_databases.chain(in_world).chain(in_doubt).collect()
 }
 
 fn first_words(failure: &Failure) -> String {
@@ -185,10 +206,11 @@ impl WayBack {
     /// As a person reads it.
     pub fn text(&self, paint: &dyn Paint) -> String {
         let (run, steps) = (self.run, counted(self.steps, "step"));
-        let by = match &self.unasked {
+        let mut by = match &self.unasked {
             None => String::new(),
             Some(why) => format!("  judged by the ledger alone: {}\n", harmless(why)),
         };
+        self.unknown.iter().for_each(|unknown| by += &format!("  not known   {}\n", harmless(unknown)));
         let doubt = match self.in_doubt {
             0 => String::new(),
             _ => "  what is in doubt is settled first\n".to_owned(),
@@ -203,7 +225,9 @@ impl WayBack {
         if self.losses.is_empty() {
             return format!("  way back    open: run {run} can be taken back ({steps}, {long})\n{by}{doubt}");
         }
-        let head = format!("the way back of run {run} is open ({steps}, {long}), and would lose:");
+        // The ledger alone can rule no loss out that depends on what is in a database.
+        let would = if self.unasked.is_some() { "may" } else { "would" };
+        let head = format!("the way back of run {run} is open ({steps}, {long}), and {would} lose:");
         let mut text = format!("{}\n", paint.paint(Role::Danger, &head));
         for loss in &self.losses {
             text +=

@@ -73,9 +73,10 @@ impl View {
         for (address, taken) in &before.take_up {
             view.take_up(address, taken);
         }
-        let taken: BTreeSet<&Address> =
-            view.state.things.resources.keys().chain(view.state.things.databases.keys()).collect();
-        let renames = in_order(&before.renames, &taken);
+        let things = &view.state.things;
+        let taken: BTreeSet<&Address> = things.resources.keys().chain(things.databases.keys()).collect();
+        let known: BTreeSet<&Address> = taken.iter().copied().chain(things.gone.keys()).collect();
+        let renames = in_order(&before.renames, &taken, &known);
         let names = finally(&renames);
         view.name_needs(&names);
         view.draft_renames(&renames, operation);
@@ -254,17 +255,20 @@ impl View {
             .databases
             .values_mut()
             .for_each(|database| rename_needs(&mut database.needs, &mut database.binding, &renamed));
-        things.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         let renamed_gone: Vec<_> =
             names.iter().filter_map(|(from, to)| Some((to.clone(), things.gone.remove(from)?))).collect();
+        let mut aside = BTreeMap::new();
         for to in names.values() {
             // As in the ledger; it can be made again once the step is done that takes its name.
-            if let Some(aside) = things.set_aside(to) {
-                self.first.extend(self.first.get(to).map(|at| (aside, *at)));
+            if let Some(other) = things.set_aside(to) {
+                self.first.extend(self.first.get(to).map(|at| (other.clone(), *at)));
+                aside.insert(to.clone(), other);
             }
             things.gone.remove(to);
         }
         things.gone.extend(renamed_gone);
+        let renamed = |address: &Address| names.get(address).or_else(|| aside.get(address)).cloned();
+        things.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
         let observed = &mut self.observed;
         observed.objects = found_renamed(std::mem::take(&mut observed.objects), names);
         observed.earlier = found_renamed(std::mem::take(&mut observed.earlier), names);
@@ -299,9 +303,14 @@ fn finally(renames: &[(Address, Address)]) -> BTreeMap<Address, Address> {
 }
 
 /// The renames one after the other, so that each finds its new name free. What is in the way of one (because it is
-/// renamed in a circle, or stays where it is) gets a name for the time being.
-fn in_order(renames: &BTreeMap<Address, Address>, taken: &BTreeSet<&Address>) -> Vec<(Address, Address)> {
-    let mut taken: BTreeSet<Address> = taken.iter().map(|address| (*address).clone()).collect();
+/// renamed in a circle, or stays where it is) gets a name for the time being, which nothing known has.
+fn in_order(
+    renames: &BTreeMap<Address, Address>,
+    taken: &BTreeSet<&Address>,
+    known: &BTreeSet<&Address>,
+) -> Vec<(Address, Address)> {
+    // What is gone and is renamed has its name until then, too.
+    let mut taken: BTreeSet<Address> = taken.iter().copied().chain(renames.keys()).cloned().collect();
     let mut pending = renames.clone();
     // Who waits for a name, by that name.
     let mut waits: BTreeMap<Address, Address> = renames.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
@@ -323,7 +332,7 @@ fn in_order(renames: &BTreeMap<Address, Address>, taken: &BTreeSet<&Address>) ->
             return ordered;
         };
         // Its name is taken: whoever has it is set aside.
-        let aside = aside(&to, &taken);
+        let aside = aside(&to, &|name| taken.contains(name) || known.contains(name));
         taken.remove(&to);
         taken.insert(aside.clone());
         ordered.push((to.clone(), aside.clone()));
@@ -336,7 +345,7 @@ fn in_order(renames: &BTreeMap<Address, Address>, taken: &BTreeSet<&Address>) ->
 }
 
 /// A name for the time being.
-fn aside(address: &Address, taken: &BTreeSet<Address>) -> Address {
+fn aside(address: &Address, is_taken: &dyn Fn(&Address) -> bool) -> Address {
     let key = match &address.key {
         None => String::new(),
         Some(InstanceKey::Index(index)) => format!("{index} "),
@@ -345,7 +354,7 @@ fn aside(address: &Address, taken: &BTreeSet<Address>) -> Address {
     let mut name = format!("{key}set aside");
     loop {
         let aside = address.with_key(Some(InstanceKey::Key(name.as_str().into())));
-        if !taken.contains(&aside) {
+        if !is_taken(&aside) {
             return aside;
         }
         name.push('\'');
@@ -365,7 +374,7 @@ mod tests {
         let renames = pairs.iter().map(|(from, to)| (address(from), address(to))).collect();
         let taken = addresses(taken);
         let taken: BTreeSet<&Address> = taken.iter().collect();
-        in_order(&renames, &taken).into_iter().map(|(from, to)| format!("{from} {to}")).collect()
+        in_order(&renames, &taken, &taken).into_iter().map(|(from, to)| format!("{from} {to}")).collect()
     }
 
     #[test]

@@ -104,10 +104,14 @@ fn wire(drafts: &mut [Draft], phases: &Phases) {
         // What it needed until now, or needs no longer, goes only after it.
         let removed = draft.needed.union(&draft.needs).filter_map(|need| places.removing.get(need));
         keeps_waiting.extend(removed.flatten().copied().filter(|other| *other != index));
+        // What is brought in order to be left there does not go: it needs what will be there, as when it is brought.
+        let own = |before: &usize| places.bringing.get(&draft.address).is_some_and(|own| own.contains(before));
+        let is_left = matches!(draft.action, Action::Forget { .. }) && draft.after.iter().any(own);
+        let will_need = brings(&draft.action) || is_left;
         drafts[index].after.extend(waits);
         for other in keeps_waiting {
             // A thing that is deleted to be made again is deleted before what will need it is brought.
-            if !(brings(&drafts[index].action) && halves.contains(&other)) {
+            if !(will_need && halves.contains(&other)) {
                 drafts[other].after.insert(index);
             }
         }

@@ -18,19 +18,21 @@ use crate::value::Object;
 /// What others had at the earlier time: what was not imported yet, and what the ledger had forgotten.
 pub(super) struct Left<'a> {
     to: u64,
-    known_before: &'a BTreeMap<Birth, ResourceState>,
-    forgotten: BTreeMap<Birth, &'a Object>,
+    now: &'a Things,
+    /// By what each was known as first.
+    forgotten: BTreeMap<Birth, &'a ResourceState>,
     databases: BTreeSet<Birth>,
 }
 
 impl<'a> Left<'a> {
     /// At the end of this run.
     pub fn at(then: &'a Things, now: &'a Things, to: u64) -> Self {
-        let known_before = &now.known_before;
-        let mut left = Self { to, known_before, forgotten: BTreeMap::new(), databases: BTreeSet::new() };
+        let mut left = Self { to, now, forgotten: BTreeMap::new(), databases: BTreeSet::new() };
         for gone in then.gone.values() {
             match gone {
-                Gone::Forgotten(resource) => drop(left.forgotten.insert(resource.born, &resource.object)),
+                Gone::Forgotten(resource) => {
+                    left.forgotten.insert(now.first_birth(resource.born), resource);
+                }
                 Gone::Database(database) => left.databases.extend([database.born]),
                 Gone::Deleted(_) | Gone::Emptied(_) => {}
             }
@@ -39,14 +41,12 @@ impl<'a> Left<'a> {
     }
 
     /// What a thing was then, if it was there and not ours.
-    pub fn as_it_was<'b>(&self, now: &'b ResourceState) -> Option<&'b Object>
-    where
-        'a: 'b,
-    {
-        let now = self.first_known(now);
-        let forgotten = self.forgotten.get(&now.born).copied();
-        let adopted = now.adopted.as_ref().filter(|adopted| adopted.run > self.to);
-        forgotten.or_else(|| adopted.map(|adopted| &adopted.object))
+    pub fn as_it_was(&self, now: &ResourceState) -> Option<ResourceState> {
+        let first = self.first_known(now);
+        let before = first.adopted.as_ref().filter(|adopted| adopted.run > self.to);
+        let before = before.map(|adopted| ResourceState { object: adopted.object.clone(), ..now.clone() });
+        // Others had it until it was imported: what it was in the end is what is known best.
+        before.or_else(|| self.forgotten.get(&self.now.first_birth(now.born)).map(|forgotten| (*forgotten).clone()))
     }
 
     /// What was imported after the earlier time may be what the ledger knew before, and forgot after it, too.
@@ -54,10 +54,11 @@ impl<'a> Left<'a> {
     where
         'a: 'b,
     {
+        let forgotten = self.forgotten.get(&self.now.first_birth(now.born));
         let mut first = now;
         while first.adopted.as_ref().is_some_and(|adopted| adopted.run > self.to)
-            && let Some(earlier) = self.known_before.get(&first.born)
-            && !self.forgotten.contains_key(&earlier.born)
+            && let Some(earlier) = self.now.known_before.get(&first.born)
+            && !forgotten.is_some_and(|forgotten| earlier.is_still(forgotten))
         {
             first = earlier;
         }
@@ -75,7 +76,7 @@ pub(super) fn before(then: &Things, to: u64, inputs: &Inputs<'_>) -> Before {
     let now = &inputs.state.things;
     let mut before = Before::default();
     let left = Left::at(then, now, to);
-    for (address, gone) in now.gone.iter().filter(|(address, gone)| !gone.is_still(then.gone.get(*address))) {
+    for (address, gone) in now.gone_since(then) {
         let taken = match gone {
             Gone::Forgotten(resource) => taken_up(address, resource, &left, inputs),
             Gone::Database(database) if left.is_left(database) => None,
@@ -101,12 +102,22 @@ fn taken_up(address: &Address, resource: &ResourceState, left: &Left<'_>, inputs
     let comparer = comparer(kind, inputs);
     if let Some(original) = left.as_it_was(resource) {
         let is_revised = resource.adopted.as_ref().is_some_and(|adopted| adopted.revised.is_some());
-        let wanted = super::wanted(kind, original);
-        if !is_revised && comparer.differences(&wanted, found, Some(original)).is_empty() {
+        let wanted = super::wanted(kind, &original.object);
+        if !is_revised && comparer.differences(&wanted, found, Some(&original.object)).is_empty() {
             return None;
         }
     }
-    Some(known(left.first_known(resource), comparer.fingerprint(Some(found))))
+    Some(known(&known_since(left.first_known(resource), resource), comparer.fingerprint(Some(found))))
+}
+
+/// A thing as it is recorded now, known since an earlier time.
+fn known_since(earlier: &ResourceState, now: &ResourceState) -> ResourceState {
+    let mut known = ResourceState { born: earlier.born, adopted: earlier.adopted.clone(), ..now.clone() };
+    if earlier.born != now.born {
+        known.earlier = earlier.earlier.iter().chain(&now.earlier).cloned().collect();
+        known.beside = earlier.beside.iter().chain(&now.beside).cloned().collect();
+    }
+    known
 }
 
 fn comparer<'k>(kind: &'k Kind, inputs: &Inputs<'k>) -> Comparer<'k> {
@@ -152,34 +163,29 @@ fn known_anew(address: &Address, now: &ResourceState, left: &Left<'_>, inputs: &
     let kind = inputs.kinds.get(&now.kind)?;
     let found = inputs.observed.objects.get(address)?.as_ref()?;
     let is_same = earlier.born != now.born && is_same_thing(kind, &now.object, &earlier.object);
-    is_same.then(|| known(earlier, comparer(kind, inputs).fingerprint(Some(found))))
+    is_same.then(|| known(&known_since(earlier, now), comparer(kind, inputs).fingerprint(Some(found))))
 }
 
-/// What is known otherwise than then, by what it is: an earlier way back went to before it was let go and imported anew,
-/// and this one goes forth again to after it.
+/// What is known otherwise than then: an earlier way back went to before it was let go and imported anew, and this one
+/// goes forth again to after it.
 fn known_as_then(then: &Things, before: &mut Before, inputs: &Inputs<'_>) {
     let now = &inputs.state.things;
-    let births = |things: &Things| things.resources.values().map(|one| one.born).collect::<BTreeSet<Birth>>();
-    let (then_born, now_born) = (births(then), births(now));
-    let earlier = |address: &Address, kind: &str, object: &Object, born: Birth| {
-        let earlier = then.resources.get(address).filter(|earlier| !now_born.contains(&earlier.born))?;
-        let kind = inputs.kinds.get(kind).filter(|_| !then_born.contains(&born))?;
-        is_same_thing(kind, object, &earlier.object).then_some((kind, earlier))
-    };
-    for (address, taken) in &mut before.take_up {
-        if let Forgotten::Thing { kind, object, adopted, born, .. } = &mut taken.known
-            && let Some((_, earlier)) = earlier(address, kind, object, *born)
+    let by_first: BTreeMap<Birth, &ResourceState> =
+        then.resources.values().map(|one| (now.first_birth(one.born), one)).collect();
+    let known_then = |born: Birth| by_first.get(&now.first_birth(born)).filter(|then| then.born != born);
+    for taken in before.take_up.values_mut() {
+        if let Forgotten::Thing { adopted, born, .. } = &mut taken.known
+            && let Some(then) = known_then(*born)
         {
-            (*born, *adopted) = (earlier.born, earlier.adopted.clone());
+            (*born, *adopted) = (then.born, then.adopted.clone());
         }
     }
     for (address, resource) in &now.resources {
         let found = inputs.observed.objects.get(address).and_then(Option::as_ref);
-        if let Some((kind, earlier)) = earlier(address, &resource.kind, &resource.object, resource.born)
+        if let (Some(then), Some(kind)) = (known_then(resource.born), inputs.kinds.get(&resource.kind))
             && let Some(found) = found.filter(|_| !before.take_up.contains_key(address))
         {
-            let (born, adopted) = (earlier.born, earlier.adopted.clone());
-            let as_then = ResourceState { born, adopted, ..resource.clone() };
+            let as_then = ResourceState { born: then.born, adopted: then.adopted.clone(), ..resource.clone() };
             let taken = known(&as_then, comparer(kind, inputs).fingerprint(Some(found)));
             before.take_up.insert(address.clone(), taken);
         }
@@ -207,7 +213,7 @@ fn set_aside(then: &Things, left: &Left<'_>, inputs: &Inputs<'_>, before: &mut B
         let resource = if before.take_up.contains_key(address) { left.first_known(resource) } else { resource };
         let (Some(earlier), Some(original)) = (then.resources.get(address), left.as_it_was(resource)) else { continue };
         let is_same =
-            inputs.kinds.get(&resource.kind).is_none_or(|kind| is_same_thing(kind, original, &earlier.object));
+            inputs.kinds.get(&resource.kind).is_none_or(|kind| is_same_thing(kind, &original.object, &earlier.object));
         if earlier.born != resource.born && !is_same && !before.renames.contains_key(address) {
             renames.insert(address.clone(), aside(address, resource.born));
         }
@@ -215,27 +221,34 @@ fn set_aside(then: &Things, left: &Left<'_>, inputs: &Inputs<'_>, before: &mut B
     before.renames.extend(renames);
 }
 
-/// The earlier names of what has another one now.
+/// The earlier names of what has another one now. What the ledger had forgotten then, and is made again or brought to
+/// what it was, has the name back under which it was forgotten.
 fn renames(then: &Things, now: &Things, take_up: &BTreeMap<Address, TakenUp>) -> BTreeMap<Address, Address> {
-    let resources = then.resources.iter().map(|(address, one)| (one.born, address));
+    let known = |born: Birth| now.first_birth(born);
+    let resources = then.resources.iter().map(|(address, one)| (known(one.born), address));
     let databases = then.databases.iter().map(|(address, one)| (one.born, address));
     let names: BTreeMap<Birth, &Address> = resources.chain(databases).collect();
+    let left = then.gone.iter().filter(|(_, gone)| matches!(gone, Gone::Forgotten(_)));
+    let left: BTreeMap<Birth, &Address> = left.map(|(address, gone)| (known(gone.born()), address)).collect();
     let taken_up = take_up.iter().map(|(address, taken)| match &taken.known {
-        Forgotten::Thing { born, .. } | Forgotten::Database { born, .. } => (address, *born),
+        Forgotten::Thing { born, .. } | Forgotten::Database { born, .. } => (address, *born, true),
     });
-    let recorded = now.resources.iter().map(|(address, one)| (address, one.born));
-    let recorded = recorded.chain(now.databases.iter().map(|(address, one)| (address, one.born)));
-    let recorded = recorded.filter(|(address, _)| !take_up.contains_key(*address));
+    let recorded = now.resources.iter().map(|(address, one)| (address, one.born, true));
+    let recorded = recorded.chain(now.databases.iter().map(|(address, one)| (address, one.born, true)));
+    let recorded = recorded.filter(|(address, ..)| !take_up.contains_key(*address));
     // What is gone and will be made again is known again, too.
     let gone = now.gone.iter().filter_map(|(address, gone)| match gone {
-        Gone::Deleted(resource) | Gone::Forgotten(resource) => Some((address, resource.born)),
-        Gone::Emptied(database) => Some((address, database.born)),
+        Gone::Deleted(_) => Some((address, gone.born(), true)),
+        Gone::Forgotten(_) | Gone::Emptied(_) => Some((address, gone.born(), false)),
         Gone::Database(_) => None,
     });
-    let gone = gone.filter(|(address, _)| !take_up.contains_key(*address) && !now.resources.contains_key(*address));
+    let gone = gone.filter(|(address, ..)| !take_up.contains_key(*address) && !now.resources.contains_key(*address));
     let mut renames = BTreeMap::new();
-    for (address, born) in recorded.chain(taken_up).chain(gone) {
-        if let Some(name) = names.get(&born).filter(|name| **name != address) {
+    let mut named = BTreeSet::new();
+    for (address, born, is_ours) in recorded.chain(taken_up).chain(gone) {
+        let born = known(born);
+        let name = names.get(&born).or_else(|| left.get(&born).filter(|_| is_ours));
+        if let Some(name) = name.filter(|_| named.insert(born)).filter(|name| **name != address) {
             renames.insert(address.clone(), (*name).clone());
         }
     }

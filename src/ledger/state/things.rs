@@ -159,10 +159,12 @@ impl Things {
     /// A thing that was there before is known from now on.
     fn adopt(&mut self, run: u64, step: &Step, binding: Binding, (kind, id, object): (&str, &str, &Object)) {
         let adopted = Adoption { run, id: id.to_owned(), object: object.clone(), revised: None };
-        self.set_aside(&step.address);
-        if let Some(Gone::Forgotten(before)) = self.gone.remove(&step.address) {
+        let forgotten = self.forgotten_as(&step.address, kind, &binding, object);
+        if let Some(Gone::Forgotten(before)) = forgotten.and_then(|address| self.gone.remove(&address)) {
             self.known_before.insert(birth(run, step), before);
         }
+        self.make_room(&step.address);
+        self.gone.remove(&step.address);
         let resource = ResourceState {
             kind: kind.to_owned(),
             binding,
@@ -178,9 +180,31 @@ impl Things {
         self.resources.insert(step.address.clone(), resource);
     }
 
+    /// Where the ledger forgot a thing that is imported: under its address, or under another.
+    fn forgotten_as(&self, address: &Address, kind: &str, binding: &Binding, object: &Object) -> Option<Address> {
+        let forgotten = self.gone.iter().filter_map(|(address, gone)| match gone {
+            Gone::Forgotten(before) => Some((address, before)),
+            Gone::Deleted(_) | Gone::Database(_) | Gone::Emptied(_) => None,
+        });
+        let mut same = forgotten.filter(|(_, before)| before.kind == kind && is_same(&before.object, object));
+        let found = same.clone().find(|(other, _)| *other == address);
+        found.or_else(|| same.find(|(_, before)| before.binding == *binding)).map(|(address, _)| address.clone())
+    }
+
     /// A thing is made or changed. What is made where something was removed is known as the same.
     fn put(&mut self, run: u64, step: &Step, kind: &str, binding: Binding, outcome: &Object) {
         let before = self.resources.remove(&step.address);
+        let is_made_again = match self.gone.get(&step.address) {
+            // What was forgotten is another thing, unless a way back makes it again.
+            Some(Gone::Forgotten(before)) => step.reason == Reason::TakenBack && has_same_name(&before.object, outcome),
+            // So is what is new, unless it is what was there before us and was removed.
+            Some(Gone::Deleted(before)) => step.reason != Reason::New || has_same_name(&before.object, outcome),
+            Some(Gone::Database(_)) => false,
+            Some(Gone::Emptied(_)) | None => true,
+        };
+        if !is_made_again {
+            self.make_room(&step.address);
+        }
         let gone = self.gone.remove(&step.address);
         let (earlier, adopted, beside, born) = match (before, gone) {
             (Some(before), _) => {
@@ -193,14 +217,10 @@ impl Things {
                 }
                 (earlier, adopted, before.beside, before.born)
             }
-            (None, Some(Gone::Deleted(before))) => (Vec::new(), before.adopted, Vec::new(), before.born),
-            // What was forgotten is another thing, unless a way back makes it again.
-            (None, Some(Gone::Forgotten(before)))
-                if step.reason == Reason::TakenBack && has_same_name(&before.object, outcome) =>
-            {
+            (None, Some(Gone::Deleted(before) | Gone::Forgotten(before))) => {
                 (Vec::new(), before.adopted, Vec::new(), before.born)
             }
-            (None, Some(Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_)) | None) => {
+            (None, Some(Gone::Database(_) | Gone::Emptied(_)) | None) => {
                 (Vec::new(), None, Vec::new(), birth(run, step))
             }
         };
@@ -280,7 +300,7 @@ impl Things {
 
     /// A thing gets another address, and whoever needs it needs it under that.
     fn rename(&mut self, run: u64, from: &Address, to: &Address, needed_by: &BTreeSet<Address>) {
-        self.set_aside(to);
+        let aside = self.make_room(to);
         if let Some(mut resource) = self.resources.remove(from) {
             resource.run = run;
             self.resources.insert(to.clone(), resource);
@@ -293,7 +313,8 @@ impl Things {
         }
         self.gone.remove(to);
         let renamed = |address: &Address| (address == from).then(|| to.clone());
-        for address in needed_by {
+        // What had the new name until now and needs the thing has another one, too.
+        for address in needed_by.iter().map(|address| aside.as_ref().filter(|_| address == to).unwrap_or(address)) {
             if let Some(resource) = self.resources.get_mut(address) {
                 rename_needs(&mut resource.needs, &mut resource.binding, &renamed);
                 resource.rename_schemas(&renamed);
@@ -307,21 +328,53 @@ impl Things {
 }
 
 impl Things {
-    /// What was there before us and was removed is owed to a way back to before its import, although another thing
-    /// takes its address now: it is kept under one that nothing else has. Says which.
+    /// What was there before us and was removed is owed to a way back to before its import, and what was forgotten to
+    /// one that takes it up, although another thing takes its address now: it is kept under one that nothing else has.
+    /// Says which.
     pub fn set_aside(&mut self, address: &Address) -> Option<Address> {
         let born = match self.gone.get(address)? {
             Gone::Deleted(resource) if resource.adopted.is_some() => resource.born,
-            Gone::Deleted(_) | Gone::Forgotten(_) | Gone::Database(_) | Gone::Emptied(_) => return None,
+            Gone::Forgotten(resource) => resource.born,
+            Gone::Database(database) => database.born,
+            Gone::Deleted(_) | Gone::Emptied(_) => return None,
         };
         let aside = aside(address, born);
         let gone = self.gone.remove(address)?;
         self.gone.insert(aside.clone(), gone);
         Some(aside)
     }
+
+    /// Sets aside, and what is gone and needed that needs it under its new address.
+    fn make_room(&mut self, address: &Address) -> Option<Address> {
+        let aside = self.set_aside(address)?;
+        let renamed = |need: &Address| (need == address).then(|| aside.clone());
+        self.gone.values_mut().for_each(|gone| gone.rename_needs(&renamed));
+        Some(aside)
+    }
+
+    /// What a thing was known as first: one that was let go and imported anew has a birth for each time.
+    pub fn first_birth(&self, born: Birth) -> Birth {
+        let mut first = born;
+        while let Some(earlier) = self.known_before.get(&first) {
+            first = earlier.born;
+        }
+        first
+    }
+
+    /// What is gone now and was not at another time, whatever its address was then.
+    pub fn gone_since<'a>(&'a self, then: &'a Self) -> impl Iterator<Item = (&'a Address, &'a Gone)> {
+        let then: BTreeMap<Birth, &Gone> = then.gone.values().map(|gone| (gone.born(), gone)).collect();
+        self.gone.iter().filter(move |(_, gone)| !gone.is_still(then.get(&gone.born()).copied()))
+    }
 }
 
 impl ResourceState {
+    /// Whether nothing was done to it since, whatever it and what it needs are called now.
+    pub fn is_still(&self, then: &Self) -> bool {
+        let named_alike = Self { needs: then.needs.clone(), binding: then.binding.clone(), ..self.clone() };
+        named_alike == *then
+    }
+
     /// The schema versions that it works with, with databases under other addresses.
     pub fn rename_schemas(&mut self, renamed: &dyn Fn(&Address) -> Option<Address>) {
         rename_ranges(&mut self.needs_schema, renamed);
@@ -338,16 +391,19 @@ impl Gone {
         }
     }
 
+    /// When the ledger first knew it.
+    pub fn born(&self) -> Birth {
+        match self {
+            Self::Deleted(resource) | Self::Forgotten(resource) => resource.born,
+            Self::Database(database) | Self::Emptied(database) => database.born,
+        }
+    }
+
     /// Whether this is what was gone at another time already: what it needed may be called otherwise since.
-    pub fn is_still(&self, then: Option<&Self>) -> bool {
-        let named_alike = |one: &ResourceState, then: &ResourceState| ResourceState {
-            needs: then.needs.clone(),
-            binding: then.binding.clone(),
-            ..one.clone()
-        };
+    fn is_still(&self, then: Option<&Self>) -> bool {
         match (self, then) {
             (Self::Deleted(now), Some(Self::Deleted(then))) | (Self::Forgotten(now), Some(Self::Forgotten(then))) => {
-                named_alike(now, then) == *then
+                now.is_still(then)
             }
             (Self::Database(now), Some(Self::Database(then))) | (Self::Emptied(now), Some(Self::Emptied(then))) => {
                 now.born == then.born && now.applied == then.applied
@@ -396,6 +452,13 @@ pub fn rename_needs(
 /// Migrations by version.
 pub fn by_version(migrations: Vec<Migration>) -> BTreeMap<i64, Arc<Migration>> {
     migrations.into_iter().map(|migration| (migration.version, Arc::new(migration))).collect()
+}
+
+/// Whether this is one thing: by what the world calls it, or by its name where the world has no other word for it.
+fn is_same(left: &Object, right: &Object) -> bool {
+    let given = |object: &Object, name: &str| object.get(name).filter(|value| !value.is_null()).cloned();
+    let known = ["arn", "id", "name"].into_iter().find_map(|name| Some((given(left, name)?, given(right, name)?)));
+    known.is_some_and(|(left, right)| left == right)
 }
 
 fn has_same_name(left: &Object, right: &Object) -> bool {

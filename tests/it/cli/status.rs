@@ -57,7 +57,10 @@ fn the_losses_of_the_way_back_are_numbered_as_the_rollback_numbers_them() {
         assert!(back["milliseconds"].as_i64().unwrap() > 0 && back["unmeasured"] == 0, "{back}");
     }
     bench.expect(0, "status dev").has("is open (3 steps, about").has("would lose:");
-    bench.expect(0, "status dev --offline").has("judged by the ledger alone: `--offline` was given");
+    let said = bench.expect(0, "status dev --offline");
+    said.has("judged by the ledger alone: `--offline` was given").has("is open (3 steps, about").has("and may lose:");
+    said.has("not known   what is in `database.").has("not known   whether others changed or removed any of ");
+    assert_eq!(bench.json(0, "status dev")["way_back"].get("unknown"), None, "the world was asked");
 }
 
 #[test]
@@ -98,4 +101,5 @@ fn a_doubt_is_shown_from_its_three_sides_and_status_never_fails() {
     let said = bench.expect(0, "status dev --offline");
     said.has("family: before (none), after \"second\", now (not known)").has("what is in doubt is settled first");
     said.has("settle dev aws_ecs_task_definition.second --as done|not-done");
+    said.has("not known   what became of step 2 aws_ecs_task_definition.second");
 }
