@@ -8,6 +8,7 @@ pub mod database;
 mod draft;
 mod keeping;
 mod exact;
+pub mod group;
 mod left_over;
 pub mod lookup;
 mod middle;

@@ -4,6 +4,7 @@
 //! Invariant: whatever cannot be rehearsed is certified as just that, with the reason; it never stops a plan.
 
 pub mod key;
+pub mod target;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -64,8 +65,7 @@ pub struct Asked<'a> {
 /// The certificates of all migrations of a change set.
 pub async fn rehearse(work: &[Work], things: &Things, asked: Asked<'_>) -> Evidence {
     let mut evidence = Evidence::default();
-    let objects: BTreeMap<Address, Object> =
-        things.resources.iter().map(|(address, resource)| (address.clone(), resource.object.clone())).collect();
+    let objects = known_objects(things);
     let known = Known { objects: &objects, secrets: asked.secrets };
     for work in work {
         let certificates = one_database(work, &known, asked).await;
@@ -77,6 +77,11 @@ pub async fn rehearse(work: &[Work], things: &Things, asked: Asked<'_>) -> Evide
         }
     }
     evidence
+}
+
+/// What settings of connections may refer to.
+fn known_objects(things: &Things) -> BTreeMap<Address, Object> {
+    things.resources.iter().map(|(address, resource)| (address.clone(), resource.object.clone())).collect()
 }
 
 /// One answer for each step of a database, in their order.

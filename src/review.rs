@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::digest::Digest;
 use crate::migration::certificate::{Certificate, Evidence};
 use crate::migration::{Direction, Migration};
+use crate::rehearse::target::{Foretold, Target, Targets};
 use crate::step::{Action, ChangeSet, Forgotten, Inverse, Operation, Reason, Step, StepId};
 use crate::world::Binding;
 use difference::{Differences, Shown};
@@ -40,6 +41,9 @@ pub struct Review {
     pub summary: Summary,
     /// Where in the world it happens, each place once, in the order of the steps.
     pub places: Vec<String>,
+    /// What the databases whose schema changes say about themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetView>,
     /// The steps in order.
     pub steps: Vec<StepView>,
     /// From where on not everything can be taken back.
@@ -91,6 +95,16 @@ pub struct Summary {
     pub purge: usize,
 }
 
+/// What a database says about itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetView {
+    /// Which one.
+    pub database: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub target: Target,
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepView {
@@ -130,6 +144,9 @@ pub struct StepView {
     /// What a rehearsal proved of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+    /// What is foretold of it where it was not rehearsed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foretold: Option<Foretold>,
 }
 
 /// The way back of a step.
@@ -218,11 +235,11 @@ pub struct OutputView {
 impl Review {
     /// The facts of a change set of which nothing was rehearsed.
     pub fn of(change_set: &ChangeSet) -> Self {
-        Self::proved(change_set, &Evidence::default())
+        Self::proved(change_set, &Evidence::default(), &Targets::default())
     }
 
-    /// The facts of a change set, and what was proved of it.
-    pub fn proved(change_set: &ChangeSet, evidence: &Evidence) -> Self {
+    /// The facts of a change set, what was proved of it, and what its targets say.
+    pub fn proved(change_set: &ChangeSet, evidence: &Evidence, targets: &Targets) -> Self {
         let mut places: Vec<String> = Vec::new();
         for step in &change_set.steps {
             let place = words::place(&step.binding);
@@ -242,7 +259,8 @@ impl Review {
             digest: change_set.digest(),
             summary: Summary::of(change_set),
             places,
-            steps: change_set.steps.iter().map(|step| StepView::of(step, evidence)).collect(),
+            targets: TargetView::all(targets),
+            steps: change_set.steps.iter().map(|step| StepView::of(step, evidence, targets)).collect(),
             point_of_no_return: PointOfNoReturn::of(change_set),
             owed: change_set.owed.iter().map(ToString::to_string).collect(),
             outputs: change_set
@@ -256,6 +274,41 @@ impl Review {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// What is proved or foretold of a step, in lines.
+    pub fn lines_of(&self, step: &StepView) -> Vec<proof::Line> {
+        lines(&self.targets, &step.address, step.certificate.as_ref(), step.foretold.as_ref())
+    }
+}
+
+/// What is proved or foretold of a migration of a database, in lines.
+pub fn lines(
+    targets: &[TargetView],
+    database: &str,
+    certificate: Option<&Certificate>,
+    foretold: Option<&Foretold>,
+) -> Vec<proof::Line> {
+    let target = targets.iter().find(|target| target.database == database);
+    let (none, sizes) = (proof::Sizes::new(), target.and_then(|target| target.target.sizes()));
+    let sizes = sizes.unwrap_or(&none);
+    let proved = certificate.into_iter().flat_map(|certificate| proof::lines(certificate, sizes));
+    proved.chain(foretold.into_iter().flat_map(|foretold| proof::foretold(foretold, sizes))).collect()
+}
+
+impl TargetView {
+    /// What each of them says, with what is foretold at its steps.
+    pub fn all(targets: &Targets) -> Vec<Self> {
+        let view = |(database, target): (&crate::address::Address, &Target)| {
+            let target = Target { foretold: BTreeMap::new(), ..target.clone() };
+            Self { database: database.to_string(), target }
+        };
+        targets.0.iter().map(view).collect()
+    }
+
+    /// It in lines.
+    pub fn lines(&self) -> Vec<proof::Line> {
+        proof::target(&self.database, &self.target)
     }
 }
 
@@ -345,10 +398,11 @@ fn changes(step: &Step) -> Differences {
 }
 
 impl StepView {
-    fn of(step: &Step, evidence: &Evidence) -> Self {
+    fn of(step: &Step, evidence: &Evidence, targets: &Targets) -> Self {
         let migration = MigrationView::of(&step.action);
         let version = migration.as_ref().map(|migration| migration.version);
         let certificate = version.and_then(|version| evidence.of(&step.address, version));
+        let foretold = version.and_then(|version| targets.foretold(&step.address, version));
         Self {
             id: step.id,
             address: step.address.to_string(),
@@ -364,6 +418,7 @@ impl StepView {
             inverse: InverseView::of(&step.inverse),
             after: step.after.iter().copied().collect(),
             certificate: certificate.cloned(),
+            foretold: foretold.cloned(),
             migration,
         }
     }

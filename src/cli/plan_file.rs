@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::whole_file;
 use crate::digest::Digest;
 use crate::migration::certificate::Evidence;
+use crate::rehearse::target::Targets;
 use crate::step::{self, ChangeSet};
 
 /// The version of the form that this build writes, and the newest that it reads.
@@ -35,6 +36,12 @@ pub struct PlanFile {
     /// What rehearsals proved.
     #[serde(default, skip_serializing_if = "Evidence::is_empty")]
     pub evidence: Evidence,
+    /// The digest of what the databases said: they say another thing a minute later, so it is one by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Digest>,
+    /// What the databases said.
+    #[serde(default, skip_serializing_if = "Targets::is_empty")]
+    pub targets: Targets,
 }
 
 /// What every version of the form has.
@@ -55,11 +62,12 @@ struct ChangeSetHead {
 }
 
 impl PlanFile {
-    /// A change set to be saved, and what was proved of it.
-    pub fn new(change_set: ChangeSet, evidence: Evidence) -> Self {
+    /// A change set to be saved, what was proved of it, and what its databases said.
+    pub fn new(change_set: ChangeSet, evidence: Evidence, targets: Targets) -> Self {
         let (tool, digest) = (env!("CARGO_PKG_VERSION").to_owned(), change_set.digest());
         let proved = Some(proved(&digest, &evidence));
-        Self { format: FORMAT, tool, digest, change_set, proved, evidence }
+        let told = (!targets.is_empty()).then(|| Digest::of_json(&targets));
+        Self { format: FORMAT, tool, digest, change_set, proved, evidence, told, targets }
     }
 
     /// Writes it whole or not at all, readable by its owner only.
@@ -119,6 +127,11 @@ impl PlanFile {
                 .cause("its evidence is not that of its change set")
                 .help(again));
         }
+        if file.told != (!file.targets.is_empty()).then(|| Digest::of_json(&file.targets)) {
+            return Err(Failure::failed(format!("{name} was altered after it was saved"))
+                .cause("what it says of its databases is not what they said")
+                .help(again));
+        }
         Ok(file)
     }
 }
@@ -139,7 +152,7 @@ mod tests {
     fn plan() -> PlanFile {
         let certificates = BTreeMap::from([(7, crate::rehearse::not_rehearsed("no extension"))]);
         let evidence = Evidence(BTreeMap::from([("database.app".parse().unwrap(), certificates)]));
-        PlanFile::new(crate::review::tests::sample(), evidence)
+        PlanFile::new(crate::review::tests::sample(), evidence, crate::review::tests::targets())
     }
 
     fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -153,6 +166,13 @@ mod tests {
     fn what_was_saved_comes_back() {
         let (_folder, path) = saved();
         assert_eq!(PlanFile::read(&path).unwrap(), plan());
+    }
+
+    #[test]
+    fn what_databases_say_changes_neither_digest() {
+        let (said, silent) = (plan(), PlanFile::new(plan().change_set, plan().evidence, Targets::default()));
+        assert_eq!((said.digest, said.proved), (silent.digest, silent.proved));
+        assert!(said.told.is_some() && silent.told.is_none());
     }
 
     #[test]
@@ -211,6 +231,10 @@ mod tests {
         assert!(proof.summary.contains("was altered") && proof.causes[0].contains("evidence"), "{proof:?}");
         let without = refused(&text.replace("\"evidence\"", "\"other\""));
         assert!(without.summary.contains("was altered"), "{without:?}");
+        let told = refused(&text.replace("\"seconds\":5.3", "\"seconds\":0.1"));
+        assert!(told.summary.contains("was altered") && told.causes[0].contains("databases"), "{told:?}");
+        let untold = refused(&text.replace("\"targets\"", "\"other\""));
+        assert!(untold.summary.contains("was altered"), "{untold:?}");
         let newer = refused(r#"{"format": 9, "tool": "7.1.0", "something": "else"}"#);
         assert!(newer.help[0].contains("7.1.0"), "{newer:?}");
         let inside = refused(r#"{"format": 1, "tool": "7.2.0", "change_set": {"format": 9, "dreams": []}}"#);

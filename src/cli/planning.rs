@@ -17,6 +17,7 @@ use crate::observe::{self, Observed, Subject};
 use crate::plan::moves::Before;
 use crate::plan::told::{self, Telling};
 use crate::plan::{self, Inputs, Options, refactor};
+use crate::rehearse::target::{self, Targets};
 use crate::rehearse::{self, Asked, Effort, work};
 use crate::resolve::desired::{Desired, DesiredDatabase, Import};
 use crate::resolve::secrets::RevealedSecrets;
@@ -37,6 +38,8 @@ pub struct Proved<T> {
     pub change_set: T,
     /// What was proved.
     pub evidence: Evidence,
+    /// What the databases say whose schema it changes.
+    pub targets: Targets,
 }
 
 /// Where what is proved of a change set comes from.
@@ -82,7 +85,8 @@ pub async fn plan(
     let planned = |inputs: Inputs<'_>| plan::plan(&resolved.desired, inputs, &options);
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
-    Ok(Proved { change_set, evidence })
+    let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
+    Ok(Proved { change_set, evidence, targets })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -138,7 +142,26 @@ async fn evidence_of(session: &Session, change_set: &ChangeSet, ground: Ground<'
     rehearse::rehearse(&work, ground.things, asked).await
 }
 
-/// What is proved of a saved change set: its databases are looked at once more, nothing else.
+/// What the databases say whose schema a change set changes, where proofs are asked for.
+async fn targets_of(
+    session: &Session,
+    change_set: &ChangeSet,
+    ground: Ground<'_>,
+    evidence: &Evidence,
+    proofs: Proofs<'_>,
+) -> Targets {
+    let world = &session.world;
+    match (proofs, &world.databases) {
+        (Proofs::From(_), Some(databases)) => {
+            let work = work::of(change_set, ground.things, ground.observed, ground.databases);
+            let asking = target::Asking { databases: &**databases, clock: &*world.clock, secrets: ground.secrets };
+            target::ask(&work, evidence, ground.things, asking).await
+        }
+        (Proofs::From(_) | Proofs::Unasked | Proofs::Given(_), _) => Targets::default(),
+    }
+}
+
+/// What is proved of a saved change set, and what its databases say: they are looked at once more, nothing else.
 ///
 /// # Errors
 /// When a database cannot be looked at.
@@ -149,14 +172,16 @@ pub async fn prove(
     change_set: &ChangeSet,
     secrets: &dyn Secrets,
     effort: Effort,
-) -> Result<Evidence, Failure> {
+) -> Result<(Evidence, Targets), Failure> {
     let things = &ledger.state().things;
     let subject = Subject::of(desired, things, &session.kinds).databases_only();
     let observed = look(session, &subject, secrets).await?;
     let nothing = BTreeMap::new();
     let databases = desired.map_or(&nothing, |desired| &desired.databases);
     let ground = Ground { things, observed: &observed, databases, secrets };
-    Ok(evidence_of(session, change_set, ground, effort).await)
+    let evidence = evidence_of(session, change_set, ground, effort).await;
+    let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
+    Ok((evidence, targets))
 }
 
 /// The way to nothing.
@@ -182,7 +207,8 @@ pub async fn destroy(
     let ground = Ground { things: &ledger.state().things, observed: &observed, databases: &nothing, secrets };
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
-    Ok(Proved { change_set, evidence })
+    let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
+    Ok(Proved { change_set, evidence, targets })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -240,7 +266,15 @@ pub async fn back(
         return Err(unreachable(session, &change_set, to, &missing));
     }
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
-    Ok(Proved { change_set, evidence })
+    let ground = Ground { things: now, observed: &observed, databases: &nothing, secrets };
+    let targets = match proofs {
+        // It is taken at once, without a review: nobody waits for what nobody reads.
+        Proofs::From(Effort::Known) => Targets::default(),
+        Proofs::From(_) | Proofs::Unasked | Proofs::Given(_) => {
+            targets_of(session, &change_set, ground, &evidence, proofs).await
+        }
+    };
+    Ok(Proved { change_set, evidence, targets })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

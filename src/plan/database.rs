@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::group::refuse_parts;
 use super::middle::{self, Leg};
 use super::order::Draft;
 use super::place::said_otherwise;
@@ -74,6 +75,16 @@ impl Planner<'_> {
         let Ok(first) = self.first(address, history, &goal.migrations, &mut down, &mut up) else {
             return;
         };
+        let goes: BTreeSet<i64> = down.iter().map(|migration| migration.version).collect();
+        // What was left in the middle goes from there, whatever its group.
+        let whole =
+            applied.iter().filter(|(version, _)| first.as_ref().is_none_or(|leg| leg.migration.version != **version));
+        let whole = whole.map(|(version, migration)| (*version, Arc::clone(migration))).collect();
+        let parts = refuse_parts(address, goal.span, &whole, &goes);
+        if !parts.is_empty() {
+            self.mistakes.0.extend(parts);
+            return;
+        }
         let is_idle = first.is_none() && down.is_empty() && up.is_empty() && retold.is_none();
         let is_known = recorded.filter(|_| is_idle);
         if let Some(recorded) = is_known {

@@ -2,7 +2,6 @@
 //!
 //! Invariant: it is never longer than [`LIMIT`] bytes; what is left out is said, and where all of it is.
 
-use super::proof;
 use super::text::difference_line;
 use super::words::{self, harmless};
 use super::{PointOfNoReturn, Review, StepView};
@@ -57,11 +56,16 @@ fn render_with(review: &Review, detail: Detail) -> String {
     if !review.owed.is_empty() {
         text += &format!("> **Left as it is, and owed:** {}\n\n", escaped(&review.owed.join(", ")));
     }
+    let said: String = review.targets.iter().flat_map(super::TargetView::lines).map(|line| line.text + "\n").collect();
+    if !said.is_empty() && !matches!(detail, Detail::Rows(_)) {
+        text += &fenced("", &harmless(&said));
+        text.push('\n');
+    }
     text += &table(review, detail);
     match detail {
         Detail::Everything | Detail::WithoutSql => {
             for step in &review.steps {
-                text += &details(step, detail);
+                text += &details(review, step, detail);
             }
             text += &outputs(review);
         }
@@ -115,7 +119,7 @@ fn table(review: &Review, detail: Detail) -> String {
     text
 }
 
-fn details(step: &StepView, detail: Detail) -> String {
+fn details(review: &Review, step: &StepView, detail: Detail) -> String {
     let mut inside = String::new();
     let differences = &step.changes.attributes;
     if !differences.is_empty() && !matches!(step.action, "delete" | "retire") {
@@ -141,9 +145,8 @@ fn details(step: &StepView, detail: Detail) -> String {
     if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
         inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));
     }
-    if let Some(certificate) = &step.certificate {
-        let lines: String =
-            proof::lines(certificate).iter().map(|line| format!("{}\n", harmless(&line.text))).collect();
+    let lines: String = review.lines_of(step).iter().map(|line| format!("{}\n", harmless(&line.text))).collect();
+    if !lines.is_empty() {
         inside += &fenced("", &lines);
     }
     if let Some(why) = &step.inverse.why {

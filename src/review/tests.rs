@@ -8,9 +8,10 @@ use crate::digest::Digest;
 use crate::migration::certificate::{Basis, Certificate, Evidence, Verdict};
 use crate::migration::observation::{LockMode, Observation};
 use crate::migration::{Direction, Migration};
+use crate::rehearse::target::{Along, Answer, Foretold, Target, Targets, Untold};
 use crate::step::{Action, ChangeSet, Fingerprint, Inverse, Operation, PlannedOutput, Reason, Step, StepId, Way};
 use crate::value::{Object, Sealed, Type, Unknown, Value};
-use crate::world::Binding;
+use crate::world::{Binding, LongTransaction, Size, TargetFacts};
 
 fn object(entries: &[(&str, Value)]) -> Object {
     entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
@@ -228,7 +229,8 @@ fn certified(verdict: Verdict) -> (Evidence, Vec<String>) {
         back: vec![light],
         ..crate::rehearse::not_rehearsed("")
     };
-    let lines = proof::lines(&certificate).into_iter().map(|line| line.text).collect();
+    let lines = proof::lines(&certificate, targets().0.values().next().unwrap().sizes().unwrap());
+    let lines = lines.into_iter().map(|line| line.text).collect();
     let certificates = BTreeMap::from([(7, certificate)]);
     (Evidence(BTreeMap::from([("database.app".parse().unwrap(), certificates)])), lines)
 }
@@ -241,10 +243,10 @@ fn a_certificate_takes_a_line_and_each_finding_one_more() {
         [
             "rehearsed on PostgreSQL 15.18 with 12 seeded rows: exact",
             "what is written later would be undone: users.points",
-            "forth, line 3: public.users ACCESS EXCLUSIVE, rewritten, scanned",
+            "observed forth, line 3: public.users ACCESS EXCLUSIVE (1.2 GB, about 3 million rows), rewritten, scanned",
         ]
     );
-    let review = Review::proved(&sample(), &evidence);
+    let review = Review::proved(&sample(), &evidence, &targets());
     let shown = text::render(&review, &Plain);
     let comment = markdown::render(&review);
     for line in &lines {
@@ -255,6 +257,83 @@ fn a_certificate_takes_a_line_and_each_finding_one_more() {
     assert_eq!((&certificate["verdict"]["verdict"], &certificate["server"]), (&"exact".into(), &"15.18".into()));
     assert_eq!(certificate["forth"][0]["locks"]["public.orders"], "access_share", "programs get all of it");
     assert!(json["steps"][0].get("certificate").is_none());
+}
+
+/// What the database of the sample says of itself.
+pub fn targets() -> Targets {
+    let long = LongTransaction {
+        process: 7,
+        user: "shop".to_owned(),
+        application: "psql".to_owned(),
+        seconds: 5.3,
+        query: "select '…'".to_owned(),
+    };
+    let facts = TargetFacts {
+        server: "15.18".to_owned(),
+        sizes: BTreeMap::from([("public.users".to_owned(), Size { rows: Some(3_000_000), bytes: 1_234_000_000 })]),
+        long: vec![long],
+        ..TargetFacts::default()
+    };
+    saying(Answer::Facts(facts), Foretold::default())
+}
+
+fn saying(answer: Answer, foretold: Foretold) -> Targets {
+    let at = "2026-11-21T10:00:00Z".parse().unwrap();
+    let foretold = if foretold == Foretold::default() { BTreeMap::new() } else { BTreeMap::from([(7, foretold)]) };
+    Targets(BTreeMap::from([("database.app".parse().unwrap(), Target { at, answer, foretold })]))
+}
+
+#[test]
+fn what_the_target_says_stands_above_the_steps_with_its_time() {
+    let review = Review::proved(&sample(), &Evidence::default(), &targets());
+    let lines = [
+        "database.app, PostgreSQL 15.18, read at 2026-11-21T10:00:00Z",
+        "  process 7 of user shop, application `psql`, has had a transaction open for 5 s: `select '…'`",
+    ];
+    let (shown, comment) = (text::render(&review, &Plain), markdown::render(&review));
+    assert!(shown.contains(&format!("  {}\n  {}\n\n   1", lines[0], lines[1])), "{shown}");
+    assert!(comment.contains(&format!("```\n{}\n{}\n```", lines[0], lines[1])), "{comment}");
+    let json = serde_json::to_value(&review).unwrap();
+    let target = &json["targets"][0];
+    assert_eq!((&target["database"], &target["facts"]["long"][0]["seconds"]), (&"database.app".into(), &5.3.into()));
+    assert_eq!(target["facts"]["sizes"]["public.users"]["bytes"], 1_234_000_000);
+    let said = |answer: Answer| {
+        let review = Review::proved(&sample(), &Evidence::default(), &saying(answer, Foretold::default()));
+        text::render(&review, &Plain)
+    };
+    let quiet = said(Answer::Facts(TargetFacts { server: "13.23".to_owned(), ..TargetFacts::default() }));
+    let words =
+        "PostgreSQL 13.23, read at 2026-11-21T10:00:00Z: nobody waits, no transaction is long, no replica follows\n";
+    assert!(quiet.contains(words), "{quiet}");
+    let silent = said(Answer::Unreadable("permission denied".to_owned()));
+    let words = "database.app could not be asked about itself at 2026-11-21T10:00:00Z: permission denied\n";
+    assert!(silent.contains(words), "{silent}");
+    assert_eq!(Review::of(&sample()).digest, review.digest, "what it says is no part of the change set");
+}
+
+#[test]
+fn what_was_not_rehearsed_is_predicted_and_called_so() {
+    let locks = BTreeMap::from([("public.users".to_owned(), LockMode::AccessExclusive)]);
+    let forth = vec![Observation { statement: 2, line: 4, locks, ..Observation::default() }];
+    let unknown = |way, statement| Untold { way, statement, why: "no rule is known for this statement".to_owned() };
+    let unknown = (1..=8).map(|statement| unknown(Along::Back, statement)).chain([unknown(Along::Forth, 1)]).collect();
+    let facts = targets().0.into_values().next().unwrap().answer;
+    let targets = saying(facts, Foretold { forth, back: Vec::new(), unknown });
+    let review = Review::proved(&sample(), &Evidence::default(), &targets);
+    let shown = text::render(&review, &Plain);
+    for line in [
+        "predicted forth, line 4: public.users ACCESS EXCLUSIVE (1.2 GB, about 3 million rows)",
+        "not predicted forth, statement 1: no rule is known for this statement",
+        "not predicted back, statement 6: no rule is known for this statement",
+        "not predicted back: … 2 statements more; all with `--json`",
+    ] {
+        assert!(shown.contains(&format!("      {line}\n")), "{line}:\n{shown}");
+    }
+    assert!(!shown.contains("observed") && !shown.contains("statement 7"), "{shown}");
+    let json = serde_json::to_value(&review).unwrap();
+    assert_eq!(json["steps"][4]["foretold"]["forth"][0]["locks"]["public.users"], "access_exclusive");
+    assert_eq!(json["steps"][4]["foretold"]["unknown"].as_array().map(Vec::len), Some(9));
+    assert!(json["targets"][0].get("foretold").is_none(), "it stands at its step");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Invariant: colour only repeats what a sign or word says already.
 
 use super::difference::{Difference, Shown};
-use super::proof::{self, Weight};
+use super::proof::Weight;
 use super::words::{self, harmless};
 use super::{MigrationView, PointOfNoReturn, Review, StepView};
 use crate::step::Operation;
@@ -68,12 +68,15 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     for (index, place) in review.places.iter().enumerate() {
         text += &format!("  {} {}\n", if index == 0 { "in" } else { "  " }, harmless(place));
     }
+    for line in review.targets.iter().flat_map(super::TargetView::lines) {
+        text += &format!("  {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
+    }
     for step in &review.steps {
         if let Some(point) = review.point_of_no_return.as_ref().filter(|point| point.step == step.id) {
             text += &rule(point, paint);
         }
         text += "\n";
-        text += &one_step(step, paint);
+        text += &one_step(review, step, paint);
     }
     text += &outputs(review, paint);
     if !review.owed.is_empty() {
@@ -106,7 +109,7 @@ fn sign(action: &str) -> (&'static str, Role) {
     }
 }
 
-fn one_step(step: &StepView, paint: &dyn Paint) -> String {
+fn one_step(review: &Review, step: &StepView, paint: &dyn Paint) -> String {
     let (sign, role) = sign(step.action);
     let after = match step.after.as_slice() {
         [] => String::new(),
@@ -122,7 +125,7 @@ fn one_step(step: &StepView, paint: &dyn Paint) -> String {
     if let Some(migration) = &step.migration {
         text += &sql(migration, paint);
     }
-    for line in step.certificate.iter().flat_map(proof::lines) {
+    for line in review.lines_of(step) {
         text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
     }
     let inverse = &step.inverse;

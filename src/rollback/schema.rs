@@ -11,6 +11,7 @@ use crate::ledger::Things;
 use crate::ledger::state::DatabaseState;
 use crate::migration::said::Phase;
 use crate::plan::Inputs;
+use crate::plan::group::groups;
 use crate::step::{Action, ChangeSet};
 
 /// The versions of each database that came since and stay.
@@ -20,13 +21,21 @@ pub(super) fn left(then: &Things, inputs: &Inputs<'_>) -> BTreeMap<Address, BTre
     let left = both.filter_map(|(address, earlier, now)| {
         let since = since(earlier, now);
         let highest = highest(address, then, now, &since, inputs).filter(|_| !since.is_empty())?;
-        Some((address.clone(), since.into_iter().filter(|version| *version <= highest).collect()))
+        let end = outside_of_groups(now, highest);
+        Some((address.clone(), since.into_iter().filter(|version| *version <= highest && *version < end).collect()))
     });
     left.collect()
 }
 
 fn since(earlier: &DatabaseState, now: &DatabaseState) -> BTreeSet<i64> {
     now.applied.keys().copied().filter(|version| !earlier.applied.contains_key(version)).collect()
+}
+
+/// Below which version the schema stays, so that no part of a group does: a group goes as one.
+fn outside_of_groups(now: &DatabaseState, highest: i64) -> i64 {
+    let groups = groups(now.applied.values()).into_iter();
+    let mut ends = groups.filter_map(|(_, members)| Some((members.first()?.version, members.last()?.version)));
+    ends.find(|(first, last)| *first <= highest && highest < *last).map_or(i64::MAX, |(first, _)| first)
 }
 
 /// The highest version that everything works with that used the database then; nothing when that is not known.

@@ -2,12 +2,14 @@
 //! On a real PostgreSQL, with the real binary.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::postgres_project::Bench;
 use crate::shop::project::Project;
+use crate::stack;
 
 const GOOD: [(&str, &str); 2] = [
     ("V1__customers.sql", "create table customers (id int primary key, email text not null);"),
@@ -123,6 +125,77 @@ fn what_could_not_be_rehearsed_goes_forward_only_by_name_and_back_without() {
     typed(&bench, cache.path(), 0, "rollback dev --last --auto-approve");
 }
 
+/// A step that writes a table anew, and its way back.
+const RETYPE: [(&str, &str); 2] = [
+    ("V2__wide.sql", "select 1;\nalter table customers alter id type bigint;"),
+    ("V2__wide.down.sql", "alter table customers alter id type int;"),
+];
+
+#[test]
+fn the_target_says_how_large_it_is_and_who_is_in_the_way() {
+    let (bench, cache) = bench("ev_target", &GOOD);
+    let begun = std::time::Instant::now();
+    let mut holder = Command::new(stack::shared().facts().postgres_binaries.join("psql"));
+    let holder = holder.args(["-X", "-q", "-c", "begin; select 'hidden'", "-c", "select pg_sleep(60)"]).arg(&bench.url);
+    let mut holder = holder.stdout(Stdio::null()).spawn().unwrap();
+    typed(&bench, cache.path(), 0, "up dev");
+    bench.ask("insert into customers select n, 'x' from generate_series(1, 5000) n");
+    bench.ask("analyze customers");
+    for (file, text) in RETYPE {
+        bench.write(&format!("migrations/{file}"), text);
+    }
+    std::thread::sleep(Duration::from_millis(5_500).saturating_sub(begun.elapsed()));
+    let (long, _) = typed(&bench, cache.path(), 0, "plan dev --out s.plan.json");
+    let (saved, _) = typed(&bench, cache.path(), 0, "show s.plan.json");
+    let (proved, _) = typed(&bench, cache.path(), 0, "rehearse dev");
+    let (_, json) = typed(&bench, cache.path(), 0, "plan dev --json");
+    let (comment, _) = typed(&bench, cache.path(), 0, "plan dev --as md");
+    let others = "application_name = 'psql' and datname = current_database() and pid <> pg_backend_pid()";
+    bench.ask(&format!("select pg_terminate_backend(pid, 30000) from pg_stat_activity where {others}"));
+    holder.wait().unwrap();
+    let heavy = "observed forth, line 2: public.customers ACCESS EXCLUSIVE (";
+    for said in [&long, &saved, &proved, &comment] {
+        let line = said.lines().find(|line| line.contains(heavy)).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.contains(" kB, about 5 thousand rows), rewritten, scanned, builds "), "{line}");
+        let line = said.lines().find(|line| line.contains("has had a transaction open for ")).unwrap_or_default();
+        assert!(line.contains("application `psql`") && !said.contains("hidden"), "{said}");
+    }
+    let read = long.lines().find(|line| line.contains("database.app, PostgreSQL 15.")).unwrap();
+    assert!(read.contains(", read at 20") && saved.contains(read), "what is saved says when it was read: {read}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["targets"][0]["facts"]["sizes"]["public.customers"]["rows"], 5000);
+    assert_eq!(json["targets"][0]["facts"]["long"][0]["application"], "psql");
+    // Nobody is in the way any more: another word about the target, and the same change set.
+    let (quiet, _) = typed(&bench, cache.path(), 0, "plan dev");
+    assert!(quiet.contains(": nobody waits, no transaction is long, no replica follows"), "{quiet}");
+    let digest = |said: &str| said.lines().find(|line| line.starts_with("change set ")).unwrap().to_owned();
+    assert_eq!(digest(&quiet), digest(&long));
+    typed(&bench, cache.path(), 0, "apply s.plan.json");
+}
+
+#[test]
+fn what_is_not_rehearsed_is_predicted_from_the_target() {
+    let (bench, cache) = bench("ev_predicted", &GOOD);
+    typed(&bench, cache.path(), 0, "up dev");
+    let [(file, text), down] = RETYPE;
+    bench.write(&format!("migrations/{file}"), &format!("{text}\nalter table later add a int;"));
+    bench.write(&format!("migrations/{}", down.0), down.1);
+    let (said, out) = typed(&bench, cache.path(), 0, "plan dev --no-rehearsal");
+    let line = out.lines().find(|line| line.contains("predicted forth, line 2: public.customers ACCESS EXCLUSIVE ("));
+    assert!(line.is_some_and(|line| line.contains(" kB), rewritten, scanned, builds ")), "{said}");
+    assert!(out.contains("not predicted forth, statement 3: there is no relation later\n"), "{said}");
+    assert!(out.contains("not rehearsed: `--no-rehearsal` was given") && !out.contains("observed"), "{said}");
+    let (_, json) = typed(&bench, cache.path(), 0, "plan dev --no-rehearsal --json");
+    let foretold = serde_json::from_str::<Value>(&json).unwrap()["steps"][0]["foretold"].clone();
+    assert_eq!(foretold["forth"][1]["locks"]["public.customers"], "access_exclusive", "{foretold}");
+    assert_eq!(foretold["unknown"][0]["why"], "there is no relation later");
+    // A server that does not say who waits for whom: a line, and a plan all the same.
+    bench.ask("alter function pg_catalog.pg_blocking_pids(int) rename to hidden");
+    let (said, _) = typed(&bench, cache.path(), 0, "plan dev --no-rehearsal");
+    let line = said.lines().find(|line| line.contains("database.app could not be asked about itself at ")).unwrap();
+    assert!(line.contains("pg_blocking_pids"), "{line}");
+}
+
 #[test]
 fn without_a_rehearsal_everything_is_unproved() {
     let (bench, cache) = bench("ev_none", &GOOD);
@@ -177,6 +250,7 @@ fn the_plan_of_a_fresh_shop_proves_every_migration() {
     let count = std::fs::read_dir(shop.path("migrations/shop")).unwrap().count() / 2;
     assert_eq!(plan.out.matches("rehearsed on PostgreSQL").count(), count, "{}", plan.out);
     assert_eq!(rehearsals(&plan.err), 1, "{}", plan.err);
+    assert!(!plan.out.contains("read at "), "a database that is not there says nothing: {}", plan.out);
     let rehearsed = shop.ok(&["rehearse", "dev", "--json"]);
     assert_eq!(rehearsals(&rehearsed.err), 0, "{}", rehearsed.err);
     let json = rehearsed.json();

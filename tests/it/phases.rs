@@ -3,9 +3,12 @@
 //!
 //! A service is `web:2@11-12`: its name, the revision it runs and the versions it works with; `11-` has no upper end,
 //! no `@` says nothing. `>api` needs that service, `!` is not waited for. A migration is `11`, `11e` (expand) or `12c`
-//! (contract).
+//! (contract), and `11/mail` is one of the group `mail`.
 
 mod bad;
+mod groups;
+mod versions;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,6 +74,7 @@ fn read_service(word: &str) -> Service {
 
 fn read_migrations(words: &str) -> BTreeMap<i64, Arc<Migration>> {
     let read = |word: &str| {
+        let (word, group) = word.split_once('/').map_or((word, None), |(word, group)| (word, Some(group.to_owned())));
         let version: i64 = word.trim_end_matches(['e', 'c']).parse().expect("a version");
         let (up, down) = (format!("CREATE TABLE t{version} (a int)"), format!("DROP TABLE t{version}"));
         let mut migration = Migration::plain(version, &format!("m{version}"), &up, Some(&down));
@@ -79,6 +83,7 @@ fn read_migrations(words: &str) -> BTreeMap<i64, Arc<Migration>> {
             Some(b'c') => Some(Phase::Contract),
             _ => None,
         };
+        migration.said.group = group;
         (version, Arc::new(migration))
     };
     words.split_whitespace().map(read).collect()

@@ -17,6 +17,7 @@ use crate::cli::unproved::{self, Accepting, Rehearsing};
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
 use crate::plan::Options;
+use crate::review::Review;
 use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation};
@@ -121,14 +122,14 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     }
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
-    let Proved { change_set, evidence } = proved;
+    let Proved { change_set, evidence, targets } = proved;
     if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
         };
     }
-    talk_review(session, &change_set, &evidence);
+    talk_review(session, &Review::proved(&change_set, &evidence, &targets));
     unproved::refuse(session, accepting, &change_set, &evidence, &unproved::typed(verb, environment))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
@@ -193,7 +194,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             return Err(carry::unfinished(session, &environment, run));
         }
         (_, Operation::Rollback { to }) => {
-            let again = Proved { change_set: &change_set, evidence };
+            let again = Proved { change_set: &change_set, evidence, targets: file.targets };
             judge_again(session, &mut hold, &again, to, aim.secrets())?;
             Work::Begin(Box::new(change_set), file.digest)
         }

@@ -13,6 +13,7 @@ use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::{show_review, talk_review};
 use crate::ledger::Ledger;
 use crate::rehearse::Effort;
+use crate::review::Review;
 use crate::step::{ChangeSet, Operation};
 
 const AFTER_HELP: &str = "\
@@ -60,10 +61,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(report.result);
     }
     let proofs = Proofs::From(Effort::Known);
-    let Proved { change_set, evidence } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
+    let Proved { change_set, evidence, targets } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
+    let review = Review::proved(&change_set, &evidence, &targets);
     if let Some(out) = &arguments.out {
-        show_review(session, &change_set, &evidence, None);
-        PlanFile::new(change_set, evidence).write(&session.path(out))?;
+        show_review(session, &review, None);
+        PlanFile::new(change_set, evidence, targets).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),
@@ -75,7 +77,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.show(&Report::nothing(environment, Operation::Destroy, hold.ledger.state()));
         return Ok(Exit::Done);
     }
-    talk_review(session, &change_set, &evidence);
+    talk_review(session, &review);
     confirm(&session.terminal, consent, &format!("Destroy all of {environment}?"))?;
     let digest = change_set.digest();
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest), &aim)?;

@@ -9,8 +9,8 @@ use crate::cli::failure::Failure;
 use crate::cli::planning;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
-use crate::migration::certificate::Evidence;
 use crate::resolve::import_query;
+use crate::review::Review;
 use crate::spec::suggest::{listed, nearest};
 use crate::value::Object;
 
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     let (change_set, differing) =
         hold.wait(planning::import(session, &hold.ledger, &resolved, address, (id, query)))?;
-    talk_review(session, &change_set, &Evidence::default());
+    talk_review(session, &Review::of(&change_set));
     match differing.is_empty() {
         true => session.terminal.say("it is as the spec says: the next plan will not change it"),
         false => session.terminal.say(&format!("the next plan will change {}", differing.join(", "))),

@@ -6,7 +6,7 @@ use crate::cli::arguments::Subject;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
-use crate::cli::planning::{self, Proofs};
+use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
 use crate::cli::spec;
 use crate::cli::subject::Typed;
@@ -15,10 +15,11 @@ use crate::ledger::State;
 use crate::migration::Direction;
 use crate::migration::certificate::{Certificate, Evidence, Verdict};
 use crate::plan::Options;
+use crate::rehearse::target::{Foretold, Targets};
 use crate::rehearse::{Effort, migrations};
-use crate::review::proof;
 use crate::review::text::{Paint, Role, role_of};
 use crate::review::words::harmless;
+use crate::review::{self, TargetView};
 use crate::step::{ChangeSet, StepId};
 
 const AFTER_HELP: &str = "\
@@ -51,6 +52,8 @@ pub struct Arguments {
 struct Rehearsed {
     environment: String,
     result: Exit,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<TargetView>,
     migrations: Vec<One>,
 }
 
@@ -58,10 +61,13 @@ struct Rehearsed {
 #[derive(Serialize)]
 struct One {
     step: StepId,
+    database: String,
     title: String,
     version: i64,
     direction: Direction,
     certificate: Certificate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foretold: Option<Foretold>,
 }
 
 impl View for Rehearsed {
@@ -70,6 +76,9 @@ impl View for Rehearsed {
             return format!("no migration is pending in {}\n", self.environment);
         }
         let mut text = String::new();
+        for line in self.targets.iter().flat_map(TargetView::lines) {
+            text += &format!("{}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
+        }
         for one in &self.migrations {
             let sign = match one.direction {
                 Direction::Up => ">",
@@ -77,7 +86,8 @@ impl View for Rehearsed {
             };
             let head = format!("{sign} {}", harmless(&one.title));
             text += &format!("{:>4}  {}\n", one.step.0, paint.paint(Role::Changed, &head));
-            for line in proof::lines(&one.certificate) {
+            let lines = review::lines(&self.targets, &one.database, Some(&one.certificate), one.foretold.as_ref());
+            for line in lines {
                 text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
             }
         }
@@ -91,24 +101,23 @@ impl View for Rehearsed {
 /// When the spec has mistakes, or the world or ledger cannot be read.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let effort = if arguments.fresh { Effort::Anew } else { Effort::Rehearse };
-    let (change_set, evidence) = match Typed::read(session, &arguments.subject)? {
+    let Proved { change_set, evidence, targets } = match Typed::read(session, &arguments.subject)? {
         Typed::Plan(file) => of_plan(session, *file, effort)?,
         Typed::Environment(environment) => {
             let resolved = session.resolve(&environment)?;
             let ledger = session.ledger(&environment)?;
             let options = Options::default();
             let proofs = Proofs::From(effort);
-            let proved = session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?;
-            (proved.change_set, proved.evidence)
+            session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
         }
     };
-    let rehearsed = rehearsed(&change_set, &evidence);
+    let rehearsed = rehearsed(&change_set, &evidence, &targets);
     session.terminal.show(&rehearsed);
     Ok(rehearsed.result)
 }
 
 /// The migrations of a saved plan, on the databases as they are now.
-fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<(ChangeSet, Evidence), Failure> {
+fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<ChangeSet>, Failure> {
     let change_set = file.change_set;
     let resolved = spec::checkout(session, &change_set.environment, change_set.spec_digest);
     let ledger = session.ledger(&change_set.environment)?;
@@ -118,18 +127,22 @@ fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<(ChangeS
         None => spec::secrets(session, state, Some(&change_set))?,
     };
     let desired = resolved.as_ref().map(|resolved| &resolved.desired);
-    let evidence = session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
-    Ok((change_set, evidence))
+    let (evidence, targets) =
+        session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
+    Ok(Proved { change_set, evidence, targets })
 }
 
-fn rehearsed(change_set: &ChangeSet, evidence: &Evidence) -> Rehearsed {
+fn rehearsed(change_set: &ChangeSet, evidence: &Evidence, targets: &Targets) -> Rehearsed {
     let found: Vec<One> = migrations(change_set)
         .filter_map(|(step, direction, migration)| {
             let certificate = evidence.of(&step.address, migration.version)?.clone();
-            Some(One { step: step.id, title: step.title(), version: migration.version, direction, certificate })
+            let foretold = targets.foretold(&step.address, migration.version).cloned();
+            let (database, title) = (step.address.to_string(), step.title());
+            Some(One { step: step.id, database, title, version: migration.version, direction, certificate, foretold })
         })
         .collect();
-    Rehearsed { environment: change_set.environment.clone(), result: result(&found), migrations: found }
+    let targets = TargetView::all(targets);
+    Rehearsed { environment: change_set.environment.clone(), result: result(&found), targets, migrations: found }
 }
 
 /// The worst that came out; what is known to lose data is shown, and is no failure of a rehearsal.

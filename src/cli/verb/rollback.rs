@@ -21,7 +21,7 @@ use crate::cli::spec;
 use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
 use crate::ledger::State;
-use crate::review::Loss;
+use crate::review::{Loss, Review};
 use crate::rollback::Depth;
 use crate::step::{ChangeSet, Operation, StepId};
 
@@ -130,18 +130,19 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let proofs = Proofs::From(arguments.rehearsing.effort());
     let depth = if arguments.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
     let proved = hold.wait(planning::back(session, &hold.ledger, (to, depth), &skipped, &*secrets, proofs))?;
-    let Proved { change_set, evidence } = proved;
+    let Proved { change_set, evidence, targets } = proved;
+    let review = Review::proved(&change_set, &evidence, &targets);
     let further = hold.wait(planning::further(session, &hold.ledger, (to, &change_set), &skipped, &*secrets))?;
     if change_set.steps.is_empty() && !change_set.owed.is_empty() {
         let words = "there is nothing to take back but what is skipped, or comes after it; nothing was done";
         return Err(Failure::failed(words).help("take it back when it can be reached again"));
     }
     if let Some(out) = &arguments.out {
-        show_review(session, &change_set, &evidence, None);
+        show_review(session, &review, None);
         tell_time(session, &hold, &change_set);
         tell_schema(session, to, &hold, further.as_ref());
         refuse_losses(arguments, session, &change_set)?;
-        PlanFile::new(change_set, evidence).write(&session.path(out))?;
+        PlanFile::new(change_set, evidence, targets).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),
@@ -160,7 +161,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.show(&Report::nothing(environment, change_set.operation, hold.ledger.state()));
         return Ok(Exit::Done);
     }
-    talk_review(session, &change_set, &evidence);
+    talk_review(session, &review);
     tell_time(session, &hold, &change_set);
     tell_schema(session, to, &hold, further.as_ref());
     refuse_losses(arguments, session, &change_set)?;

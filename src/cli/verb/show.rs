@@ -6,7 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::showing::show_review;
 use crate::cli::subject::Typed;
-use crate::migration::certificate::Evidence;
+use crate::review::Review;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -34,14 +34,17 @@ pub struct Arguments {
 /// When there is no such plan, or it was altered.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match Typed::read(session, &arguments.subject)? {
-        Typed::Plan(file) => show_review(session, &file.change_set, &file.evidence, arguments.form),
+        Typed::Plan(file) => {
+            let review = Review::proved(&file.change_set, &file.evidence, &file.targets);
+            show_review(session, &review, arguments.form);
+        }
         Typed::Environment(environment) => {
             let ledger = session.known_ledger(&environment)?;
             let run = ledger.state().runs.last().ok_or_else(|| {
                 Failure::failed(format!("nothing was ever applied to {environment}"))
                     .help(format!("`{}` shows what would change", session.command(&format!("plan {environment}"))))
             })?;
-            show_review(session, &run.change_set, &Evidence::default(), arguments.form);
+            show_review(session, &Review::of(&run.change_set), arguments.form);
         }
     }
     Ok(Exit::Done)

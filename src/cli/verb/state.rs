@@ -15,7 +15,7 @@ use crate::cli::showing::talk_review;
 use crate::cli::terminal::View;
 use crate::cli::{planning, spec};
 use crate::ledger::{State, Things};
-use crate::migration::certificate::Evidence;
+use crate::review::Review;
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, counted, harmless};
 use crate::spec::suggest::{listed, nearest};
@@ -136,7 +136,7 @@ fn edit(
     let (renames, forget) = edits(hold.ledger.state())?;
     let change_set = planning::edit(session, &hold.ledger, what, renames, &forget)?;
     let secrets = spec::secrets(session, hold.ledger.state(), None)?;
-    talk_review(session, &change_set, &Evidence::default());
+    talk_review(session, &Review::of(&change_set));
     confirm(&session.terminal, consent, question)?;
     let digest = change_set.digest();
     let work = Work::Begin(Box::new(change_set), digest);

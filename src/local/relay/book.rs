@@ -33,6 +33,9 @@ pub(super) struct Pages {
     /// Services whose next rollout is to fail.
     #[serde(default)]
     pub fail_next: BTreeSet<String>,
+    /// For how many seconds the replaced tasks of a service drain in rollouts that begin now, where that was ordered.
+    #[serde(default)]
+    pub drains: BTreeMap<String, f64>,
     /// Rollouts under way.
     #[serde(default)]
     pub rollouts: BTreeMap<String, Rollout>,
@@ -98,7 +101,7 @@ impl Book {
     pub(super) fn orders(&self) -> Value {
         self.read(|pages| {
             let under_way: Vec<&String> = pages.rollouts.keys().collect();
-            json!({ "seconds": pages.rollout_seconds, "fail": pages.fail_next, "under_way": under_way })
+            json!({ "seconds": pages.rollout_seconds, "fail": pages.fail_next, "drains": pages.drains, "under_way": under_way })
         })
     }
 }
@@ -109,6 +112,7 @@ impl Pages {
             format: FORMAT,
             rollout_seconds: 0.0,
             fail_next: BTreeSet::new(),
+            drains: BTreeMap::new(),
             rollouts: BTreeMap::new(),
             draining: BTreeMap::new(),
             dropped: BTreeMap::new(),

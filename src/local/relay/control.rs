@@ -62,14 +62,22 @@ fn message(message: &str) -> Value {
     json!({ "message": message })
 }
 
-/// `{"seconds": 5}`, `{"fail": "SERVICE"}` (its rollout under way, else its next one), `{"heal": "SERVICE"}`.
+/// `{"seconds": 5}`, `{"fail": "SERVICE"}` (its rollout under way, else its next one), `{"heal": "SERVICE"}`, `{"drain":
+/// {"service": "SERVICE", "seconds": 2}}` (how long the replaced tasks run on beside the new ones).
 fn order(relay: &Relay, body: &Bytes) -> Result<Value, Value> {
-    let wrong = || json!({ "message": "give {\"seconds\": N}, {\"fail\": \"SERVICE\"} or {\"heal\": \"SERVICE\"}" });
+    let wrong = || {
+        json!({ "message": "give {\"seconds\": N}, {\"fail\": \"SERVICE\"}, {\"heal\": \"SERVICE\"} or {\"drain\": \
+                            {\"service\": \"SERVICE\", \"seconds\": N}}" })
+    };
     let order: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
-    let seconds = order.get("seconds").and_then(Value::as_f64).filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    let seconds_of = |order: &Value| {
+        order.get("seconds").and_then(Value::as_f64).filter(|seconds| (0.0..=86_400.0).contains(seconds))
+    };
+    let seconds = seconds_of(&order);
+    let drain = order.get("drain").and_then(|drain| Some((drain.get("service")?.as_str()?, seconds_of(drain)?)));
     let fail = order.get("fail").and_then(Value::as_str);
     let heal = order.get("heal").and_then(Value::as_str);
-    if seconds.is_none() && fail.is_none() && heal.is_none() {
+    if seconds.is_none() && fail.is_none() && heal.is_none() && drain.is_none() {
         return Err(wrong());
     }
     let now = relay.now();
@@ -79,6 +87,9 @@ fn order(relay: &Relay, body: &Bytes) -> Result<Value, Value> {
         }
         if let Some(service) = fail {
             pages.order_failure(service, now);
+        }
+        if let Some((service, seconds)) = drain {
+            pages.drains.insert(service.to_owned(), seconds);
         }
         if let Some(service) = heal {
             pages.fail_next.remove(service);

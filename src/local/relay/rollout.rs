@@ -24,6 +24,9 @@ pub(super) struct Rollout {
     pub started: i64,
     /// How long it takes.
     pub seconds: f64,
+    /// For how many seconds after it the tasks that it replaces still run.
+    #[serde(default)]
+    pub drain: f64,
     /// How it ends.
     pub fate: Fate,
     /// What happens when it fails.
@@ -86,6 +89,12 @@ impl Rollout {
         if self.seconds > 0.0 { elapsed / self.seconds } else { f64::INFINITY }
     }
 
+    /// Whether the replaced tasks still run, although the new ones do.
+    fn drains(&self, now: i64) -> bool {
+        let elapsed = std::time::Duration::from_millis(u64::try_from(now - self.started).unwrap_or(0)).as_secs_f64();
+        self.fate == Fate::Completes && elapsed < self.seconds + self.drain
+    }
+
     /// Whether a failure can still be ordered.
     pub(super) fn can_fail(&self, now: i64) -> bool {
         self.fate == Fate::Completes && self.part(now) < 1.0 && self.reason.is_none()
@@ -101,7 +110,7 @@ impl Rollout {
         let part = self.part(now);
         let lingers = self.before.iter().any(is_failed) && part < 2.0 && self.seconds > 0.0;
         match (&self.fate, &self.breaker) {
-            _ if part < 1.0 => Due::Nothing,
+            _ if part < 1.0 || self.drains(now) => Due::Nothing,
             (Fate::Completes | Fate::Scales(_), _) if lingers => Due::Nothing,
             (Fate::Completes | Fate::Scales(_), _) => Due::Forget,
             (Fate::Fails, Breaker::RollsBack { to, deployment }) => {
@@ -115,7 +124,10 @@ impl Rollout {
     pub(super) fn show(&self, service: &mut Value, now: i64) {
         let part = self.part(now);
         let desired = service["desiredCount"].as_i64().unwrap_or(0);
-        let old_running = |running: i64| share(running, 1.0 - (part - LAST_TASK) / (1.0 - LAST_TASK));
+        // The last of the old ones runs until the end, and through the drain that was ordered.
+        let stopped =
+            |running: i64| if self.drain > 0.0 { 0 } else { share(running, (part - LAST_TASK) / (1.0 - LAST_TASK)) };
+        let drains = self.drains(now);
         let Some(primary) = find_primary(service, &self.deployment) else { return };
         if let Fate::Scales(from) = self.fate {
             let running = from + share(desired - from, part);
@@ -147,8 +159,8 @@ impl Rollout {
             match (is_failed(&before), fails) {
                 (true, _) | (false, true) => {}
                 // What has no task any more is no longer listed.
-                (false, false) if is_over => continue,
-                (false, false) => before["runningCount"] = old_running(was).into(),
+                (false, false) if is_over && !drains => continue,
+                (false, false) => before["runningCount"] = (was - stopped(was)).into(),
             }
             shown.push(before);
         }
@@ -264,6 +276,7 @@ mod tests {
             deployment: "new".to_owned(),
             started: 0,
             seconds: 10.0,
+            drain: 0.0,
             fate,
             breaker,
             before,
@@ -297,9 +310,26 @@ mod tests {
         let states = json!(["IN_PROGRESS", "COMPLETED"]);
         assert_eq!(line(0), json!([states, both, [0, 4], 4, 0]));
         assert_eq!(line(5_000), json!([states, both, [2, 4], 6, 2]));
-        assert_eq!(line(9_000), json!([states, both, [4, 2], 6, 0]));
+        assert_eq!(line(9_000), json!([states, both, [4, 3], 7, 0]));
         assert_eq!(line(10_000), json!([["COMPLETED"], ["PRIMARY"], [4], 4, 0]));
         assert_eq!((rollout.due(9_999), rollout.due(10_000)), (Due::Nothing, Due::Forget));
+    }
+
+    #[test]
+    fn replaced_tasks_drain_as_long_as_that_is_ordered() {
+        let rollout = Rollout { drain: 5.0, ..rollout(Fate::Completes, Breaker::Off) };
+        let counts = |milliseconds| {
+            let service = shown(&rollout, milliseconds);
+            let all = service["deployments"].as_array().unwrap();
+            all.iter().map(|one| (one["rolloutState"].clone(), one["runningCount"].clone())).collect::<Vec<_>>()
+        };
+        let one = |state: &str, running: i64| (json!(state), json!(running));
+        assert_eq!(counts(9_900), [one("IN_PROGRESS", 4), one("COMPLETED", 4)]);
+        assert_eq!(counts(14_999), [one("COMPLETED", 4), one("COMPLETED", 4)]);
+        assert_eq!(counts(15_000), [one("COMPLETED", 4)]);
+        assert_eq!((rollout.due(14_999), rollout.due(15_000)), (Due::Nothing, Due::Forget));
+        let fails = Rollout { fate: Fate::Fails, breaker: Breaker::Stops, ..rollout };
+        assert!(!fails.drains(10_000), "what failed replaced nothing");
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn take_back(pages: &mut Pages, failed: &Rollout, before: &Value, back: &Value, 
         deployment: primary_of(back).unwrap_or_default().to_owned(),
         started: now,
         seconds: failed.seconds,
+        drain: failed.drain,
         fate: Fate::Completes,
         breaker: rollout::Breaker::Stops,
         before: beside,
@@ -220,6 +221,7 @@ fn begin(pages: &mut Pages, service: &Value, before: Vec<Value>, definition: &Va
     let ordered = pages.fail_next.remove(&name);
     let fate = if ordered || task_definitions::is_broken(definition) { Fate::Fails } else { Fate::Completes };
     let rollout = Rollout {
+        drain: pages.drains.get(&name).copied().unwrap_or(0.0),
         service: name,
         deployment: primary_of(service).unwrap_or_default().to_owned(),
         started: now,
@@ -244,6 +246,7 @@ fn scale(pages: &mut Pages, service: &Value, before: &Value, now: i64) {
         deployment: primary_of(service).unwrap_or_default().to_owned(),
         started: now,
         seconds: pages.rollout_seconds,
+        drain: 0.0,
         fate: Fate::Scales(before["runningCount"].as_i64().unwrap_or(0)),
         breaker: rollout::Breaker::Off,
         before: Vec::new(),

@@ -20,6 +20,9 @@ use crate::world::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, 
 /// A transaction that is open for longer than this many seconds is told of.
 const LONG_SECONDS: f64 = 5.0;
 
+/// Who asks is in nobody's way, and does not wait for who is.
+const MODEST: &str = "set default_transaction_read_only = on; set statement_timeout = 5000; set lock_timeout = 1000";
+
 /// Literals of other people's statements may be secrets.
 static LITERAL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"'(?:[^']|'')*'?|\$\w*\$.*").expect("the pattern is right"));
@@ -32,7 +35,7 @@ pub async fn read(target: &Target, relations: &BTreeSet<String>) -> Result<Targe
     let tried = format!("read what {target} says about itself");
     let failed = |error| world_error(&tried, &error);
     let client = open(target).await?;
-    client.batch_execute("set default_transaction_read_only = on").await.map_err(failed)?;
+    client.batch_execute(MODEST).await.map_err(failed)?;
     let server = client.query_one("select current_setting('server_version')", &[]).await.map_err(failed)?;
     let server: String = server.get(0);
     Ok(TargetFacts {
@@ -52,6 +55,7 @@ pub async fn foresee(target: &Target, texts: &[&str]) -> Result<Vec<Vec<Foreseen
     let tried = format!("read the catalogs of {target}");
     let failed = |error| world_error(&tried, &error);
     let client = open(target).await?;
+    client.batch_execute(MODEST).await.map_err(failed)?;
     let row = client.query_one("select current_setting('server_version_num')::int4 / 10000", &[]).await;
     let version: i32 = row.map_err(failed)?.get(0);
     let catalog = view::read(&client).await.map_err(failed)?;
@@ -101,6 +105,11 @@ fn whole(estimate: f64) -> u64 {
     estimate.max(0.0) as u64
 }
 
+/// More than that nobody reads, and what is saved comes back digit by digit.
+fn tenths(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0
+}
+
 async fn waiting(client: &Client) -> Result<Vec<WaitingSession>, Error> {
     let statement = "select a.pid, extract(epoch from clock_timestamp() - coalesce(a.query_start, now()))::float8, \
          pg_blocking_pids(a.pid), coalesce(a.query, '') from pg_stat_activity a \
@@ -108,7 +117,7 @@ async fn waiting(client: &Client) -> Result<Vec<WaitingSession>, Error> {
     let rows = client.query(statement, &[]).await?;
     let session = |row: &tokio_postgres::Row| WaitingSession {
         process: row.get(0),
-        seconds: row.get(1),
+        seconds: tenths(row.get(1)),
         waits_for: row.get(2),
         query: shown(row.get(3)),
     };
@@ -125,7 +134,7 @@ async fn long(client: &Client) -> Result<Vec<LongTransaction>, Error> {
         process: row.get(0),
         user: row.get(1),
         application: row.get(2),
-        seconds: row.get(3),
+        seconds: tenths(row.get(3)),
         query: shown(row.get(4)),
     };
     Ok(rows.iter().map(transaction).collect())
@@ -140,7 +149,7 @@ async fn replicas(client: &Client) -> Result<Vec<Replica>, Error> {
     let replica = |row: &tokio_postgres::Row| Replica {
         name: row.get(0),
         lag_bytes: row.get::<_, Option<f64>>(1).map(whole),
-        lag_seconds: row.get(2),
+        lag_seconds: row.get::<_, Option<f64>>(2).map(tenths),
     };
     Ok(rows.iter().map(replica).collect())
 }

@@ -142,8 +142,18 @@ fn needs_schema_is_a_range() {
     };
     assert_eq!(range("database.app.between(12, 17) # the old one"), "V12 to V17");
     assert_eq!(range("database.app.at_most(17)"), "V17 and earlier");
+    // Versions as other tools number them, to the last digit.
+    let times = range("database.app.between(20240131120000, 20240229235959)");
+    assert_eq!(times, "V20240131120000 to V20240229235959");
+    assert_eq!(range("database.app.at_least(20240131120000123)"), "V20240131120000123 and later");
     assert_eq!(range("[\n    database.app.at_least(3),\n    database.app.between(1,9),\n  ]"), "V3 to V9");
     for (needs, kind, body, summary) in [
+        (
+            "database.app.between(20240229235959, 20240131120000)",
+            "aws_ecs_service",
+            "name = \"web\"",
+            "`needs_schema` holds no version",
+        ),
         ("database.app.between(17, 12)", "aws_ecs_service", "name = \"web\"", "`needs_schema` holds no version"),
         (
             "[database.app.at_least(3), database.app.at_most(2)]",

@@ -4,6 +4,7 @@ use switchback::cli::plan_file::PlanFile;
 use switchback::digest::Digest;
 use switchback::ledger::text::split;
 use switchback::migration::certificate::Evidence;
+use switchback::rehearse::target::Targets;
 
 use super::Bench;
 
@@ -64,7 +65,16 @@ fn a_plan_of_an_older_form_is_carried_out() {
     let change_set: switchback::step::ChangeSet = serde_json::from_value(begun["body"]["change_set"].clone()).unwrap();
     assert_eq!(change_set.format, 1);
     let (digest, evidence) = (change_set.digest(), Evidence::default());
-    let file = PlanFile { format: 1, tool: "0.1.0".into(), digest, change_set, proved: None, evidence };
+    let file = PlanFile {
+        format: 1,
+        tool: "0.1.0".into(),
+        digest,
+        change_set,
+        proved: None,
+        evidence,
+        told: None,
+        targets: Targets::default(),
+    };
     bench.write("old.plan.json", &serde_json::to_string(&file).unwrap());
     bench.expect(0, "apply old.plan.json --ledger file:new").has("run 1, apply of dev: complete").has("2 done");
     bench.expect(0, "history dev --verify --ledger file:new").has("is whole");

@@ -173,6 +173,8 @@ fn a_rollout_under_way_can_be_made_to_fail() {
     stack.order(&json!({ "fail": name }));
     watch(stack, name, |service| state(service) == "FAILED");
     assert_eq!(stack.raw("PUT", "/_switchback/rollout", &[], "{\"seconds\": -1}").0, 404);
+    let wrong = "{\"drain\": {\"service\": \"web\", \"seconds\": -1}}";
+    assert_eq!(stack.raw("PUT", "/_switchback/rollout", &[], wrong).0, 404);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! An old and a new revision query the database all the time, from expand over rollout to contract and the whole way
-//! back: not one query fails while the endpoint says that their revision runs.
+//! back: not one query fails while the endpoint says that their revision runs, and in each rollout both run for a while.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -20,10 +22,20 @@ const LATER: [&str; 5] = [
     "V11__drop_fullname",
 ];
 
+/// For how many seconds the old revision runs on beside the new one, in each rollout.
+const DRAIN_SECONDS: f64 = 2.0;
+
+/// How often each of two revisions got an answer, at least, while both ran.
+const TOGETHER: usize = 4;
+
 /// One query of a client.
 #[derive(Debug)]
 struct Asked {
     image: &'static str,
+    /// How often its revision had begun to run by then.
+    life: usize,
+    /// When it was answered.
+    at: Instant,
     /// What it answered, where it failed although its revision still ran afterwards.
     failure: Option<String>,
 }
@@ -73,22 +85,33 @@ impl Drop for Client {
     }
 }
 
+/// The image of a revision, which never changes.
+fn image_of(shop: &Project, revision: &Value) -> Value {
+    static KNOWN: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+    let name = revision.as_str().unwrap_or_default().to_owned();
+    if let Some(image) = KNOWN.lock().unwrap().get(&name) {
+        return image.clone();
+    }
+    let (status, answer) = shop.stack().call("ecs", "DescribeTaskDefinition", &json!({"taskDefinition": name}));
+    let image = answer["taskDefinition"]["containerDefinitions"][0]["image"].clone();
+    if status == 200 {
+        KNOWN.lock().unwrap().insert(name, image.clone());
+    }
+    image
+}
+
 /// Whether a task of this image runs in the shop's web service.
 fn runs(shop: &Project, image: &str) -> bool {
     let body = json!({"cluster": shop.name, "services": [format!("{}-web", shop.name)]});
     let (status, answer) = shop.stack().call("ecs", "DescribeServices", &body);
     let deployments = answer["services"][0]["deployments"].as_array().filter(|_| status == 200);
     let running = |deployment: &&Value| deployment["runningCount"].as_i64() > Some(0);
-    deployments.into_iter().flatten().filter(running).any(|deployment| {
-        let body = json!({"taskDefinition": deployment["taskDefinition"]});
-        let (_, answer) = shop.stack().call("ecs", "DescribeTaskDefinition", &body);
-        answer["taskDefinition"]["containerDefinitions"][0]["image"] == image
-    })
+    deployments.into_iter().flatten().filter(running).any(|one| image_of(shop, &one["taskDefinition"]) == image)
 }
 
 /// Asks as long as its revision runs, again and again whenever it does, until the end.
 fn live(shop: &Project, image: &'static str, column: &str, is_over: &AtomicBool, tell: &Sender<Asked>) {
-    let mut number = 0;
+    let (mut number, mut life) = (0, 0);
     let mut client = None;
     while !is_over.load(Ordering::Relaxed) {
         if !runs(shop, image) {
@@ -96,7 +119,10 @@ fn live(shop: &Project, image: &'static str, column: &str, is_over: &AtomicBool,
             std::thread::sleep(Duration::from_millis(5));
             continue;
         }
-        let client = client.get_or_insert_with(|| Client::open(shop));
+        let client = client.get_or_insert_with(|| {
+            life += 1;
+            Client::open(shop)
+        });
         number += 1;
         let email = format!("{image}-{number}@example.org");
         let failure = client
@@ -105,7 +131,7 @@ fn live(shop: &Project, image: &'static str, column: &str, is_over: &AtomicBool,
             .or_else(|| client.ask(&format!("UPDATE customers SET {column} = 'else' WHERE email = '{email}';")));
         // What failed after its task was stopped was never asked.
         let failure = failure.filter(|_| runs(shop, image));
-        tell.send(Asked { image, failure }).unwrap();
+        tell.send(Asked { image, life, at: Instant::now(), failure }).unwrap();
     }
 }
 
@@ -173,6 +199,7 @@ fn in_order(text: &str, words: &[&str]) {
 #[test]
 fn no_query_fails_from_expand_to_contract_and_back() {
     let shop = old_release();
+    shop.stack().order(&json!({"drain": {"service": format!("{}-web", shop.name), "seconds": DRAIN_SECONDS}}));
     shop.ok(&["up", "dev"]);
     let is_over = AtomicBool::new(false);
     let (tell, told) = channel();
@@ -206,14 +233,34 @@ fn no_query_fails_from_expand_to_contract_and_back() {
     let asked: Vec<Asked> = told.iter().collect();
     let failed: Vec<&Asked> = asked.iter().filter(|asked| asked.failure.is_some()).collect();
     assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), asked.len());
-    // Neither kept silent, through four rollouts. The local endpoint stops the old task as soon as the new one runs, so
-    // that they hardly overlap.
+    // Neither kept silent, through four rollouts, and in each of them both were answered while both ran.
     for image in [OLD, NEW] {
         let count = asked.iter().filter(|asked| asked.image == image).count();
         assert!(count > 30, "{image} asked only {count} times");
     }
-    let turns = asked.windows(2).filter(|pair| pair[0].image != pair[1].image).count();
-    assert!(turns >= 4, "there were four rollouts: {turns}");
+    let overlaps = overlaps(&asked);
+    let enough = overlaps.iter().filter(|(old, new)| old.min(new) >= &TOGETHER).count();
+    assert_eq!(enough, 4, "there were four rollouts; answers while both revisions ran: {overlaps:?}");
+}
+
+/// For each two lives of the two revisions that overlap: how many answers each got in that time.
+fn overlaps(asked: &[Asked]) -> Vec<(usize, usize)> {
+    let mut lives: BTreeMap<(&str, usize), Vec<Instant>> = BTreeMap::new();
+    for one in asked {
+        lives.entry((one.image, one.life)).or_default().push(one.at);
+    }
+    let of = |image| lives.iter().filter(move |((name, _), _)| *name == image).map(|(_, answers)| answers);
+    let mut found = Vec::new();
+    for old in of(OLD) {
+        for new in of(NEW) {
+            let (from, until) = (old[0].max(new[0]), old[old.len() - 1].min(new[new.len() - 1]));
+            let within = |answers: &[Instant]| answers.iter().filter(|at| (from..=until).contains(*at)).count();
+            if from < until {
+                found.push((within(old), within(new)));
+            }
+        }
+    }
+    found
 }
 
 /// Ends the clients however the test ends.

@@ -1,14 +1,14 @@
 //! What a description of a service says about a rollout. Pure.
 //!
-//! Invariant: a rollout is judged by the state of the deployment that the change started, never by how many tasks run:
-//! after a circuit breaker has gone back, as many run as before.
+//! Invariant: a rollout is judged by the state of the deployment that the change started, never by how many of its tasks
+//! run: after a circuit breaker has gone back, as many run as before.
 
 use serde_json::Value as Json;
 
 /// How a rollout stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rollout {
-    /// ECS calls it completed.
+    /// ECS calls it completed, and nothing else runs any more.
     Completed,
     /// It goes on; how far it is, in one line.
     Running(String),
@@ -43,9 +43,12 @@ pub fn judge(service: &Json, started: &Started) -> Rollout {
     let reason = text(ours, "rolloutStateReason");
     match (text(ours, "status"), text(ours, "rolloutState")) {
         (_, "FAILED") => Rollout::Failed(failed(service, ours)),
-        ("PRIMARY", "COMPLETED") if !started.scales_only => Rollout::Completed,
+        ("PRIMARY", "COMPLETED") if !started.scales_only || is_steady(service) => match others(service, ours) {
+            0 => Rollout::Completed,
+            count => Rollout::Running(format!("{}; {count} of earlier revisions still run", progress(ours))),
+        },
         // Deployments of other controllers have no state of their own.
-        ("PRIMARY", "COMPLETED" | "") if is_steady(service) => Rollout::Completed,
+        ("PRIMARY", "") if is_steady(service) => Rollout::Completed,
         ("PRIMARY", _) => Rollout::Running(progress(ours)),
         _ => Rollout::Failed(displaced(service, &started.deployment, reason)),
     }
@@ -57,6 +60,12 @@ fn deployments(service: &Json) -> impl Iterator<Item = &Json> {
 
 fn primary(service: &Json) -> Option<&Json> {
     deployments(service).find(|deployment| text(deployment, "status") == "PRIMARY")
+}
+
+/// How many tasks run that are not of this deployment. While they drain they still use what the next step may take away.
+fn others(service: &Json, ours: &Json) -> i64 {
+    let others = deployments(service).filter(|deployment| text(deployment, "id") != text(ours, "id"));
+    others.map(|deployment| number(deployment, "runningCount")).sum()
 }
 
 fn text<'a>(json: &'a Json, member: &str) -> &'a str {
@@ -160,11 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rollout_is_over_when_ecs_says_so() {
+    fn a_rollout_is_over_when_ecs_says_so_and_nothing_else_runs() {
         let running =
             service(&[deployment("a", "PRIMARY", "IN_PROGRESS", 2), deployment("b", "ACTIVE", "COMPLETED", 1)]);
         let line = "rollout of web:2: 1 of 2 tasks running, 1 pending";
         assert_eq!(judge(&running, &waiting("a")), Rollout::Running(line.to_owned()));
+        let drains = service(&[deployment("a", "PRIMARY", "COMPLETED", 2), deployment("b", "ACTIVE", "COMPLETED", 1)]);
+        let line = format!("{line}; 1 of earlier revisions still run");
+        assert_eq!(judge(&drains, &waiting("a")), Rollout::Running(line));
         let done = service(&[deployment("a", "PRIMARY", "COMPLETED", 2)]);
         assert_eq!(judge(&done, &waiting("a")), Rollout::Completed);
     }
@@ -178,5 +190,8 @@ mod tests {
         assert!(matches!(judge(&scaling, &scaled), Rollout::Running(_)));
         scaling["runningCount"] = json!(2);
         assert_eq!(judge(&scaling, &scaled), Rollout::Completed);
+        // Whoever looks at a rollout only when it is completed waits for what drains as well.
+        let drains = service(&[deployment("a", "PRIMARY", "COMPLETED", 2), deployment("b", "ACTIVE", "COMPLETED", 1)]);
+        assert!(matches!(judge(&drains, &scaled), Rollout::Running(_)));
     }
 }
