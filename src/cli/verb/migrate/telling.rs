@@ -15,11 +15,11 @@ use crate::cli::planning;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
 use crate::migration::Migration;
-use crate::migration::certificate::Evidence;
 use crate::migration::told::Told;
 use crate::plan::mismatch::{Line, compare};
 use crate::plan::told::Telling;
 use crate::resolve::desired::DesiredDatabase;
+use crate::review::Review;
 use crate::spec::suggest::listed;
 use crate::step::Edit;
 use crate::world::History;
@@ -117,7 +117,7 @@ impl<'a> Subject<'a> {
         };
         let session = self.session;
         let change_set = planning::tell(session, &self.hold.ledger, &self.resolved, (edit, &self.address, &telling))?;
-        talk_review(session, &change_set, &Evidence::default());
+        talk_review(session, &Review::of(&change_set));
         confirm(&session.terminal, self.consent, &format!("{question} (ledger of {})", self.environment))
             .map_err(super::forward::advise)?;
         let digest = change_set.digest();
