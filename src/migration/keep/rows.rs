@@ -3,7 +3,7 @@
 //! Invariant: what is copied is what the statement took, seen by a trigger on the statement itself (of `TRUNCATE`: all that
 //! was there, under its lock); what others wrote since is never written over.
 
-use super::super::derive::quoted;
+use super::super::derive::{last, quoted};
 use super::copying::{Change, Rows};
 use super::names::{Place, block, literal};
 
@@ -170,8 +170,9 @@ const AFTER: &str = r"  FOR o IN SELECT c.number, c.name, c.event FROM @PLACE@.s
     LOOP
       EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM @PLACE@.old_%s b JOIN @PLACE@.new_%s a ON %s WHERE a.%I::text IS DISTINCT FROM b.%I::text)',
         o.number, o.number, same_row, g.attname, g.attname) INTO is_there;
-      IF is_there AND NOT g.follows THEN
-        IF EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = o.name::pg_catalog.regclass
+      -- What the statement sets may be set by the file that takes it back as well, even where it was the same.
+      IF (is_there OR g.attname = ANY (@SET@::name[])) AND NOT g.follows THEN
+        IF is_there AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = o.name::pg_catalog.regclass
           AND g.attnum = ANY (k.confkey) AND k.confupdtype IN ('c', 'n', 'd')) THEN
           RAISE EXCEPTION 'the earlier values of % cannot be kept: foreign keys take changes of % along', o.name, g.attname
             USING ERRCODE = '0A000', HINT = @LET_GO@;
@@ -181,6 +182,8 @@ const AFTER: &str = r"  FOR o IN SELECT c.number, c.name, c.event FROM @PLACE@.s
       EXECUTE pg_catalog.format('ALTER TABLE @PLACE@.old_%s DROP COLUMN %I', o.number, g.attname);
       EXECUTE pg_catalog.format('ALTER TABLE @PLACE@.new_%s DROP COLUMN %I', o.number, g.attname);
     END LOOP;
+    -- The columns of each row that were changed since.
+    EXECUTE pg_catalog.format('ALTER TABLE @PLACE@.new_%s ADD COLUMN switchback_since name[] NOT NULL DEFAULT ''{}''', o.number);
   END LOOP;
 ";
 
@@ -191,7 +194,8 @@ const PRUNE: &str = r"  FOR o IN SELECT c.number, c.name, c.event, c.key FROM @P
       SELECT same_row || pg_catalog.string_agg(pg_catalog.format(' AND a.%1$I = b.%1$I', c), '') INTO same_row FROM pg_catalog.unnest(o.key) c;
       FOR column_name IN @COLUMNS@ LOOP
         EXECUTE pg_catalog.format(
-          'UPDATE @PLACE@.new_%1$s a SET %2$I = b.%2$I FROM @PLACE@.old_%1$s b, %3$s t WHERE %4$s AND t.%2$I::text IS DISTINCT FROM a.%2$I::text',
+          'UPDATE @PLACE@.new_%1$s a SET switchback_since = a.switchback_since || %2$L::name FROM @PLACE@.old_%1$s b, %3$s t
+             WHERE %4$s AND t.%2$I::text IS DISTINCT FROM a.%2$I::text',
           o.number, column_name, o.name, same_row);
       END LOOP;
     ELSIF o.key IS NOT NULL THEN
@@ -213,8 +217,8 @@ const RESTORE: &str = r"  FOR o IN SELECT c.number, c.name, c.event, c.key FROM 
     IF o.event = 'UPDATE' THEN
       SELECT same_row || pg_catalog.string_agg(pg_catalog.format(' AND a.%1$I = b.%1$I', c), '') INTO same_row FROM pg_catalog.unnest(o.key) c;
       SELECT pg_catalog.string_agg(pg_catalog.format(
-          '%1$I = CASE WHEN a.%1$I::text IS DISTINCT FROM b.%1$I::text THEN b.%1$I ELSE t.%1$I END', c.attname), ', '),
-        pg_catalog.string_agg(pg_catalog.format('a.%1$I::text IS DISTINCT FROM b.%1$I::text', c.attname), ' OR ')
+          '%1$I = CASE WHEN %1$L = ANY (a.switchback_since) THEN t.%1$I ELSE b.%1$I END', c.attname), ', '),
+        pg_catalog.string_agg(pg_catalog.format('%1$L <> ALL (a.switchback_since) AND t.%1$I::text IS DISTINCT FROM b.%1$I::text', c.attname), ' OR ')
         INTO sets, differs FROM (@COLUMNS@) c;
       IF sets IS NOT NULL THEN
         EXECUTE pg_catalog.format('UPDATE %1$s t SET %2$s FROM @PLACE@.old_%3$s b, @PLACE@.new_%3$s a WHERE %4$s AND (%5$s)',
@@ -253,6 +257,8 @@ pub fn where_copied(body: &str, place: Place) -> String {
 /// The texts for the rows that one statement writes.
 pub fn texts(rows: &Rows, place: Place) -> Copied {
     let key = KEY.replace("@REL@", "o.name::pg_catalog.regclass").replace("@WITHOUT@", "'{}'::name[]");
+    let set: Vec<String> = rows.columns.iter().map(|column| literal(&last(column))).collect();
+    let set = format!("ARRAY[{}]", set.join(", "));
     let in_the_way = super::table::in_the_way(
         "the rows of table %",
         "o.name",
@@ -261,7 +267,7 @@ pub fn texts(rows: &Rows, place: Place) -> Copied {
     let forget = super::table::forget(place);
     Copied {
         before: before(rows, place),
-        after: block(DECLARED, &where_copied(&AFTER.replace("@KEY@", &key), place)),
+        after: block(DECLARED, &where_copied(&AFTER.replace("@KEY@", &key).replace("@SET@", &set), place)),
         prune: block(DECLARED, &where_copied(PRUNE, place)),
         undo: String::new(),
         restore: block(DECLARED, &format!("{}{forget}{in_the_way}", where_copied(RESTORE, place))),

@@ -114,8 +114,8 @@ async fn the_file_takes_back_and_what_was_copied_is_put_back_after_it() {
     let (before, sum) = (lines(&url).await, value(&url, SUM).await);
     let write = by_file(
         7,
-        "update app.items set price = round(price); insert into app.plain values (9, 'nine')",
-        "delete from app.plain where a = 9;\nupdate app.items set price = price + 0.01",
+        "update app.items set price = round(price), touched = 0; insert into app.plain values (9, 'nine')",
+        "delete from app.plain where a = 9;\nupdate app.items set price = price + 0.01, touched = 5",
     );
     up(&url, &write).await;
     down(&url, &write).await;

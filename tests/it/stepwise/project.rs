@@ -116,12 +116,12 @@ async fn killed_half_way_and_taken_back_by_what_was_derived_for_each_statement()
         "p_derived",
         &[(
             "V1__make.sql",
-            "create table b (id int primary key, x int not null default 3); insert into b values (1, 10), (2, 20);",
+            "create table b (id int primary key, x int not null default 3); insert into b values (1, 10), (2, 20); create table d (x int default 3);",
         )],
     );
     bench.expect(0, "apply dev --auto-approve");
     let before = fingerprint_text(&connection(&bench.url)).await.unwrap();
-    let up = "create table a (id int);\nalter table b alter x set default 5;\ncreate index concurrently i on b (x);\ncomment on table b is 'new';\n";
+    let up = "create table a (id int);\nalter table d alter x set default 5;\ncreate index concurrently i on b (x);\ncomment on table b is 'new';\n";
     bench.write("migrations/V2__steps.sql", &format!("{OFF}{up}"));
     let plan = bench.expect(0, "plan dev");
     assert!(plan.contains("the way back is derived from its statements"), "{plan}");
