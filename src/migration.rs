@@ -86,6 +86,31 @@ pub struct Kept {
     pub purge: String,
     /// What is set aside, for people: `customers.fullname`.
     pub what: Vec<String>,
+    /// The tables of which rows or values are copied, as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied: Vec<String>,
+    /// When it is set aside, and by what it comes back.
+    #[serde(default, skip_serializing_if = "KeptWhen::is_there")]
+    pub when: KeptWhen,
+}
+
+/// When something is set aside, and by what it comes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptWhen {
+    /// On the way there; the way back takes back each statement of it.
+    #[default]
+    There,
+    /// On the way there; the way back is the file's, and puts back what was copied.
+    ThereByFile,
+    /// On the way back; it comes back when the migration is run again.
+    Back,
+}
+
+impl KeptWhen {
+    fn is_there(&self) -> bool {
+        *self == Self::There
+    }
 }
 
 impl Migration {
@@ -119,6 +144,11 @@ impl Migration {
         self.spelling.clone().unwrap_or_else(|| self.version.to_string())
     }
 
+    /// Whether what its way back drops is set aside, until it is run again.
+    pub fn keeps_on_the_way_back(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.when == KeptWhen::Back)
+    }
+
     /// Whether it has no version, and runs again whenever its text changes: Flyway's `R__views.sql`.
     pub fn is_repeatable(&self) -> bool {
         self.spelling.as_deref() == Some(REPEATABLE)
@@ -143,10 +173,11 @@ impl Migration {
 pub const REPEATABLE: &str = "R";
 
 /// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Forward.
+    #[default]
     Up,
     /// Back.
     Down,

@@ -499,7 +499,10 @@ pub fn work((environment, fence): (&str, &Fence), step: &Step, ready: &Ready, be
                 direction: *direction,
                 migration: migration.as_ref().clone(),
                 lock_timeout: std::time::Duration::from_millis(*lock_timeout_milliseconds),
-                content: if step.inverse.is_reversible() { Content::MustBeNone } else { Content::Goes },
+                content: match step.inverse.is_reversible() && !migration.keeps_on_the_way_back() {
+                    true => Content::MustBeNone,
+                    false => Content::Goes,
+                },
                 from: from.clone(),
             }))
         }

@@ -164,6 +164,8 @@ pub struct DatabaseState {
     pub lock_timeout_milliseconds: u64,
     /// What is kept of what its migrations took away, by version.
     pub kept: BTreeMap<i64, Keeping>,
+    /// Migrations that were taken back, and whose things are set aside until they are run again.
+    pub aside: BTreeMap<i64, Arc<Migration>>,
     /// The applied versions that a way back has left, because what runs since works with them: they are not in the
     /// folder of what runs, and belong there again with the next release that knows them.
     pub ahead: BTreeSet<i64>,

@@ -19,7 +19,7 @@ use defaults::Defaults;
 
 use super::addition::{Addition, Written};
 use super::certificate::Certificate;
-use super::{Direction, Migration};
+use super::{Direction, KeptWhen, Migration};
 use crate::kind::Judgement;
 
 pub use content::additions;
@@ -49,7 +49,7 @@ pub fn judge_among(migration: &Migration, direction: Direction, earlier: &[Arc<M
 
 /// Whether both of its texts are ours, made as each other's inverse.
 fn is_by_construction(migration: &Migration) -> bool {
-    migration.kept.is_some() || migration.derived
+    migration.kept.as_ref().map_or(migration.derived, |kept| kept.when != KeptWhen::ThereByFile)
 }
 
 /// The same, after a rehearsal: the lower of what the texts imply and of what the certificate allows. What the texts
@@ -70,6 +70,10 @@ pub fn judge_now(
     contents: &[Option<Addition>],
     found: &BTreeMap<Addition, Written>,
 ) -> Judgement {
+    if migration.keeps_on_the_way_back() {
+        // Whatever was written into it comes back when it is run again.
+        return Judgement::Exact;
+    }
     let known = match is_by_construction(migration) {
         true => deeds(&migration.up).map(|deeds| deeds.into_iter().map(|(deed, _)| deed).collect()),
         false => mirrored(&migration.up, migration.down.as_deref().unwrap_or_default(), earlier),

@@ -100,7 +100,7 @@ impl Planner<'_> {
             }
         }
         let applied: Vec<_> = applied.into_values().collect();
-        let up = self.keep(address, goal, &up);
+        let up = self.keep(address, goal, &up, recorded);
         self.push_migrations(&work, &applied, first, (&down, &up), retold);
         self.push_purges(&work, recorded);
     }
@@ -348,6 +348,7 @@ impl Planner<'_> {
         behind: Option<usize>,
     ) {
         let before = Before::of(applied, first.as_ref(), down, up);
+        let stays = down.len() < applied.len() || !up.is_empty();
         let legs = first
             .into_iter()
             .chain(down.iter().map(|migration| Leg::whole(Direction::Down, migration)))
@@ -356,8 +357,14 @@ impl Planner<'_> {
         let from_here = self.drafts.len();
         for Leg { direction, migration, from } in legs {
             let certificate = self.certificate(work.address, migration.version);
-            let migration = &with_derived(&migration, certificate);
-            let judgement = self.judge(work.address, migration, direction, &before);
+            let mut migration = with_derived(&migration, certificate);
+            let mut judgement = self.judge(work.address, &migration, direction, &before);
+            let loses = direction == Direction::Down && from.is_start() && matches!(judgement, Judgement::LosesData(_));
+            if let Some(kept) = self.keep_back(&migration, loses && stays) {
+                judgement = self.judge(work.address, &kept, direction, &before);
+                migration = kept;
+            }
+            let migration = &migration;
             if direction == Direction::Down && (migration.text(direction).is_none() || migration.is_repeatable()) {
                 self.refuse_no_way_down(work.address, migration);
                 return;

@@ -131,8 +131,8 @@ impl View {
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.state.things.resources.insert(address.clone(), resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born, told } => {
-                let applied = by_version(applied);
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, aside, born, told } => {
+                let (applied, aside) = (by_version(applied), by_version(aside));
                 let partial = None;
                 let lock = lock_timeout_milliseconds;
                 let database = DatabaseState {
@@ -142,6 +142,7 @@ impl View {
                     lock_timeout_milliseconds: lock,
                     ahead,
                     kept,
+                    aside,
                     partial,
                     born,
                     told,

@@ -71,7 +71,8 @@ impl Planner<'_> {
         let recorded = things.databases.get(work.address);
         // What is kept stays kept, as long as the migration that took it away is known.
         let mut kept = recorded.map(|recorded| recorded.kept.clone()).unwrap_or_default();
-        kept.retain(|version, _| applied.contains_key(version));
+        let aside = recorded.map(|recorded| recorded.aside.clone()).unwrap_or_default();
+        kept.retain(|version, _| applied.contains_key(version) || aside.contains_key(version));
         let born = match (recorded, things.gone.get(work.address)) {
             (Some(recorded), _) | (None, Some(Gone::Database(recorded) | Gone::Emptied(recorded))) => recorded.born,
             // A step's own birth is given when it is done.
@@ -85,6 +86,7 @@ impl Planner<'_> {
                     lock_timeout_milliseconds: work.lock_timeout_milliseconds,
                     ahead: work.ahead.clone(),
                     kept,
+                    aside: aside.values().map(|migration| Migration::clone(migration)).collect(),
                     born,
                     told: told.clone(),
                 },

@@ -174,7 +174,8 @@ async fn say(
     let foretold = foretell(&unproved, databases, connection).await?;
     let proved = work.steps.iter().filter_map(|(_, migration)| certificate(migration)).flat_map(of_certificate);
     let foreseen = foretold.values().flat_map(|foretold| foretold.forth.iter().chain(&foretold.back));
-    let relations: BTreeSet<String> = proved.chain(foreseen).flat_map(relations).cloned().collect();
+    let copied = work.steps.iter().filter_map(|(_, migration)| migration.kept.as_ref()).flat_map(|kept| &kept.copied);
+    let relations: BTreeSet<String> = proved.chain(foreseen).flat_map(relations).chain(copied).cloned().collect();
     Ok(databases.facts(connection, &relations).await?.map(|facts| (facts, foretold)))
 }
 

@@ -91,7 +91,13 @@ fn begin(
         _ => None,
     };
     let (applied, adopted) = match history {
-        Some(history) => applied(history, &known, desired),
+        Some(history) => {
+            let aside = things.databases.get(&address).map(|database| &database.aside);
+            let (mut applied, adopted) = applied(history, &known, desired);
+            applied.extend(aside.into_iter().flat_map(BTreeMap::values).map(|aside| Arc::new(there_and_aside(aside))));
+            applied.sort_by_key(|migration| migration.version);
+            (applied, adopted)
+        }
         None => (Vec::new(), false),
     };
     Work {
@@ -104,6 +110,13 @@ fn begin(
         is_whole: history.is_none_or(|history| history.partial.is_none()),
         steps: Vec::new(),
     }
+}
+
+/// What was run and taken back, and left what it had added aside: as one text.
+fn there_and_aside(aside: &Migration) -> Migration {
+    let set_aside = aside.text(Direction::Down).unwrap_or_default();
+    let up = format!("{}\n;\n{set_aside}", aside.up);
+    Migration { up, down: None, kept: None, ..aside.clone() }
 }
 
 /// The address under which the ledger still knows what the change set renames.
@@ -212,6 +225,7 @@ mod tests {
             ahead: BTreeSet::new(),
             partial: None,
             kept: BTreeMap::new(),
+            aside: BTreeMap::new(),
             born: crate::step::Birth::default(),
             told: crate::migration::told::Told::default(),
         };

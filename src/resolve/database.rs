@@ -452,9 +452,15 @@ impl Engine<'_> {
     }
 }
 
-/// What takes something away is kept for so long, unless its file says how long.
+/// What takes something away, on its way there or back, is kept for so long, unless its file says how long.
 fn keep_for(seconds: u64, migrations: &mut [Migration]) {
-    for migration in migrations.iter_mut().filter(|migration| keep::concerns(&migration.up)) {
+    let concerns = |migration: &Migration| match &migration.down {
+        _ if keep::concerns(&migration.up) => true,
+        Some(down) => keep::concerns(down),
+        // What is derived drops what was made.
+        None => !keep::made(&migration.up).is_empty(),
+    };
+    for migration in migrations.iter_mut().filter(|migration| concerns(migration)) {
         migration.said.keep_seconds.get_or_insert(seconds);
     }
 }

@@ -140,7 +140,8 @@ fn details(review: &Review, step: &StepView, detail: Detail) -> String {
         inside += "the way back is derived from its statements\n\n";
     }
     if let Some(kept) = step.migration.as_ref().and_then(|migration| migration.kept.as_ref()) {
-        inside += &format!("kept for {} instead of dropped: {}\n\n", kept.long, harmless(&kept.what.join(", ")));
+        inside += &format!("{}\n\n", harmless(&kept.heading()));
+        kept.sizes().iter().for_each(|line| inside += &format!("{}\n\n", harmless(line)));
     }
     if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
         inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));

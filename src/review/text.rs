@@ -202,8 +202,8 @@ fn sql(migration: &MigrationView, paint: &dyn Paint) -> String {
         text += &format!("      {}\n", paint.paint(Role::Faint, "the way back is derived from its statements"));
     }
     if let Some(kept) = &migration.kept {
-        let line = format!("kept for {} instead of dropped: {}", kept.long, harmless(&kept.what.join(", ")));
-        text += &format!("      {}\n", paint.paint(Role::Heading, &line));
+        text += &format!("      {}\n", paint.paint(Role::Heading, &harmless(&kept.heading())));
+        kept.sizes().iter().for_each(|line| text += &format!("      {}\n", harmless(line)));
         kept.notes.iter().for_each(|note| text += &format!("      {}\n", paint.paint(Role::Faint, note)));
     }
     let lines: Vec<&str> = migration.sql.trim_end().lines().collect();

@@ -190,6 +190,12 @@ pub fn keeping(seconds: u64) -> String {
     counted(usize::try_from(number).unwrap_or(usize::MAX), unit)
 }
 
+/// What is to be known of what is copied.
+pub const COPIED: [&str; 2] = [
+    "it is copied in the same transaction: until that ends, others may read the table, and not write to it",
+    "the way back puts back what nobody has changed since",
+];
+
 /// What is to be known of what is set aside.
 pub const KEPT: [&str; 3] = [
     "until it is purged, `SELECT *` and `INSERT` without a list of columns still meet a column that is set aside",

@@ -149,6 +149,7 @@ fn database_taken_up(address: &Address, database: &DatabaseState, inputs: &Input
         applied: applied.map(|(_, migration)| (**migration).clone()).collect(),
         lock_timeout_milliseconds: database.lock_timeout_milliseconds,
         kept: database.kept.clone(),
+        aside: database.aside.values().map(|migration| (**migration).clone()).collect(),
         ahead: database.ahead.iter().copied().filter(is_applied).collect(),
         born: database.born,
         told: database.told.clone(),

@@ -48,6 +48,9 @@ pub enum Forgotten {
         /// What is kept of what its migrations took away, by version.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         kept: BTreeMap<i64, Keeping>,
+        /// Migrations that were taken back, and whose things are set aside.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        aside: Vec<Migration>,
         /// When the ledger first knew it.
         born: Birth,
         /// What people told of its history.

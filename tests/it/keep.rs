@@ -1,5 +1,8 @@
 //! Keeping what a migration takes away: set aside, written beside, given back, purged.
 
+mod back;
+mod copies;
+
 use std::collections::BTreeSet;
 
 use switchback::migration::{Direction, Migration, keep};

@@ -118,6 +118,7 @@ fn things(services: &str, applied: &str, ahead: &[i64]) -> Things {
         partial: None,
         born: Birth::default(),
         kept: BTreeMap::new(),
+        aside: BTreeMap::new(),
         told: switchback::migration::told::Told::default(),
     };
     things.databases.insert(database(), recorded);

@@ -274,7 +274,7 @@ impl KeptView {
 
     fn all(database: &DatabaseState) -> Vec<Self> {
         let of = |(version, keeping): (&i64, &Keeping)| {
-            let migration = database.applied.get(version)?;
+            let migration = database.applied.get(version).or_else(|| database.aside.get(version))?;
             let what = migration.kept.as_ref()?.what.clone();
             let (since, until) = (shown_time(keeping.since), shown_time(keeping.until));
             Some(Self { migration: migration.label(), what, since, until })

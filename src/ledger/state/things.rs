@@ -90,19 +90,32 @@ impl Things {
         let address = &step.address;
         let database = self.database(run, step, binding);
         database.kept.remove(&migration.version);
-        if *direction == Direction::Up
+        database.aside.remove(&migration.version);
+        let keeps_back = migration.keeps_on_the_way_back();
+        let keeps = if keeps_back { Direction::Down } else { Direction::Up };
+        if *direction == keeps
             && let Some(keeping) = keeping(migration, time)
         {
             database.kept.insert(migration.version, keeping);
         }
         match direction {
-            Direction::Up => database.applied.insert(migration.version, Arc::new(Migration::clone(migration))),
-            Direction::Down => database.applied.remove(&migration.version),
-        };
+            Direction::Up => {
+                // What came back is there as if it had never gone.
+                let kept = migration.kept.clone().filter(|_| !keeps_back);
+                let applied = Migration { kept, ..Migration::clone(migration) };
+                database.applied.insert(migration.version, Arc::new(applied));
+            }
+            Direction::Down => {
+                database.applied.remove(&migration.version);
+                if keeps_back {
+                    database.aside.insert(migration.version, Arc::new(Migration::clone(migration)));
+                }
+            }
+        }
         database.partial = None;
         // Whatever was told of its earlier life, it is ours from now on, or gone.
         database.told = std::mem::take(&mut database.told).without(&BTreeSet::from([migration.version]));
-        if database.applied.is_empty() && database.told.is_plain() {
+        if database.applied.is_empty() && database.told.is_plain() && database.aside.is_empty() {
             let emptied = self.databases.remove(address).map(Gone::Emptied);
             self.gone.extend(emptied.map(|gone| (address.clone(), gone)));
         }
@@ -133,6 +146,7 @@ impl Things {
             needs: BTreeSet::new(),
             lock_timeout_milliseconds: 0,
             kept: BTreeMap::new(),
+            aside: BTreeMap::new(),
             ahead: BTreeSet::new(),
             partial: None,
             born,
@@ -151,6 +165,7 @@ impl Things {
     fn purge(&mut self, address: &Address, version: i64) {
         let Some(database) = self.databases.get_mut(address) else { return };
         database.kept.remove(&version);
+        database.aside.remove(&version);
         if let Some(migration) = database.applied.get_mut(&version) {
             Arc::make_mut(migration).kept = None;
         }
@@ -277,8 +292,8 @@ impl Things {
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
                 self.resources.insert(address, resource);
             }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, born, told } => {
-                let applied = by_version(applied);
+            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, aside, born, told } => {
+                let (applied, aside) = (by_version(applied), by_version(aside));
                 let born = if born == Birth::default() { birth(run, step) } else { born };
                 let partial = None;
                 let lock = lock_timeout_milliseconds;
@@ -289,6 +304,7 @@ impl Things {
                     lock_timeout_milliseconds: lock,
                     ahead,
                     kept,
+                    aside,
                     partial,
                     born,
                     told,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::super::Migration;
 use super::super::cursor::Cursor;
+use super::super::derive;
 use super::super::position::Position;
 use super::super::statements::{Script, Statement};
 use super::deed::{Deed, Sort, deeds_of};
@@ -34,7 +35,24 @@ pub fn taking_back(migration: &Migration, there: &Position, earlier: &[Arc<Migra
     if there.statements >= up.statements.len() {
         return Ok(0);
     }
-    mirror(&up.statements[..there.statements], &down.statements, earlier)
+    begins(migration, &up.statements[..there.statements], &down.statements, earlier)
+}
+
+/// The first statement of the way back that has to run when these of the way there were done. Of a way back that is
+/// derived it is known which of its statements takes back which.
+fn begins(
+    migration: &Migration,
+    done: &[Statement],
+    down: &[Statement],
+    earlier: &[Arc<Migration>],
+) -> Result<usize, String> {
+    let derived = migration.down.as_deref().filter(|_| migration.derived && migration.kept.is_none());
+    let Some(text) = derived else {
+        return mirror(done, down, earlier);
+    };
+    let part = Script::parse(&derive::text_of_first(text, done.len()));
+    let part = part.map_err(|error| format!("not understood as SQL: {error}"))?.statements.len();
+    down.len().checked_sub(part).ok_or_else(|| "the way back is not the one that was derived".to_owned())
 }
 
 /// How much of the way there stands when so many statements of the way back were run after `from` of it was done
@@ -50,12 +68,12 @@ pub fn going_on(
 ) -> Result<Position, String> {
     let [up, down] = texts(migration)?;
     let there = if from.is_start() { up.statements.len() } else { from.statements };
-    let begun = mirror(&up.statements[..there.min(up.statements.len())], &down.statements, earlier)?;
+    let begun = begins(migration, &up.statements[..there.min(up.statements.len())], &down.statements, earlier)?;
     if begun > undone {
         return Err(format!("{undone} statements of the way back were run, and it begins behind them"));
     }
     let stands = |done: &usize| {
-        let found = mirror(&up.statements[..*done], &down.statements, earlier);
+        let found = begins(migration, &up.statements[..*done], &down.statements, earlier);
         found.is_ok_and(|found| found == undone)
     };
     let done = (0..=there).rev().find(stands);
@@ -219,5 +237,21 @@ mod tests {
         assert_eq!(going_on(&both, 3, &Position::after(2), &[]), Ok(Position::after(1)));
         let odd = one("create table a (); insert into b values (1)", "delete from b; drop table a");
         assert!(going_on(&odd, 1, &whole, &[]).is_err());
+    }
+
+    #[test]
+    fn of_a_derived_way_back_it_is_known_which_statement_takes_back_which() {
+        let up = "create table a (); alter table b alter x set default 1; vacuum b; comment on table b is 'x'";
+        let down = "-- takes back statement 4, line 1\ncomment on table b is null;\n-- takes back statement 2, line 1\n\
+                    alter table b alter x set default 3;\nalter table b alter x set statistics 5;\n\
+                    -- takes back statement 1, line 1\ndrop table a;\n";
+        let derived = Migration { derived: true, ..one(up, down) };
+        let first: Vec<_> = (1..=4).map(|done| taking_back(&derived, &Position::after(done), &[])).collect();
+        assert_eq!(first, [Ok(3), Ok(1), Ok(1), Ok(0)]);
+        assert!(taking_back(&one(up, down), &Position::after(2), &[]).is_err(), "nobody knows that of a file");
+        let whole = Position::default();
+        let going = |undone| going_on(&derived, undone, &whole, &[]).map(|position| position.statements);
+        assert_eq!([going(0), going(1), going(3), going(4)], [Ok(4), Ok(3), Ok(1), Ok(0)]);
+        assert!(going(2).is_err(), "half of what takes a statement back is done");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::super::cursor::{Cursor, split};
 use super::super::statements::{Script, Statement};
-use super::super::{Direction, Migration};
+use super::super::{Direction, KeptWhen, Migration};
 
 /// What is at stake, the least first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,15 +21,22 @@ pub enum Stake {
 
 /// What going this way and back again puts at stake.
 pub fn stake(migration: &Migration, direction: Direction) -> Stake {
-    let (forth, back) = match direction {
-        Direction::Up => (migration.text(Direction::Up), migration.text(Direction::Down)),
-        Direction::Down => (migration.text(Direction::Down), migration.text(Direction::Up)),
+    let by_file = migration.kept.as_ref().filter(|kept| kept.when == KeptWhen::ThereByFile);
+    let text = |direction| match (by_file, direction) {
+        (None, direction) => migration.text(direction),
+        (Some(_), Direction::Up) => Some(migration.up.as_str()),
+        (Some(_), Direction::Down) => migration.down.as_deref(),
     };
+    let (forth, back) = (text(direction), text(direction.other()));
     let (forth, back) = match (Script::parse(forth.unwrap_or_default()), Script::parse(back.unwrap_or_default())) {
         (Ok(forth), Ok(back)) => (forth, back),
         (Err(error), _) | (_, Err(error)) => return Stake::Rows(format!("not understood as SQL: {error}")),
     };
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        copied: by_file.map(|kept| kept.copied.iter().cloned().collect()).unwrap_or_default(),
+        way: direction,
+        ..Reader::default()
+    };
     if direction == Direction::Down {
         // What the way up made is looked into by itself before it is dropped.
         back.statements.iter().for_each(|statement| drop(reader.read(statement, true)));
@@ -40,6 +47,7 @@ pub fn stake(migration: &Migration, direction: Direction) -> Stake {
         worst = worst.max(reader.read(statement, false));
     }
     reader.written_elsewhere = written(&forth);
+    reader.way = direction.other();
     for statement in &back.statements {
         worst = worst.max(reader.read(statement, false));
     }
@@ -73,6 +81,10 @@ struct Reader {
     columns: BTreeSet<String>,
     /// Tables whose rows the other text writes.
     written_elsewhere: BTreeSet<String>,
+    /// Tables of which the way up copies what it writes over.
+    copied: BTreeSet<String>,
+    /// Which way is read.
+    way: Direction,
 }
 
 impl Reader {
@@ -94,6 +106,10 @@ impl Reader {
         }
         if cursor.word("truncate") {
             cursor.word("table");
+            if self.way == Direction::Up && !self.copied.is_empty() {
+                // It copies every table that it names.
+                return Stake::Schema;
+            }
             return self.each_table(cursor.rest(), statement);
         }
         const HARMLESS: [&str; 16] = [
@@ -236,6 +252,7 @@ impl Reader {
         let of_type = cursor.peeks("type") || (cursor.word("set") && cursor.peeks("data"));
         let of_identity = cursor.word("drop") && cursor.peeks("identity");
         match (of_type, of_identity) {
+            (true, _) if self.copied.contains(table) => Stake::Schema,
             (true, _) => Stake::Rows(statement.excerpt()),
             (_, true) => Stake::Lost(format!("the position of the identity {table}.{column}")),
             (false, false) => Stake::Schema,
@@ -275,6 +292,10 @@ impl Reader {
             return Stake::Rows(statement.excerpt());
         };
         if self.things.contains(&table) || self.sets_only_own(after, &table) {
+            return Stake::Schema;
+        }
+        // The way back may write them otherwise: what was copied is put back after it.
+        if self.copied.contains(&table) && (self.way == Direction::Up || !statement.starts_with(&["delete"])) {
             return Stake::Schema;
         }
         if adds || self.written_elsewhere.contains(&table) {

@@ -73,7 +73,8 @@ fn one(directives: &mut Directives, text: &str, line: usize) -> Result<(), Probl
             "group"
         }
         ["keep", value] => {
-            let kept = milliseconds(value).map(|kept| kept / 1_000).filter(|seconds| *seconds > 0);
+            // `0s` lets it go.
+            let kept = milliseconds(value).filter(|kept| *kept == 0 || *kept >= 1_000).map(|kept| kept / 1_000);
             said.keep_seconds = Some(kept.ok_or_else(|| no_length(text, "keep 14d"))?);
             "keep"
         }

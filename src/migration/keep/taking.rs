@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::super::cursor::{Cursor, split};
-use super::super::statements::Statement;
+use super::super::statements::{Statement, Token};
 
 /// Something that a statement takes away, and that can be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +116,39 @@ fn tables(mut cursor: Cursor<'_>) -> Option<Vec<Taking>> {
     cursor.at_end().then(|| taken.collect())
 }
 
-/// The table that a statement makes.
-pub fn made(statement: &Statement) -> Option<String> {
+/// What a statement makes: a table, or columns as [`column_key`] has them.
+pub fn made(statement: &Statement) -> Vec<String> {
     let mut cursor = Cursor::of(&statement.tokens);
+    if cursor.word("alter") {
+        return added(cursor);
+    }
     if !cursor.word("create") {
-        return None;
+        return Vec::new();
     }
     cursor.word("unlogged");
     // With `IF NOT EXISTS` it may have been there before.
-    if !cursor.word("table") || cursor.peeks("if") { None } else { cursor.name() }
+    let is_new = cursor.word("table") && !cursor.peeks("if");
+    cursor.name().filter(|_| is_new).into_iter().collect()
+}
+
+/// How a column is told apart from a table of the same name in another schema.
+pub fn column_key(table: &str, column: &str) -> String {
+    format!("column {table}.{column}")
+}
+
+fn added(mut cursor: Cursor<'_>) -> Vec<String> {
+    if !cursor.word("table") || cursor.peeks("if") {
+        return Vec::new();
+    }
+    cursor.word("only");
+    let Some(table) = cursor.name() else { return Vec::new() };
+    let column = |action: &[Token]| {
+        let mut cursor = Cursor::of(action);
+        const PARTS: [&str; 7] = ["constraint", "primary", "unique", "check", "foreign", "exclude", "if"];
+        let adds = cursor.word("add");
+        cursor.word("column");
+        let is_column = adds && !PARTS.iter().any(|word| cursor.peeks(word));
+        cursor.name().filter(|_| is_column).map(|column| column_key(&table, &column))
+    };
+    split(cursor.rest()).into_iter().filter_map(column).collect()
 }

@@ -50,6 +50,12 @@ fn value(url: &str, query: &str) -> String {
     runtime.block_on(crate::postgres::value(url, query))
 }
 
+/// Runs plain SQL beside our own code.
+fn run(url: &str, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { crate::postgres::session(url).await.batch_execute(sql).await.unwrap() });
+}
+
 const TAKE: &str = "alter table customers drop column region;\n";
 
 #[test]
@@ -57,6 +63,14 @@ fn a_dropped_column_comes_back_with_its_values_and_all_that_hangs_on_it() {
     let (bench, url) = bench("keep_cli", "14d");
     bench.expect(0, "up dev").has_not("kept for");
     let before = look(&url);
+    // All that hangs on the column is in the fingerprint, which is compared below.
+    for part in ["where they are", "customers_region", "customers_region_fkey", "REFERENCES", "DEFAULT 7", "NOT NULL"] {
+        let line = before.0.lines().find(|line| line.contains("region") && line.contains(part));
+        assert!(line.is_some(), "`{part}` is missing in {}", before.0);
+    }
+    let order = "select string_agg(attname, ',' order by attnum) from pg_attribute where attrelid = 'customers'::regclass and attnum > 0 and not attisdropped";
+    assert_eq!(value(&url, order), "id,name,region,email");
+    assert_eq!(value(&url, "select count(region) from customers"), "100000");
     bench.write("migrations/V2__take.sql", TAKE);
     bench
         .expect(0, "plan dev")
@@ -74,7 +88,99 @@ fn a_dropped_column_comes_back_with_its_values_and_all_that_hangs_on_it() {
         .has("kept: customers.region of V2__take until");
     bench.expect(0, "rollback dev --last --auto-approve").has("1 done, 0 failed");
     assert_eq!(before, look(&url));
+    assert_eq!(value(&url, order), "id,name,region,email");
     bench.expect(0, "status dev").has_not("kept ");
+}
+
+#[test]
+fn what_is_written_over_is_copied_and_put_back() {
+    let (bench, url) = bench("keep_copied", "14d");
+    bench.expect(0, "up dev");
+    run(&url, "analyze customers");
+    let before = look(&url);
+    let write = "update customers set email = 'x' where id <= 500;\nalter table customers alter name type varchar(3) using left(name, 3);\n";
+    bench.write("migrations/V2__write.sql", write);
+    bench
+        .expect(0, "plan dev")
+        .has("kept for 14 days: values of customers.email, values of customers.name")
+        .has("copied first, from customers: ")
+        .has("about 100 thousand rows as a whole, by the target's catalog")
+        .has("way back: exact")
+        .has("everything can be taken back exactly");
+    let plan = bench.json(0, "plan dev");
+    let step = &plan["steps"][0]["migration"]["kept"];
+    assert_eq!(step["copied"][0]["table"], "customers", "{plan}");
+    bench.expect(0, "up dev").has("verified");
+    assert_eq!(value(&url, "select count(*) from customers where email = 'x'"), "500");
+    assert_eq!(value(&url, "select max(length(name)) from customers"), "3");
+    bench
+        .expect(0, "status dev")
+        .has("kept        values of customers.email, values of customers.name of V2__write until");
+    bench.expect(0, "plan dev --detailed-exitcode").has("nothing to do");
+    bench.expect(0, "rollback dev --last --auto-approve").has("1 done, 0 failed");
+    assert_eq!(before, look(&url));
+    bench.write("migrations/V2__write.sql", &format!("-- switchback: keep 0s\n{write}"));
+    bench.expect(0, "plan dev").has_not("kept for").has("way back: impossible");
+}
+
+const GROW: &str = "alter table customers add column points int;\ncreate index points_of on customers (points);\n";
+
+#[test]
+fn a_way_back_keeps_what_was_written_since() {
+    let (bench, url) = bench("keep_back", "14d");
+    bench.expect(0, "up dev");
+    bench.write("migrations/V2__grow.sql", GROW);
+    bench.write("migrations/V2__grow.down.sql", "drop index points_of;\nalter table customers drop column points;\n");
+    bench.expect(0, "up dev").has_not("kept for");
+    // As long as nothing is in it, there is nothing to keep.
+    bench.expect(0, "rollback dev --last --auto-approve").has_not("kept for");
+    bench.expect(0, "up dev").has_not("comes back");
+    run(&url, "update customers set points = id * 3 where id <= 1000");
+    let full = look(&url);
+    bench
+        .expect(0, "rollback dev --last --auto-approve")
+        .has("kept for 14 days instead of dropped: customers.points")
+        .has("way back: exact")
+        .has("1 done, 0 failed");
+    assert_eq!(value(&url, "select count(*) from information_schema.columns where column_name = 'points'"), "0");
+    bench.expect(0, "status dev").has("kept        customers.points of V2__grow until");
+    bench.write("migrations/V2__grow.sql", &format!("{GROW}select 1;"));
+    bench.expect(4, "plan dev").has("a migration was altered while what it had added is kept");
+    bench.write("migrations/V2__grow.sql", GROW);
+    bench.expect(0, "plan dev").has("comes back from where it was kept: customers.points").has("way back: exact");
+    bench.expect(0, "up dev").has("verified");
+    assert_eq!(full, look(&url));
+    assert_eq!(value(&url, "select count(*) from customers where points = id * 3"), "1000");
+    bench.expect(0, "status dev").has_not("kept ");
+    // Back and forth once more.
+    bench.expect(0, "rollback dev --last --auto-approve").has("kept for 14 days");
+    bench.expect(0, "up dev");
+    assert_eq!(full, look(&url));
+}
+
+#[test]
+fn what_a_way_back_kept_is_purged_where_it_is_not_wanted_again() {
+    let (bench, url) = bench("keep_back_purge", "2s");
+    bench.expect(0, "up dev");
+    let begin = look(&url);
+    bench.write("migrations/V2__grow.sql", GROW);
+    bench.run("up dev");
+    run(&url, "update customers set points = 5 where id <= 1000");
+    bench
+        .expect(0, "rollback dev --last --auto-approve")
+        .has("kept for 2 seconds instead of dropped: customers.points");
+    std::fs::remove_file(bench.path().join("migrations/V2__grow.sql")).unwrap();
+    std::thread::sleep(Duration::from_millis(2_500));
+    bench
+        .expect(0, "plan dev")
+        .has("purge        database.app V2__grow")
+        .has("way back: impossible (what was kept is dropped: customers.points)");
+    bench.expect(0, "up dev").has("verified");
+    assert_eq!(begin, look(&url));
+    bench.expect(0, "status dev").has_not("kept ");
+    bench.write("migrations/V2__grow.sql", GROW);
+    bench.expect(0, "up dev").has_not("comes back");
+    assert_eq!(value(&url, "select count(points) from customers"), "0");
 }
 
 #[test]

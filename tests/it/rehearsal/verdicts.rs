@@ -68,6 +68,39 @@ async fn what_is_kept_is_certified_as_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_copied_or_kept_on_the_way_back_is_certified_with_rows() {
+    use std::collections::BTreeSet;
+    use switchback::migration::keep;
+    let base = "create table t (a int primary key, b text not null, c int)";
+    let of = |version, up: &str, down| {
+        let plain = migration(version, up, down);
+        let kept = keep::kept(&plain, &BTreeSet::new()).unwrap().map(Box::new);
+        Arc::new(Migration { kept, ..Migration::clone(&plain) })
+    };
+    let steps = [
+        of(2, "update t set c = 0; delete from t where a > 3", None),
+        of(3, "alter table t alter b type int using length(b)", None),
+        of(4, "update t set c = c * 10", Some("update t set c = c - 1")),
+        of(5, "update t set c = 1; insert into t values (9, 1)", Some("delete from t where a > 8 or a = 1")),
+    ];
+    let mut job = job(&[base], &steps);
+    job.settings.seed = Some("insert into t select i, 'b' || i, i from generate_series(1, 5) i".to_owned());
+    let found = certificates(&job).await;
+    let words: Vec<&str> = found.iter().map(|found| found.verdict.word()).collect();
+    assert_eq!(
+        words,
+        ["exact", "exact", "exact", "loses data"],
+        "the last one's file removes a row of others: {found:?}"
+    );
+    let grown = migration(2, "alter table t add d int default 7", Some("alter table t drop d"));
+    let kept = keep::kept_on_the_way_back(&grown).map(Box::new);
+    job.applied = vec![migration(1, base, None), grown.clone()];
+    job.steps = vec![(Direction::Down, Arc::new(Migration { kept, ..Migration::clone(&grown) }))];
+    let found = certificates(&job).await;
+    assert_eq!((&found[0].verdict, found[0].basis), (&Verdict::Exact, Basis::Seeded { rows: 5 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_do_not_come_back_are_named() {
     let seed = "insert into t select i, 'b' || i, i from generate_series(1, 5) i; create sequence s; select nextval('s'), nextval('s')";
     for (up, down, lost) in [

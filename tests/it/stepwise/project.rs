@@ -108,3 +108,38 @@ async fn killed_in_a_build_and_gone_on_with() {
 async fn killed_in_a_build_and_taken_back() {
     killed("p_killed_back", "rollback dev --last --accept-loss all --auto-approve").await;
 }
+
+/// Killed in the third of four statements, and no file says what takes any of them back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_half_way_and_taken_back_by_what_was_derived_for_each_statement() {
+    let bench = Bench::new(
+        "p_derived",
+        &[(
+            "V1__make.sql",
+            "create table b (id int primary key, x int not null default 3); insert into b values (1, 10), (2, 20); create table d (x int default 3);",
+        )],
+    );
+    bench.expect(0, "apply dev --auto-approve");
+    let before = fingerprint_text(&connection(&bench.url)).await.unwrap();
+    let up = "create table a (id int);\nalter table d alter x set default 5;\ncreate index concurrently i on b (x);\ncomment on table b is 'new';\n";
+    bench.write("migrations/V2__steps.sql", &format!("{OFF}{up}"));
+    let plan = bench.expect(0, "plan dev");
+    assert!(plan.contains("the way back is derived from its statements"), "{plan}");
+    let writer = session(&bench.url).await;
+    writer.batch_execute("begin; insert into b values (9, 9)").await.unwrap();
+    let (mut child, _talk) = bench.begin("apply dev --auto-approve", "1/1 migrate database.app V2__steps");
+    bench.until("select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'create index%' and datname = current_database()");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    writer.batch_execute("rollback").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let said = bench.expect(0, "rollback dev --last --accept-loss all --auto-approve");
+    assert!(said.contains("verified"), "{said}");
+    assert_eq!(fingerprint_text(&connection(&bench.url)).await.unwrap(), before);
+    assert_eq!(bench.ask(INVALID), "0");
+    assert_eq!(bench.ask("select count(*) from refinery_schema_history"), "1");
+    // And the whole way there and back is as exact.
+    bench.expect(0, "apply dev --auto-approve");
+    bench.expect(0, "rollback dev --last --accept-loss all --auto-approve");
+    assert_eq!(fingerprint_text(&connection(&bench.url)).await.unwrap(), before);
+}
