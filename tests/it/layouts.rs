@@ -4,6 +4,7 @@
 mod tools;
 mod told;
 mod anywhere;
+mod rehearsed;
 
 use switchback::migration::Direction;
 use switchback::migration::layout::Layout;

@@ -4,6 +4,7 @@
 mod place;
 mod making;
 mod standing;
+mod rehearsal;
 mod forward;
 mod backward;
 mod telling;
@@ -18,8 +19,10 @@ use crate::cli::session::Session;
 
 const AFTER_HELP: &str = "\
 Examples:
+  switchback migrate rehearse --all                          does the whole folder go up and down?
   switchback migrate status --url postgres://me@localhost/shop --dir migrations
   switchback migrate new add_email --dir migrations          the next pair of files
+  switchback migrate rehearse                                what is pending, on a copy of the schema
   switchback migrate up                                      with DATABASE_URL, in ./migrations
   switchback migrate down --last --layout flyway             one step back, after a question
 
@@ -47,6 +50,8 @@ enum What {
     New(making::Arguments),
     /// Show what is applied, what is pending, and what does not fit
     Status(standing::Arguments),
+    /// Prove migrations both ways on a throw-away PostgreSQL
+    Rehearse(rehearsal::Arguments),
     /// Run what is pending
     Up(forward::Arguments),
     /// Take migrations back with their own files
@@ -69,6 +74,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match &arguments.what {
         What::New(arguments) => making::run(arguments, session),
         What::Status(arguments) => standing::run(arguments, session),
+        What::Rehearse(arguments) => rehearsal::run(arguments, session),
         What::Up(arguments) => forward::run(arguments, session),
         What::Down(arguments) => backward::run(arguments, session),
         What::Adopt(arguments) => adopt::run(arguments, session),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::arguments::Subject;
+use crate::cli::certified::{self, Certified};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
@@ -12,14 +13,11 @@ use crate::cli::spec;
 use crate::cli::subject::Typed;
 use crate::cli::terminal::View;
 use crate::ledger::State;
-use crate::migration::Direction;
-use crate::migration::certificate::{Certificate, Evidence, Verdict};
+use crate::migration::certificate::Evidence;
 use crate::plan::Options;
 use crate::rehearse::{Effort, migrations};
-use crate::review::proof;
-use crate::review::text::{Paint, Role, role_of};
-use crate::review::words::harmless;
-use crate::step::{ChangeSet, StepId};
+use crate::review::text::Paint;
+use crate::step::ChangeSet;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -51,17 +49,7 @@ pub struct Arguments {
 struct Rehearsed {
     environment: String,
     result: Exit,
-    migrations: Vec<One>,
-}
-
-/// What was proved of one migration.
-#[derive(Serialize)]
-struct One {
-    step: StepId,
-    title: String,
-    version: i64,
-    direction: Direction,
-    certificate: Certificate,
+    migrations: Vec<Certified>,
 }
 
 impl View for Rehearsed {
@@ -69,19 +57,7 @@ impl View for Rehearsed {
         if self.migrations.is_empty() {
             return format!("no migration is pending in {}\n", self.environment);
         }
-        let mut text = String::new();
-        for one in &self.migrations {
-            let sign = match one.direction {
-                Direction::Up => ">",
-                Direction::Down => "<",
-            };
-            let head = format!("{sign} {}", harmless(&one.title));
-            text += &format!("{:>4}  {}\n", one.step.0, paint.paint(Role::Changed, &head));
-            for line in proof::lines(&one.certificate) {
-                text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
-            }
-        }
-        text
+        certified::text(&self.migrations, paint)
     }
 }
 
@@ -123,23 +99,12 @@ fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<(ChangeS
 }
 
 fn rehearsed(change_set: &ChangeSet, evidence: &Evidence) -> Rehearsed {
-    let found: Vec<One> = migrations(change_set)
+    let found: Vec<Certified> = migrations(change_set)
         .filter_map(|(step, direction, migration)| {
             let certificate = evidence.of(&step.address, migration.version)?.clone();
-            Some(One { step: step.id, title: step.title(), version: migration.version, direction, certificate })
+            let (step, title, version) = (Some(step.id), step.title(), migration.version);
+            Some(Certified { step, title, version, direction, certificate })
         })
         .collect();
-    Rehearsed { environment: change_set.environment.clone(), result: result(&found), migrations: found }
-}
-
-/// The worst that came out; what is known to lose data is shown, and is no failure of a rehearsal.
-fn result(found: &[One]) -> Exit {
-    let of = |one: &One| match one.certificate.verdict {
-        Verdict::Exact | Verdict::Reordered { .. } | Verdict::LosesData { .. } => Exit::Done,
-        Verdict::NotRehearsed { .. } => Exit::Unconfirmed,
-        Verdict::Otherwise { .. } | Verdict::Fails { .. } | Verdict::NoWayBack { .. } => Exit::Failed,
-    };
-    let all: Vec<Exit> = found.iter().map(of).collect();
-    let worst = [Exit::Failed, Exit::Unconfirmed].into_iter().find(|exit| all.contains(exit));
-    worst.unwrap_or(Exit::Done)
+    Rehearsed { environment: change_set.environment.clone(), result: certified::result(&found), migrations: found }
 }
