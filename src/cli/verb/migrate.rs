@@ -2,9 +2,10 @@
 //! history that another tool has begun.
 
 mod place;
+mod rehearsal;
+mod proposing;
 mod making;
 mod standing;
-mod rehearsal;
 mod forward;
 mod backward;
 mod telling;
@@ -22,6 +23,7 @@ Examples:
   switchback migrate rehearse --all                          does the whole folder go up and down?
   switchback migrate status --url postgres://me@localhost/shop --dir migrations
   switchback migrate new add_email --dir migrations          the next pair of files
+  switchback migrate new catch_up --from-schema schema.sql   what leads from the folder to a schema
   switchback migrate rehearse                                what is pending, on a copy of the schema
   switchback migrate up                                      with DATABASE_URL, in ./migrations
   switchback migrate down --last --layout flyway             one step back, after a question
@@ -46,7 +48,7 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Write the files of the next migration
+    /// Write the files of the next migration; with `--from-schema`, what leads to a wanted schema
     New(making::Arguments),
     /// Show what is applied, what is pending, and what does not fit
     Status(standing::Arguments),
