@@ -61,6 +61,8 @@ pub async fn propose(lease: &mut Lease, job: &ProposalJob, progress: &dyn Progre
         back = attempt(&mut stage, &down, &first, &before).await?;
     }
     stage.leave();
+    let mut told = std::collections::BTreeSet::new();
+    unsaid.retain(|line| told.insert(line.clone()));
     Ok(Proposal { server, is_same: false, up, down, forth, back, unsaid, remarks })
 }
 
