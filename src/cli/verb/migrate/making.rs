@@ -20,21 +20,22 @@ use crate::review::text::Paint;
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback migrate new add_email                              an empty pair of files to write in
-  switchback migrate new add_email --from-schema schema.sql     what leads there from what the folder makes
+  switchback migrate new add_email                           an empty pair of files to write in
+  switchback migrate new add_email --from-schema schema.sql  from what the folder makes to there
   switchback migrate new catch_up --from-schema postgres://me@localhost/dev
-  switchback migrate new begin --from-schema postgres://me@prod/shop         the first one, from a database
+  switchback migrate new begin --from-schema postgres://me@prod/shop      the first one
   switchback migrate new catch_up --from-schema schema.sql --url postgres://me@prod/shop
 
-With `--from-schema` both schemas are made on a throw-away PostgreSQL: the present one by running the
-folder from nothing (with `--url`: by a dump of that database), the wanted one from the SQL file or the
-database. The difference is written as a migration and its way back, and both are run there: whether
-they lead where they should is said by a comparison of the whole catalog. What is left is printed and
-stands in the file; what costs data is marked `-- drops data`. A rename looks like a drop and an
-addition, and is marked: nothing guesses here. Owners are not compared.
+With `--from-schema` both schemas are made on a throw-away PostgreSQL: the present one by running
+the folder from nothing (with `--url`: by a dump of that database), the wanted one from the SQL
+file or the database. The difference is written as a migration and its way back, and both are run
+there: whether they lead where they should is said by a comparison of the whole catalog. What is
+left is printed and stands in the file; what costs data is marked `-- drops data`. A rename looks
+like a drop and an addition, and is marked: nothing guesses here. Owners are not compared.
 
-Exit code 1 if the way there, or the way back, does not lead exactly there; an order of columns that
-PostgreSQL cannot change is told and is no failure. When the schemas are the same, no file is written.";
+Exit code 1 if the way there, or the way back, does not lead exactly there; an order of columns
+that PostgreSQL cannot change is told and is no failure. When the schemas are the same, no file is
+written.";
 
 /// Write the files of the next migration
 #[derive(clap::Args)]

@@ -26,13 +26,13 @@ use crate::world::{RehearsalJob, RehearsalSettings};
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback migrate rehearse --all                     every migration of ./migrations, from nothing
+  switchback migrate rehearse --all                  every migration of ./migrations, from nothing
   switchback migrate rehearse --all --dir db --layout dbmate --roles app_reader
-  switchback migrate rehearse --url postgres://me@localhost/shop     what is pending there
-  switchback migrate rehearse --all --json              every lock of every statement
+  switchback migrate rehearse --url postgres://me@localhost/shop      what is pending there
+  switchback migrate rehearse --all --json           every lock of every statement
 
 Each migration goes up, down, and up again on a PostgreSQL that is started for this and removed
-again. The schema is compared before and after, to the last default, comment and grant. What comes out:
+again. The schema is compared before and after, to the last default, comment and grant:
 
   exact                     the way back restores what was
   reordered columns         all of it, but columns come back at the end
@@ -43,11 +43,11 @@ again. The schema is compared before and after, to the last default, comment and
   not rehearsed             something is missing here, such as an extension: never a pass
 
 Below it stands what each statement locks so that others wait, rewrites, scans or builds. With a
-database, the copy is made of its schema; it is read and never written. PostgreSQL is found where it
-is installed (Debian: `apt-get install postgresql`), else a pinned build is fetched.
+database, the copy is made of its schema; it is read and never written. PostgreSQL is found where
+it is installed (Debian: `apt-get install postgresql`), else a pinned build is fetched.
 
-Exit code 1 if a way back restores something else, fails or is missing; 9 if a migration could not be
-rehearsed; 0 otherwise.";
+Exit code 1 if a way back restores something else, fails or is missing; 9 if a migration could
+not be rehearsed; 0 otherwise.";
 
 /// Prove migrations both ways on a throw-away PostgreSQL
 #[derive(clap::Args)]
