@@ -24,7 +24,7 @@ Examples:
   switchback migrate status --url postgres://me@localhost/shop --dir migrations
   switchback migrate new add_email --dir migrations          the next pair of files
   switchback migrate new catch_up --from-schema schema.sql   what leads to a wanted schema
-  switchback migrate rehearse                                what is pending, on a copy of the schema
+  switchback migrate rehearse                                what is pending, on a copy of it
   switchback migrate up                                      with DATABASE_URL, in ./migrations
   switchback migrate down --last --layout flyway             one step back, after a question
 
