@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod asking;
 pub mod audit;
 pub mod carry;
+pub mod certified;
 pub mod clock;
 pub mod commit;
 pub mod confirm;

@@ -24,6 +24,7 @@ pub mod predict;
 pub mod certificate;
 pub mod class;
 pub mod derive;
+pub mod difference;
 pub mod keep;
 
 use serde::{Deserialize, Serialize};

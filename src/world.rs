@@ -20,10 +20,12 @@ use crate::value::Object;
 
 mod facts;
 mod fence;
+mod proposal;
 mod rehearsal;
 
 pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession};
 pub use fence::Fence;
+pub use proposal::{Proposal, ProposalJob, SchemaSource, Trial};
 pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
 
 /// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.

@@ -175,6 +175,17 @@ impl Layout {
     /// The files of the next migration of a folder; `stamp` is the present time as `20260101120000`, for tools that
     /// number by it.
     pub fn next(self, there: &[Migration], name: &str, stamp: &str) -> Vec<NewFile> {
+        let texts = match self {
+            Self::Dbmate => ("", ""),
+            Self::Refinery | Self::Flyway | Self::Sqlx | Self::GolangMigrate => {
+                ("-- What changes.\n", "-- What takes it back.\n")
+            }
+        };
+        self.next_with(there, name, stamp, texts)
+    }
+
+    /// The same with these texts: of the way up, and of the way back.
+    pub fn next_with(self, there: &[Migration], name: &str, stamp: &str, (up, down): (&str, &str)) -> Vec<NewFile> {
         let newest = there.iter().rfind(|migration| !migration.is_repeatable());
         let counted = newest.is_none_or(|newest| newest.version < 10_000_000_000_000);
         let next = |newest: &Migration| newest.version.saturating_add(1);
@@ -198,9 +209,9 @@ impl Layout {
         let file =
             |direction, text: &str| NewFile { name: self.file_name(&version, name, direction), text: text.to_owned() };
         match self {
-            Self::Dbmate => vec![file(Direction::Up, "-- migrate:up\n\n\n-- migrate:down\n\n")],
+            Self::Dbmate => vec![file(Direction::Up, &format!("-- migrate:up\n{up}\n\n-- migrate:down\n{down}\n"))],
             Self::Refinery | Self::Flyway | Self::Sqlx | Self::GolangMigrate => {
-                vec![file(Direction::Up, "-- What changes.\n"), file(Direction::Down, "-- What takes it back.\n")]
+                vec![file(Direction::Up, up), file(Direction::Down, down)]
             }
         }
     }

@@ -39,6 +39,8 @@ mod migrating;
 #[cfg(feature = "postgres")]
 mod fingerprint;
 #[cfg(feature = "postgres")]
+mod definitions;
+#[cfg(feature = "postgres")]
 pub mod observation;
 #[cfg(feature = "postgres")]
 mod facts;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, Progress, WorldError};
+use super::proposal::{Proposal, ProposalJob};
+use super::{Connection, ErrorClass, Progress, WorldError};
 use crate::migration::certificate::Certificate;
 use crate::migration::{Direction, Migration};
 
@@ -58,4 +59,18 @@ pub trait Rehearsals: Send + Sync {
     /// # Errors
     /// When the target cannot be read that must be.
     async fn rehearse(&self, job: &RehearsalJob, progress: &dyn Progress) -> Result<Vec<Certificate>, WorldError>;
+
+    /// The migration between two schemas, tried on a throw-away server both ways.
+    ///
+    /// # Errors
+    /// When one of them cannot be made there, or it is not known how to propose.
+    async fn propose(&self, job: &ProposalJob, progress: &dyn Progress) -> Result<Proposal, WorldError> {
+        let _ = (job, progress);
+        Err(WorldError {
+            tried: "propose a migration".to_owned(),
+            cause: "whoever rehearses here cannot do that".to_owned(),
+            help: None,
+            class: ErrorClass::Refused,
+        })
+    }
 }

@@ -4,6 +4,8 @@
 mod tools;
 mod told;
 mod anywhere;
+mod rehearsed;
+mod proposed;
 
 use switchback::migration::Direction;
 use switchback::migration::layout::Layout;

@@ -2,6 +2,8 @@
 //! history that another tool has begun.
 
 mod place;
+mod rehearsal;
+mod proposing;
 mod making;
 mod standing;
 mod forward;
@@ -18,8 +20,11 @@ use crate::cli::session::Session;
 
 const AFTER_HELP: &str = "\
 Examples:
+  switchback migrate rehearse --all                          does the whole folder go up and down?
   switchback migrate status --url postgres://me@localhost/shop --dir migrations
   switchback migrate new add_email --dir migrations          the next pair of files
+  switchback migrate new catch_up --from-schema schema.sql   what leads to a wanted schema
+  switchback migrate rehearse                                what is pending, on a copy of it
   switchback migrate up                                      with DATABASE_URL, in ./migrations
   switchback migrate down --last --layout flyway             one step back, after a question
 
@@ -43,10 +48,12 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Write the files of the next migration
+    /// Write the files of the next migration; with `--from-schema`, what leads to a wanted schema
     New(making::Arguments),
     /// Show what is applied, what is pending, and what does not fit
     Status(standing::Arguments),
+    /// Prove migrations both ways on a throw-away PostgreSQL
+    Rehearse(rehearsal::Arguments),
     /// Run what is pending
     Up(forward::Arguments),
     /// Take migrations back with their own files
@@ -69,6 +76,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match &arguments.what {
         What::New(arguments) => making::run(arguments, session),
         What::Status(arguments) => standing::run(arguments, session),
+        What::Rehearse(arguments) => rehearsal::run(arguments, session),
         What::Up(arguments) => forward::run(arguments, session),
         What::Down(arguments) => backward::run(arguments, session),
         What::Adopt(arguments) => adopt::run(arguments, session),

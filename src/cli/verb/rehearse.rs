@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::arguments::Subject;
+use crate::cli::certified::{self, Certified};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
@@ -12,15 +13,13 @@ use crate::cli::spec;
 use crate::cli::subject::Typed;
 use crate::cli::terminal::View;
 use crate::ledger::State;
-use crate::migration::Direction;
-use crate::migration::certificate::{Certificate, Evidence, Verdict};
+use crate::migration::certificate::Evidence;
 use crate::plan::Options;
-use crate::rehearse::target::{Foretold, Targets};
+use crate::rehearse::target::Targets;
 use crate::rehearse::{Effort, migrations};
-use crate::review::text::{Paint, Role, role_of};
-use crate::review::words::harmless;
-use crate::review::{self, TargetView};
-use crate::step::{ChangeSet, StepId};
+use crate::review::TargetView;
+use crate::review::text::Paint;
+use crate::step::ChangeSet;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -54,20 +53,7 @@ struct Rehearsed {
     result: Exit,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     targets: Vec<TargetView>,
-    migrations: Vec<One>,
-}
-
-/// What was proved of one migration.
-#[derive(Serialize)]
-struct One {
-    step: StepId,
-    database: String,
-    title: String,
-    version: i64,
-    direction: Direction,
-    certificate: Certificate,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    foretold: Option<Foretold>,
+    migrations: Vec<Certified>,
 }
 
 impl View for Rehearsed {
@@ -75,23 +61,7 @@ impl View for Rehearsed {
         if self.migrations.is_empty() {
             return format!("no migration is pending in {}\n", self.environment);
         }
-        let mut text = String::new();
-        for line in self.targets.iter().flat_map(TargetView::lines) {
-            text += &format!("{}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
-        }
-        for one in &self.migrations {
-            let sign = match one.direction {
-                Direction::Up => ">",
-                Direction::Down => "<",
-            };
-            let head = format!("{sign} {}", harmless(&one.title));
-            text += &format!("{:>4}  {}\n", one.step.0, paint.paint(Role::Changed, &head));
-            let lines = review::lines(&self.targets, &one.database, Some(&one.certificate), one.foretold.as_ref());
-            for line in lines {
-                text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
-            }
-        }
-        text
+        certified::text(&self.targets, &self.migrations, paint)
     }
 }
 
@@ -133,26 +103,15 @@ fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<C
 }
 
 fn rehearsed(change_set: &ChangeSet, evidence: &Evidence, targets: &Targets) -> Rehearsed {
-    let found: Vec<One> = migrations(change_set)
+    let found: Vec<Certified> = migrations(change_set)
         .filter_map(|(step, direction, migration)| {
             let certificate = evidence.of(&step.address, migration.version)?.clone();
             let foretold = targets.foretold(&step.address, migration.version).cloned();
-            let (database, title) = (step.address.to_string(), step.title());
-            Some(One { step: step.id, database, title, version: migration.version, direction, certificate, foretold })
+            let (database, title) = (Some(step.address.to_string()), step.title());
+            let (step, version) = (Some(step.id), migration.version);
+            Some(Certified { step, database, title, version, direction, certificate, foretold })
         })
         .collect();
-    let targets = TargetView::all(targets);
-    Rehearsed { environment: change_set.environment.clone(), result: result(&found), targets, migrations: found }
-}
-
-/// The worst that came out; what is known to lose data is shown, and is no failure of a rehearsal.
-fn result(found: &[One]) -> Exit {
-    let of = |one: &One| match one.certificate.verdict {
-        Verdict::Exact | Verdict::Reordered { .. } | Verdict::LosesData { .. } => Exit::Done,
-        Verdict::NotRehearsed { .. } => Exit::Unconfirmed,
-        Verdict::Otherwise { .. } | Verdict::Fails { .. } | Verdict::NoWayBack { .. } => Exit::Failed,
-    };
-    let all: Vec<Exit> = found.iter().map(of).collect();
-    let worst = [Exit::Failed, Exit::Unconfirmed].into_iter().find(|exit| all.contains(exit));
-    worst.unwrap_or(Exit::Done)
+    let (environment, result) = (change_set.environment.clone(), certified::result(&found));
+    Rehearsed { environment, result, targets: TargetView::all(targets), migrations: found }
 }

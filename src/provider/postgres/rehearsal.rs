@@ -16,6 +16,7 @@ mod beside;
 mod way;
 mod sandbox;
 mod certify;
+mod proposing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use super::connection::target;
 use super::errors::refused;
 use super::settings::Target;
 use crate::migration::certificate::Certificate;
-use crate::world::{Progress, RehearsalJob, Rehearsals, WorldError};
+use crate::world::{Progress, Proposal, ProposalJob, RehearsalJob, Rehearsals, WorldError};
 
 pub use beside::Beside;
 
@@ -115,6 +116,15 @@ impl Rehearsals for Rehearser {
         sandbox.stage.leave();
         self.servers.give_back(sandbox.lease).await;
         Ok(certified.unwrap_or_else(|error| refuse(&error.to_string(), &version)))
+    }
+
+    async fn propose(&self, job: &ProposalJob, progress: &dyn Progress) -> Result<Proposal, WorldError> {
+        let lent = self.servers.lend(job.settings.version, progress).await?;
+        let tried = "propose a migration";
+        let mut lease = lent.map_err(|cause| refused(tried, cause, "`apt-get install postgresql` gives one"))?;
+        let proposed = proposing::propose(&mut lease, job, progress).await;
+        self.servers.give_back(lease).await;
+        proposed
     }
 }
 

@@ -17,8 +17,14 @@ use crate::review::text::{Paint, Role};
 use crate::review::words::{counted, harmless};
 use crate::value::Value;
 
+const AFTER_HELP: &str = "\
+Each migration and its row in the history table are one transaction; files that cannot run in one
+are run statement by statement. `switchback migrate rehearse` shows first, on a throw-away
+PostgreSQL, what each statement locks, and whether its way back restores what was.";
+
 /// Run what is pending
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(flatten)]
     place: PlaceArguments,

@@ -68,9 +68,26 @@ pub struct Place {
     pub layout: Layout,
     /// The folder's migrations, in the order in which they run.
     pub folder: Vec<Migration>,
-    connection: Connection,
+    /// How the database is reached.
+    pub connection: Connection,
     databases: Arc<dyn Databases>,
     lock_wait: Duration,
+}
+
+/// What a URL leads to, for people and to connect: the password may stand in the environment.
+///
+/// # Errors
+/// When it is not usable.
+pub fn connection(url: &str) -> Result<(String, Connection), Failure> {
+    let mut settings = Object::from([("url".to_owned(), Value::from(url.to_owned()).sensitive())]);
+    let target =
+        Target::read(&settings).map_err(|error| Failure::usage(error.text.clone()).help(error.help.clone()))?;
+    if target.password == crate::provider::postgres::settings::Password::Absent
+        && let Some(password) = environment::read(Name::PostgresPassword)
+    {
+        settings.insert("password".to_owned(), Value::from(password).sensitive());
+    }
+    Ok((target.to_string(), Connection { provider: "postgres".to_owned(), alias: None, settings }))
 }
 
 fn layout(text: &str) -> Result<Layout, String> {
@@ -142,28 +159,30 @@ impl Place {
     /// # Errors
     /// When the URL is not usable, the database is not reached, or the folder has mistakes.
     pub fn open(session: &Session, arguments: &PlaceArguments) -> Result<Self, Failure> {
-        let typed = arguments.url.clone().or_else(|| environment::read(Name::DatabaseUrl)).ok_or_else(|| {
+        Self::at(session, arguments.url.as_deref(), &arguments.folder, arguments.lock_wait)
+    }
+
+    /// The same, of these parts.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub fn at(
+        session: &Session,
+        url: Option<&str>,
+        folder: &FolderArguments,
+        lock_wait: Duration,
+    ) -> Result<Self, Failure> {
+        let typed = url.map(str::to_owned).or_else(|| environment::read(Name::DatabaseUrl)).ok_or_else(|| {
             Failure::usage("no database is named").help("type `--url postgres://USER@HOST/DBNAME`, or set DATABASE_URL")
         })?;
-        let mut settings = Object::from([("url".to_owned(), Value::from(typed).sensitive())]);
-        let read = |settings: &Object| {
-            Target::read(settings).map_err(|error| Failure::usage(error.text.clone()).help(error.help.clone()))
-        };
-        let target = read(&settings)?;
-        if target.password == crate::provider::postgres::settings::Password::Absent
-            && let Some(password) = environment::read(Name::PostgresPassword)
-        {
-            settings.insert("password".to_owned(), Value::from(password).sensitive());
-        }
+        let (shown, mut connection) = connection(&typed)?;
         let databases = session.world.databases.clone();
         let databases = databases.ok_or_else(|| world(&no_provider("postgres")))?;
-        let mut connection = Connection { provider: "postgres".to_owned(), alias: None, settings };
         let tables = session.wait(databases.layouts(&connection)).map_err(|error| world(&error))?;
-        let layout = arguments.folder.layout(session, &tables)?;
-        let folder = arguments.folder.load(session, layout)?;
+        let layout = folder.layout(session, &tables)?;
+        let folder = folder.load(session, layout)?;
         connection.settings.insert(Layout::SETTING.to_owned(), Value::from(layout.name()));
-        let lock_wait = arguments.lock_wait;
-        Ok(Self { shown: target.to_string(), layout, folder, connection, databases, lock_wait })
+        Ok(Self { shown, layout, folder, connection, databases, lock_wait })
     }
 
     /// The history.
@@ -269,7 +288,7 @@ pub fn mismatched(lines: &[Line]) -> Option<Failure> {
 }
 
 /// Says what is waited for.
-struct Talk<'a>(&'a Session);
+pub struct Talk<'a>(pub &'a Session);
 
 impl Progress for Talk<'_> {
     fn say(&self, message: &str) {
@@ -280,4 +299,15 @@ impl Progress for Talk<'_> {
 /// A path as people see it.
 pub fn shown(session: &Session, path: &Path) -> String {
     path.strip_prefix(&session.folder).unwrap_or(path).display().to_string()
+}
+
+/// The text of a file of the user's.
+///
+/// # Errors
+/// When it cannot be read, or is not UTF-8.
+pub fn read(session: &Session, typed: &Path) -> Result<String, Failure> {
+    let path = session.path(typed);
+    let failed = |why: String| Failure::usage(format!("{} cannot be read: {why}", shown(session, &path)));
+    let bytes = crate::files::Files::read(&DiskFiles, &path).map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8".to_owned()))
 }

@@ -70,7 +70,11 @@ impl View for Status {
         }
         text + &match (self.pending, self.mismatches) {
             (0, 0) => "nothing is pending\n".to_owned(),
-            (pending, 0) => format!("{pending} pending; `switchback migrate up` runs them\n"),
+            (pending, 0) => {
+                let (rehearse, up) =
+                    ("`switchback migrate rehearse` proves both ways", "`switchback migrate up` runs them");
+                format!("{pending} pending; {rehearse}, {up}\n")
+            }
             (pending, 1) => format!("{pending} pending; one line has to be mended first\n"),
             (pending, mismatches) => format!("{pending} pending; {mismatches} lines have to be mended first\n"),
         }
