@@ -2,7 +2,8 @@
 
 Each tool applies the same migrations to a fresh database of one throw-away server, each migration in one transaction
 with its history row, then finds nothing to do. psql gets one script for all of them: it is what the server itself
-costs. Tools that are not on the path are left out. The best of so many runs counts (SWITCHBACK_BENCH_RUNS).
+costs. `apply` is the same through a plan and the ledger, without a rehearsal. Tools that are not on the path are left
+out. The best of so many runs counts (SWITCHBACK_BENCH_RUNS).
 """
 
 import os
@@ -85,10 +86,23 @@ def folders(root, count):
     return ours, sqlx
 
 
-def measure(command, environment):
+def project(folder, url, migrations):
+    """A project with these migrations of one database."""
+    (folder / "environments").mkdir(parents=True)
+    (folder / "switchback.hcl").write_text('project "bench" {\n  ledger = "file:.switchback/ledger"\n}\n')
+    (folder / "environments" / "dev.hcl").write_text(
+        f'database "bench" {{\n  url        = "{url}"\n  migrations = "../migrations"\n}}\n'
+    )
+    shutil.copytree(migrations, folder / "migrations")
+    return folder
+
+
+def measure(command, environment, folder=None):
     """Wall and CPU seconds of a command and its children."""
     started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, cwd=folder
+    )
     said = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
@@ -107,17 +121,22 @@ def main(count):
             commands = {
                 "psql": ["psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-f", str(root / "all.sql")],
                 "switchback": [SWITCHBACK, "migrate", "up", "--url", url, "--dir", str(ours), "--auto-approve"],
+                "apply": [
+                    SWITCHBACK, "apply", "dev", "--auto-approve", "--no-progress", "--no-rehearsal",
+                    "--accept-unproved", "all",
+                ],
             }
             if shutil.which("refinery"):
                 commands["refinery"] = ["refinery", "migrate", "-e", "DATABASE_URL", "-p", str(ours)]
             if shutil.which("sqlx"):
                 commands["sqlx"] = ["sqlx", "migrate", "run", "--source", str(sqlx)]
             best = {}
-            for _ in range(RUNS):
+            for run in range(RUNS):
                 for name, command in commands.items():
                     server.fresh("bench")
-                    first = measure(command, environment)
-                    again = measure(command, environment) if name != "psql" else (0.0, 0.0)
+                    folder = project(root / f"project{run}", url, ours) if name == "apply" else None
+                    first = measure(command, environment, folder)
+                    again = measure(command, environment, folder) if name != "psql" else (0.0, 0.0)
                     known = best.setdefault(name, [first, again])
                     best[name] = [min(known[0], first), min(known[1], again)]
             wall, cpu = best["psql"][0]

@@ -303,7 +303,7 @@ pub struct Database {
 /// A `rehearsal` block: where and with what migrations are rehearsed.
 #[derive(Clone, Debug)]
 pub struct RehearsalBlock {
-    /// `url`, `version`, `extensions`, `roles` and `sample`.
+    /// `url`, `version`, `extensions`, `roles`, `sample` and `statement_timeout`.
     pub settings: Vec<Attribute>,
     /// The file of SQL that fills the tables, relative to the project, and where it is named.
     pub seed: Option<(PathBuf, Span)>,

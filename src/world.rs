@@ -288,6 +288,19 @@ impl History {
     }
 }
 
+/// Runs migrations that come right after one another. As long as it lives it may hold a session of the database, which
+/// then cannot be dropped.
+#[async_trait]
+pub trait Series: Send {
+    /// As [`Databases::migrate`].
+    async fn migrate(
+        &mut self,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError>;
+}
+
 /// Reads and runs migrations. The connection is that of the database itself.
 #[async_trait]
 pub trait Databases: Send + Sync {
@@ -306,6 +319,12 @@ pub trait Databases: Send + Sync {
         effect: &MigrationEffect,
         progress: &dyn Progress,
     ) -> Result<Object, EffectError>;
+
+    /// For many migrations that run right after one another: whoever runs them need not begin anew each time. Nothing
+    /// where nobody saves anything by that.
+    fn series(&self) -> Option<Box<dyn Series>> {
+        None
+    }
 
     /// Asks what became of a migration.
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError>;

@@ -23,6 +23,8 @@ pub(crate) mod connection;
 #[cfg(feature = "postgres")]
 mod pooler;
 #[cfg(feature = "postgres")]
+mod reuse;
+#[cfg(feature = "postgres")]
 mod history;
 #[cfg(feature = "postgres")]
 mod fence;

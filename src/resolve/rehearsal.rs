@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::provider::Settings;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::migration::length::timeout_milliseconds;
 use crate::migration::statements::Script;
 use crate::spec::body::Attribute;
 use crate::spec::{Database, RehearsalBlock};
@@ -28,6 +29,7 @@ impl Engine<'_> {
             roles: self.names_of(block, "roles", address),
             seed: self.seed(block),
             sample: self.whole_number(block, "sample", address).and_then(|(rows, span)| self.sample(rows, span)),
+            statement_timeout_milliseconds: self.statement_timeout(block, address),
         };
         desired.rehearsal_server = self.rehearsal_server(block, address, desired);
         if desired.rehearsal.seed.is_some() && desired.rehearsal.sample.is_some() {
@@ -94,6 +96,23 @@ impl Engine<'_> {
                 .help("write like `sample = 1000`, or leave it out: then the tables are empty"),
         );
         None
+    }
+
+    fn statement_timeout(&mut self, block: &RehearsalBlock, address: &Address) -> Option<u64> {
+        let setting = block.settings.iter().find(|setting| &*setting.name == "statement_timeout")?;
+        let value = self.plain_setting(setting, &Type::String, address)?;
+        let parsed = value.as_str().and_then(timeout_milliseconds).filter(|milliseconds| *milliseconds > 0);
+        if parsed.is_none() {
+            self.report(
+                Diagnostic::error("this is not a length of time")
+                    .at(setting.expr.span)
+                    .detail(
+                        "`statement_timeout` takes a number and a unit: how long one statement may take in a rehearsal",
+                    )
+                    .help("write like `\"90s\"`, `\"5m\"` or `\"1h\"`"),
+            );
+        }
+        parsed
     }
 
     fn names_of(&mut self, block: &RehearsalBlock, name: &str, address: &Address) -> Vec<String> {

@@ -275,7 +275,7 @@ fn rehearsal(body: &mut Body, folder: &Path, diagnostics: &mut Diagnostics) -> O
     }
     let shape = Shape {
         what: "a `rehearsal` block",
-        attributes: &["url", "version", "extensions", "roles", "seed", "sample"],
+        attributes: &["url", "version", "extensions", "roles", "seed", "sample", "statement_timeout"],
         blocks: &[],
         required: &[],
     };

@@ -31,6 +31,9 @@ pub struct RehearsalSettings {
     /// How many rows of each of the target's tables are taken along.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<u64>,
+    /// How long one statement may take; five minutes where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement_timeout_milliseconds: Option<u64>,
 }
 
 /// Migrations of one database that are to be rehearsed.

@@ -59,6 +59,8 @@ mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod series;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_project;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_reach;

@@ -3,9 +3,10 @@
 //! Invariant: two databases with the same fingerprint cannot be told apart by their schema; an empty answer is an
 //! error, never a fingerprint.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use regex::Regex;
 use serde_json::Value as Json;
@@ -54,12 +55,14 @@ pub type Facts = BTreeMap<String, Json>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     /// Thing by thing.
-    pub things: BTreeMap<Thing, Facts>,
+    pub things: BTreeMap<Thing, Arc<Facts>>,
 }
 
-/// Takes fingerprints over one session: the query is planned once.
+/// Takes fingerprints over one session: the query is planned once, and what is said in the same words is read once.
 pub struct Taker {
     statement: Statement,
+    /// What was read the last time, by its words.
+    read: Mutex<HashMap<String, Arc<Facts>>>,
 }
 
 impl Fingerprint {
@@ -93,7 +96,7 @@ impl Taker {
         let failed = |error| world_error("fingerprint the schema", &error);
         // Planning takes as long as asking, and no parameter would change the plan.
         client.batch_execute("set plan_cache_mode = force_generic_plan").await.map_err(failed)?;
-        Ok(Self { statement: client.prepare(QUERY).await.map_err(failed)? })
+        Ok(Self { statement: client.prepare(QUERY).await.map_err(failed)?, read: Mutex::default() })
     }
 
     /// Takes the fingerprint of the database that the session, the same one, is in.
@@ -107,13 +110,26 @@ impl Taker {
         let rows = client.query(&self.statement, &[&HIDDEN]).await.map_err(failed)?;
         client.batch_execute("commit").await.map_err(failed)?;
         let mut fingerprint = Fingerprint::default();
+        let mut earlier = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = HashMap::with_capacity(rows.len());
         for row in &rows {
             let thing = Thing { sort: row.get(0), place: row.get(1), name: row.get(2) };
-            let facts: Facts = serde_json::from_str(&plain(row.get(3)))
-                .map_err(|error| refused(tried, format!("{thing}: {error}"), "report this, with the object"))?;
-            // A sequence comes in two rows: as a relation, and with its numbers.
-            fingerprint.things.entry(thing).or_default().extend(facts);
+            let words: &str = row.get(3);
+            let facts = match earlier.get(words).or_else(|| read.get(words)) {
+                Some(facts) => Arc::clone(facts),
+                None => Arc::new(
+                    serde_json::from_str(&plain(words))
+                        .map_err(|error| refused(tried, format!("{thing}: {error}"), "report this, with the object"))?,
+                ),
+            };
+            read.insert(words.to_owned(), Arc::clone(&facts));
+            match fingerprint.things.entry(thing) {
+                Entry::Vacant(free) => drop(free.insert(facts)),
+                // A sequence comes in two rows: as a relation, and with its numbers.
+                Entry::Occupied(mut taken) => Arc::make_mut(taken.get_mut()).extend((*facts).clone()),
+            }
         }
+        *earlier = read;
         if fingerprint.things.is_empty() {
             let help = "check that the user may read the catalogs";
             return Err(refused(tried, "the catalogs show nothing at all, which cannot be", help));

@@ -41,6 +41,25 @@ pub struct Table {
     after: BTreeMap<i64, Option<i64>>,
 }
 
+/// How much of a history is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// At least what it says of this version and of later ones; that is all that counts for running it.
+    From(i64),
+}
+
+impl Extent {
+    /// The versions from this one on.
+    fn first(self) -> i64 {
+        match self {
+            Self::Whole => i64::MIN,
+            Self::From(version) => version,
+        }
+    }
+}
+
 /// A table and its columns, by name with their types; none when there is no such table.
 struct Found {
     schema: String,
@@ -137,6 +156,14 @@ pub async fn place(client: &Client) -> Result<String, WorldError> {
 /// # Errors
 /// As the server says, or when the table is not that tool's, or the tool would not go on from it.
 pub async fn find(client: &Client, layout: Layout) -> Result<Table, WorldError> {
+    find_from(client, layout, Extent::Whole).await
+}
+
+/// As [`find`], with no more of it than is asked for, where the table can be asked so.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_from(client: &Client, layout: Layout, extent: Extent) -> Result<Table, WorldError> {
     let tried = format!("read {}", layout.table());
     let found = look(client, layout.table(), &tried).await?;
     let mut table = Table::of(layout, &found);
@@ -149,9 +176,9 @@ pub async fn find(client: &Client, layout: Layout) -> Result<Table, WorldError> 
         return Err(foreign(layout, columns, missing, &tried));
     }
     match layout {
-        Layout::Refinery => refinery::read(client, &mut table, columns, &tried).await?,
+        Layout::Refinery => refinery::read(client, &mut table, columns, extent, &tried).await?,
         Layout::Flyway => flyway::read(client, &mut table, &tried).await?,
-        Layout::Sqlx => sqlx::read(client, &mut table, &tried).await?,
+        Layout::Sqlx => sqlx::read(client, &mut table, extent, &tried).await?,
         Layout::GolangMigrate => golang_migrate::read(client, &mut table, &tried).await?,
         Layout::Dbmate if columns.contains_key("dirty") => return Err(foreign(layout, columns, "", &tried)),
         Layout::Dbmate => dbmate::read(client, &mut table, &tried).await?,

@@ -12,6 +12,7 @@ mod job;
 mod rate;
 mod backfill;
 mod progress;
+mod memory;
 mod start;
 mod traces;
 mod assertion;

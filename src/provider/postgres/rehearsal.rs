@@ -112,9 +112,7 @@ impl Rehearsals for Rehearser {
         };
         let mut certifier = Certifier { sandbox, job, observer: self.observer.as_deref(), progress };
         let certified = certifier.certify().await;
-        let mut sandbox = certifier.sandbox;
-        sandbox.stage.leave();
-        self.servers.give_back(sandbox.lease).await;
+        self.servers.give_back(certifier.sandbox.close()).await;
         Ok(certified.unwrap_or_else(|error| refuse(&error.to_string(), &version)))
     }
 

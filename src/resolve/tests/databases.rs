@@ -177,7 +177,7 @@ fn needs_schema_is_a_range() {
 fn a_rehearsal_block_says_where_and_with_what() {
     assert_eq!(app(&stage("host = \"db\"")).rehearsal, RehearsalSettings::default());
     let block = "host = \"db\"\nrehearsal {\n  url = \"postgres://me@other:5433/postgres\"\n  version = 16\n  \
-                 extensions = [\"citext\"]\n  roles = [\"app\", \"reader\"]\n  seed = \"../migrations/seed.sql\"\n}";
+                 extensions = [\"citext\"]\n  roles = [\"app\", \"reader\"]\n  seed = \"../migrations/seed.sql\"\n  statement_timeout = \"90s\"\n}";
     let with_seed = |text: &str| stage(block).file("migrations/seed.sql", text);
     let first = with_seed("INSERT INTO users VALUES (1);");
     let database = app(&first);
@@ -187,6 +187,7 @@ fn a_rehearsal_block_says_where_and_with_what() {
         roles: vec!["app".to_owned(), "reader".to_owned()],
         seed: Some("INSERT INTO users VALUES (1);".to_owned()),
         sample: None,
+        statement_timeout_milliseconds: Some(90_000),
     };
     assert_eq!(database.rehearsal, wanted);
     let server = database.rehearsal_server.expect("it is named");
@@ -217,6 +218,7 @@ fn mistakes_of_a_rehearsal_have_their_mends() {
         ("rehearsal {\n  roles = [sensitive(\"x\")]\n}", "a setting of a rehearsal is not usable"),
         ("rehearsal {\n  extensions = [[\"citext\"]]\n}", "a setting of a rehearsal is not usable"),
         ("rehearsal {\n  sample = 0\n}", "a sample needs a number of rows"),
+        ("rehearsal {\n  statement_timeout = \"0s\"\n}", "this is not a length of time"),
         ("rehearsal {\n  seed = \"../none.sql\"\n}", "the seed of a rehearsal is not usable"),
         ("rehearsal {\n  seed = \"../../../none.sql\"\n}", "a seed lies outside of the project"),
         ("rehearsal {\n  url = \"mysql://db/x\"\n}", "the url of a database is not usable"),

@@ -170,9 +170,7 @@ async fn one_is_quick_and_three_hundred_are_too() {
     let steps: Vec<_> = (1..=count).map(text).collect();
     let started = Instant::now();
     let found = certificates(&job(&[], &steps)).await;
-    let whole = started.elapsed();
-    assert!(found.iter().all(|found| found.verdict == Verdict::Exact));
-    println!("one migration, warm: {warm:?}; {count}: {whole:?}");
-    // Far above what it takes on a machine that does nothing else: 0.2 and 15 seconds.
-    assert!(warm < Duration::from_secs(10) && whole < Duration::from_secs(300), "{warm:?} {whole:?}");
+    assert!(found.len() == steps.len() && found.iter().all(|found| found.verdict == Verdict::Exact));
+    // How long it takes is a matter of the machine: `benches/bench.sh rehearsal` measures it.
+    println!("one migration, warm: {warm:?}; {count}: {:?}", started.elapsed());
 }

@@ -201,3 +201,36 @@ async fn a_key_is_of_all_that_the_evidence_rests_on() {
     assert_ne!(one, key(job(&[BASE], &[step("drop table if exists u")])).await);
     assert_ne!(one, key(job(&[BASE, "select 1"], &[step("drop table u")])).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_ends_is_not_waited_for() {
+    let limited = |steps: &[Arc<Migration>]| {
+        let mut job = job(&[BASE], steps);
+        job.settings.statement_timeout_milliseconds = Some(3_000);
+        job
+    };
+    let table =
+        |number: i64| migration(number, &format!("create table u{number} ()"), Some(&format!("drop table u{number}")));
+    let sleeps = migration(3, "set statement_timeout = 0;\nselect pg_sleep(600)", Some("select 1"));
+    let found = certificates(&limited(&[table(2), sleeps, table(4)])).await;
+    assert_eq!(found[0].verdict, Verdict::Exact);
+    let why = "line 2 was not done within 3s; a longer `statement_timeout` in the `rehearsal` block lets it go on";
+    assert_eq!(found[1].verdict, Verdict::NotRehearsed { why: why.to_owned() });
+    assert_eq!(found[2].verdict, Verdict::NotRehearsed { why: "V3__it before it could not be run here".to_owned() });
+    // On the way back, what holds the locks goes with the database, and the next one is rehearsed.
+    let back = migration(2, "create table u2 ()", Some("drop table u2; do $$ begin loop end loop; end $$"));
+    let found = certificates(&limited(&[back, table(3)])).await;
+    assert!(
+        matches!(&found[0].verdict, Verdict::NotRehearsed { why } if why.starts_with("line 1 was not")),
+        "{found:?}"
+    );
+    assert_eq!(found[1].verdict, Verdict::Exact);
+    // What is applied already is not waited for any longer.
+    let mut job = limited(&[table(2)]);
+    job.applied = vec![migration(1, "select pg_sleep(600)", None)];
+    let found = certificates(&job).await.remove(0).verdict;
+    assert!(
+        matches!(&found, Verdict::NotRehearsed { why } if why.starts_with("V1__it, which is applied: ")),
+        "{found:?}"
+    );
+}

@@ -70,9 +70,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         let question = format!("Take {} back at {}?", counted(go.len(), "migration"), place.shown);
         confirm(&session.terminal, Consent::of(arguments.auto_approve), &question).map_err(advise)?;
     }
+    let mut series = place.series();
     let mut ran = Vec::new();
     for migration in go.iter().rev() {
-        place.run(session, migration, Direction::Down).map_err(|error| stopped(&error, ran.len()))?;
+        place.run(session, series.as_mut(), migration, Direction::Down).map_err(|error| stopped(&error, ran.len()))?;
         session.terminal.say(&format!("{}: taken back", harmless(&migration.label())));
         ran.push(migration.label());
     }

@@ -3,6 +3,8 @@
 //! Invariant: nothing runs while folder and history do not fit; another runner at the same time is waited for, and what
 //! it has done is not done again.
 
+use std::collections::VecDeque;
+
 use serde::Serialize;
 
 use super::place::{Place, PlaceArguments, mismatched, stopped};
@@ -79,21 +81,24 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         let question = format!("Run {count} in {}'s layout at {}?", place.layout, place.shown);
         confirm(&session.terminal, Consent::of(arguments.auto_approve), &question).map_err(advise)?;
     }
-    // The history is looked at again each time: another runner may have been first.
-    while let Some(migration) = pending(&place, &checked(&place, session)?, to).into_iter().next() {
-        match place.run(session, &migration, Direction::Up) {
+    let mut series = place.series();
+    let mut queue = VecDeque::from(first);
+    while let Some(migration) = queue.pop_front() {
+        match place.run(session, series.as_mut(), &migration, Direction::Up) {
             Ok(facts) => {
                 let took = facts.get("duration_ms").and_then(Value::as_i64).unwrap_or_default();
                 session.terminal.say(&format!("{}: done in {took} ms", harmless(&migration.label())));
                 ran.push(migration.label());
             }
             Err(error) => {
+                // The history is looked at again: another runner may have been first.
                 let lines = place.lines(&place.history(session)?);
                 let was_done = lines.iter().any(|line| is_done(line, &migration));
                 if !was_done || error.trace == crate::world::Trace::Unknown {
                     return Err(stopped(&error, ran.len()));
                 }
                 session.terminal.say(&format!("{}: another runner was first", harmless(&migration.label())));
+                queue = pending(&place, &checked(&place, session)?, to).into();
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::provider::postgres::settings::Target;
 use crate::store::disk::DiskFiles;
 use crate::value::{Object, Value};
 use crate::world::{
-    Connection, Content, Databases, EffectError, Fence, History, MigrationEffect, Progress, Trace, WorldError,
+    Connection, Content, Databases, EffectError, Fence, History, MigrationEffect, Progress, Series, Trace, WorldError,
 };
 
 /// A folder, and its layout.
@@ -212,11 +212,22 @@ impl Place {
         number(self.layout, &self.folder, typed)
     }
 
-    /// Runs one migration.
+    /// Whoever runs migrations that come right after one another.
+    pub fn series(&self) -> Option<Box<dyn Series>> {
+        self.databases.series()
+    }
+
+    /// Runs one migration, as one of a series where there is one.
     ///
     /// # Errors
     /// As the runner says.
-    pub fn run(&self, session: &Session, migration: &Migration, direction: Direction) -> Result<Object, EffectError> {
+    pub fn run(
+        &self,
+        session: &Session,
+        series: Option<&mut Box<dyn Series>>,
+        migration: &Migration,
+        direction: Direction,
+    ) -> Result<Object, EffectError> {
         let effect = MigrationEffect {
             token: format!("migrate{}", migration.version),
             // There is no ledger, and so no lease: see above.
@@ -227,7 +238,12 @@ impl Place {
             content: Content::Goes,
             from: Position::default(),
         };
-        session.wait(self.databases.migrate(&self.connection, &effect, &Talk(session)))
+        session.wait(async {
+            match series {
+                Some(series) => series.migrate(&self.connection, &effect, &Talk(session)).await,
+                None => self.databases.migrate(&self.connection, &effect, &Talk(session)).await,
+            }
+        })
     }
 
     /// What is in the things that a migration added.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use tokio_postgres::Client;
 
-use super::Table;
+use super::{Extent, Table};
 use crate::migration::{HistoryRow, Migration};
 use crate::provider::postgres::errors::{refused, world_error};
 use crate::provider::postgres::quoting;
@@ -41,6 +41,7 @@ pub async fn read(
     client: &Client,
     table: &mut Table,
     columns: &BTreeMap<String, String>,
+    extent: Extent,
     tried: &str,
 ) -> Result<(), WorldError> {
     table.wide = match columns.get("version").map(String::as_str) {
@@ -52,8 +53,11 @@ pub async fn read(
             return Err(refused(tried, cause, help));
         }
     };
-    let statement = format!("select version::int8, name, applied_on, checksum from {} order by version", table.name());
-    for row in client.query(&statement, &[]).await.map_err(|error| world_error(tried, &error))? {
+    let statement = format!(
+        "select version::int8, name, applied_on, checksum from {} where version >= $1::int8 order by version",
+        table.name()
+    );
+    for row in client.query(&statement, &[&extent.first()]).await.map_err(|error| world_error(tried, &error))? {
         table.rows.push(read_row(&row, tried)?);
     }
     Ok(())

@@ -4,7 +4,7 @@
 
 use tokio_postgres::Client;
 
-use super::{Table, elapsed};
+use super::{Extent, Table, elapsed};
 use crate::migration::layout::Layout;
 use crate::migration::{HistoryRow, Migration};
 use crate::provider::postgres::errors::{refused, world_error};
@@ -12,12 +12,13 @@ use crate::provider::postgres::quoting;
 use crate::world::WorldError;
 
 /// Reads the rows.
-pub async fn read(client: &Client, table: &mut Table, tried: &str) -> Result<(), WorldError> {
+pub async fn read(client: &Client, table: &mut Table, extent: Extent, tried: &str) -> Result<(), WorldError> {
     let name = table.name();
     let statement = format!(
-        "select version::int8, description::text, success, pg_catalog.encode(checksum, 'hex') from {name} order by version"
+        "select version::int8, description::text, success, pg_catalog.encode(checksum, 'hex') from {name} \
+         where version >= $1::int8 or not success order by version"
     );
-    for row in client.query(&statement, &[]).await.map_err(|error| world_error(tried, &error))? {
+    for row in client.query(&statement, &[&extent.first()]).await.map_err(|error| world_error(tried, &error))? {
         let (version, description): (i64, String) = (row.get(0), row.get(1));
         if !row.get::<_, bool>(2) {
             return Err(refused(

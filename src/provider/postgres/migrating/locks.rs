@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::super::errors::world_error;
 use crate::world::{ErrorClass, Progress, WorldError};
@@ -32,8 +32,7 @@ pub async fn take_turn(client: &Client, patience: Duration, progress: &dyn Progr
     let mut said: Option<Instant> = None;
     let mut pause = FIRST_PAUSE;
     loop {
-        let row = client.query_one("select pg_try_advisory_lock($1)", &[&KEY]).await.map_err(failed)?;
-        if row.get(0) {
+        if try_turn(client).await.map_err(failed)? {
             return Ok(started.elapsed());
         }
         let holder = holder(client).await.map_err(failed)?;
@@ -53,6 +52,12 @@ pub async fn take_turn(client: &Client, patience: Duration, progress: &dyn Progr
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Asked without a prepared statement: each migration asks at least once.
+async fn try_turn(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let answer = client.simple_query(&format!("select pg_catalog.pg_try_advisory_lock({KEY})")).await?;
+    Ok(answer.iter().any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
 }
 
 /// Gives the turn back at once, instead of when the session ends.

@@ -7,18 +7,17 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use refinery::Runner;
-use refinery_core::AsyncMigrate as _;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::super::connection::{open, open_for, target};
-use super::super::errors::{nothing, refused, unknown, world_error};
+use super::super::connection::{open, target};
+use super::super::errors::{nothing, refused, unknown};
 use super::super::facts;
 use super::super::fence::Guard;
 use super::super::fingerprint;
 use super::super::history::{self, Table};
 use super::super::pooler;
 use super::job::Job;
+use super::memory::Opened;
 use super::patience::Patience;
 use super::progress::{Book, Row};
 use super::session::Session;
@@ -32,7 +31,7 @@ use crate::migration::predict::Foreseen;
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::{Object, Value};
 use crate::world::{
-    Connection, Databases, EffectError, History, MigrationEffect, Progress, Settlement, TargetFacts, WorldError,
+    Connection, Databases, EffectError, History, MigrationEffect, Progress, Series, Settlement, TargetFacts, WorldError,
 };
 
 /// The runner of migrations.
@@ -68,43 +67,14 @@ impl Databases for Migrator {
         effect: &MigrationEffect,
         progress: &dyn Progress,
     ) -> Result<Object, EffectError> {
-        let target = target(&connection.settings).map_err(nothing)?;
-        let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
-        let layout = history::layout(connection).map_err(nothing)?;
-        let started = Instant::now();
-        let client = open_for(&target, &effect.token).await.map_err(nothing)?;
-        pooler::refuse(&client, &target).await.map_err(nothing)?;
-        let row = client.query_one("select pg_backend_pid()", &[]).await;
-        let process = row.map_err(|error| nothing(world_error(&job.tried, &error)))?.get(0);
-        let guard = Guard::take_over(&client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
-        let waited = locks::take_turn(&client, self.patience.turn, progress).await.map_err(nothing)?;
-        guard.sit_down(&client, &job.tried).await.map_err(nothing)?;
-        let (table, book, begin) = begin(&client, effect, &job, layout).await.map_err(nothing)?;
-        let first = begin.row.position.statements;
-        let mut session = Session {
-            client,
-            watcher: Watcher::start(&target, process, job.lock_timeout),
-            tried: job.tried.clone(),
-            job: &job,
-            start: begin,
-            book,
-            guard,
-            patience: self.patience,
-            progress,
-            waited,
-            done: Vec::new(),
-        };
-        let result = run(&mut session, effect, table).await;
-        locks::give_turn_back(&session.client).await;
-        result?;
-        let milliseconds = |time: Duration| Value::from(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        let mut facts = tally::facts(&session.done, first);
-        facts.extend([
-            ("duration_ms".to_owned(), milliseconds(started.elapsed())),
-            ("lock_wait_ms".to_owned(), milliseconds(session.waited)),
-            ("statements".to_owned(), Value::from(i64::try_from(job.pieces.len()).unwrap_or(i64::MAX))),
-        ]);
+        let opened = self.run(None, connection, effect, progress).await;
+        let (facts, opened) = opened?;
+        locks::give_turn_back(&opened.client).await;
         Ok(facts)
+    }
+
+    fn series(&self) -> Option<Box<dyn Series>> {
+        Some(Box::new(InOneSession { migrator: *self, opened: None }))
     }
 
     async fn settle(&self, connection: &Connection, effect: &MigrationEffect) -> Result<Settlement, WorldError> {
@@ -145,23 +115,100 @@ impl Databases for Migrator {
     }
 }
 
+impl Migrator {
+    /// Runs a migration, in a session that another one has left if there is one. Gives facts and the session, which still
+    /// has the turn.
+    async fn run(
+        self,
+        left: Option<Opened>,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<(Object, Opened), EffectError> {
+        let target = target(&connection.settings).map_err(nothing)?;
+        let job = Job::read(effect, &target.to_string()).map_err(nothing)?;
+        let layout = history::layout(connection).map_err(nothing)?;
+        let started = Instant::now();
+        let left = match left {
+            Some(left) => left.again(&target, &effect.token).await,
+            None => None,
+        };
+        let mut opened = match left {
+            Some(left) => left,
+            None => Opened::anew(&target, &effect.token, &job.tried).await.map_err(nothing)?,
+        };
+        let client = &opened.client;
+        let guard = Guard::take_over(client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
+        let waited = locks::take_turn(client, self.patience.turn, progress).await.map_err(nothing)?;
+        guard.sit_down(client, &job.tried).await.map_err(nothing)?;
+        let (table, book, begin) = begin(&mut opened, effect, &job, layout).await.map_err(nothing)?;
+        let first = begin.row.position.statements;
+        let Opened { client, memory } = opened;
+        let mut session = Session {
+            client,
+            watcher: Watcher::start(&target, memory.process, job.lock_timeout),
+            tried: job.tried.clone(),
+            job: &job,
+            start: begin,
+            book,
+            guard,
+            patience: self.patience,
+            progress,
+            waited,
+            done: Vec::new(),
+        };
+        if let Err(error) = run(&mut session, effect, table).await {
+            locks::give_turn_back(&session.client).await;
+            return Err(error);
+        }
+        let milliseconds = |time: Duration| Value::from(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        let mut facts = tally::facts(&session.done, first);
+        facts.extend([
+            ("duration_ms".to_owned(), milliseconds(started.elapsed())),
+            ("lock_wait_ms".to_owned(), milliseconds(session.waited)),
+            ("statements".to_owned(), Value::from(i64::try_from(job.pieces.len()).unwrap_or(i64::MAX))),
+        ]);
+        Ok((facts, Opened { client: session.client, memory }))
+    }
+}
+
+/// Runs one migration after the other in one session, which is cleaned in between.
+struct InOneSession {
+    migrator: Migrator,
+    opened: Option<Opened>,
+}
+
+#[async_trait]
+impl Series for InOneSession {
+    async fn migrate(
+        &mut self,
+        connection: &Connection,
+        effect: &MigrationEffect,
+        progress: &dyn Progress,
+    ) -> Result<Object, EffectError> {
+        let (facts, opened) = self.migrator.run(self.opened.take(), connection, effect, progress).await?;
+        self.opened = opened.tidied().await;
+        Ok(facts)
+    }
+}
+
 fn is_missing_database(error: &WorldError) -> bool {
     error.cause.contains(&format!("({})", SqlState::UNDEFINED_DATABASE.code()))
 }
 
 /// The history, and where the migration begins.
 async fn begin(
-    client: &Client,
+    opened: &mut Opened,
     effect: &MigrationEffect,
     job: &Job,
     layout: Layout,
 ) -> Result<(Table, Book, Start), WorldError> {
-    let mut table = history::find(client, layout).await?;
+    let mut table = opened.history(layout, effect.migration.version).await?;
     if !table.exists && layout == Layout::Refinery {
         table.wide = i32::try_from(effect.migration.version).is_err();
     }
     let book = Book::of(&table.schema, table.has_progress);
-    let left = book.read(client).await?;
+    let left = book.read(&opened.client).await?;
     check_turn(&table, effect, left.as_ref(), &job.tried)?;
     // What has no version has a row of each of its texts that ran.
     let is_its = |row: &&HistoryRow| !effect.migration.is_repeatable() || table.fits(row, &effect.migration);
@@ -174,11 +221,11 @@ async fn run(session: &mut Session<'_>, effect: &MigrationEffect, table: Table) 
     let migration = &effect.migration;
     match effect.direction {
         _ if session.start.history_stays => session.migrate(&[]).await,
-        Direction::Up if table.layout != Layout::Refinery => session.migrate(&[&table.insert(migration)]).await,
+        Direction::Up if table.exists || table.layout != Layout::Refinery => {
+            session.migrate(&[&table.insert(migration)]).await
+        }
         Direction::Up if table.wide => {
-            if !table.exists {
-                session.run(&[&table.create_wide()]).await?;
-            }
+            session.run(&[&table.create_wide()]).await?;
             session.migrate(&[&table.insert(migration)]).await
         }
         Direction::Up => run_refinery(session, &table, migration).await,
@@ -186,7 +233,7 @@ async fn run(session: &mut Session<'_>, effect: &MigrationEffect, table: Table) 
     }
 }
 
-/// Lets refinery run one migration: it makes its table, checks what was applied, runs the text and writes the row.
+/// Lets refinery run the first migration: it makes its table as its build does, runs the text and writes the row.
 async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migration) -> Result<(), EffectError> {
     let tried = session.tried.clone();
     let refuse = |error: &refinery::Error| match error.kind() {
@@ -196,13 +243,8 @@ async fn run_refinery(session: &mut Session<'_>, table: &Table, migration: &Migr
         },
         other => nothing(refused(&tried, format!("refinery: {other}"), "plan again: the history changed meanwhile")),
     };
-    let mut known = match table.exists {
-        true => session.get_applied_migrations(&table.name()).await.map_err(|error| refuse(&error))?,
-        false => Vec::new(),
-    };
     let ours = refinery::Migration::unapplied(&migration.label(), &migration.up).map_err(|error| refuse(&error))?;
-    known.push(ours);
-    let mut runner = Runner::new(&known).set_abort_divergent(true).set_abort_missing(true);
+    let mut runner = Runner::new(&[ours]).set_abort_divergent(true).set_abort_missing(true);
     runner.set_migration_table_name(table.name());
     let report = runner.run_async(session).await.map_err(|error| refuse(&error))?;
     match report.applied_migrations().len() {

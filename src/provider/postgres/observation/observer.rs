@@ -99,6 +99,11 @@ impl Observer {
         Ok(Self { target, beside, process, begun: None })
     }
 
+    /// Gives up what was begun: its statement did not run to the end.
+    pub fn forget(&mut self) {
+        self.begun = None;
+    }
+
     /// Runs a statement, the one with this number of its text, and tells what it did.
     ///
     /// # Errors

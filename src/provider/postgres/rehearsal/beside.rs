@@ -5,7 +5,6 @@
 use async_trait::async_trait;
 use tokio_postgres::Client;
 
-use super::super::connection::open;
 use super::super::observation::observer::{Observer as Eye, Within};
 use super::super::settings::Target;
 use super::observer::{Observer, Sent, Watch};
@@ -23,10 +22,9 @@ struct Seen {
 
 #[async_trait]
 impl Observer for Beside {
-    async fn watch(&self, target: &Target) -> Result<(Client, Box<dyn Watch>), WorldError> {
-        let client = open(target).await?;
-        let eye = Eye::of(target, &client).await?;
-        Ok((client, Box::new(Seen { eye, found: Vec::new() })))
+    async fn watch(&self, target: &Target, session: &Client) -> Result<Box<dyn Watch>, WorldError> {
+        let eye = Eye::of(target, session).await?;
+        Ok(Box::new(Seen { eye, found: Vec::new() }))
     }
 }
 
@@ -42,7 +40,8 @@ impl Watch for Seen {
         Ok(())
     }
 
-    fn end(self: Box<Self>) -> Vec<Observation> {
-        self.found
+    fn end(&mut self) -> Vec<Observation> {
+        self.eye.forget();
+        std::mem::take(&mut self.found)
     }
 }

@@ -24,16 +24,16 @@ pub struct Sent<'a> {
 /// Looks on while texts run.
 #[async_trait]
 pub trait Observer: Send + Sync {
-    /// Opens the session that a text will run in, at just this place and role, and whatever is needed to watch it.
+    /// Opens whatever is needed to watch this session, which is at this place and runs one text after the other.
     ///
     /// # Errors
     /// As the server says.
-    async fn watch(&self, target: &Target) -> Result<(Client, Box<dyn Watch>), WorldError>;
+    async fn watch(&self, target: &Target, session: &Client) -> Result<Box<dyn Watch>, WorldError>;
 }
 
-/// Looks on while one text runs.
+/// Looks on while one text runs, and then the next one.
 #[async_trait]
-pub trait Watch: Send {
+pub trait Watch: Send + Sync {
     /// A statement is about to be sent.
     ///
     /// # Errors
@@ -46,6 +46,6 @@ pub trait Watch: Send {
     /// As the server says.
     async fn after(&mut self, client: &Client, sent: Sent<'_>) -> Result<(), WorldError>;
 
-    /// The text has run whole, and is committed.
-    fn end(self: Box<Self>) -> Vec<Observation>;
+    /// The text is over: what was seen of it, and nothing is left for the next one.
+    fn end(&mut self) -> Vec<Observation>;
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is rehearsed in it unless its fingerprint is the target's.
 
+use std::time::Duration;
+
 use tokio_postgres::Client;
 
 use super::super::connection::{open, target as read_target};
@@ -17,6 +19,9 @@ use super::way::{Broken, Stage, Way};
 use crate::migration::Direction;
 use crate::migration::certificate::Basis;
 use crate::world::{RehearsalJob, WorldError};
+
+/// How long one statement may take where nothing is said: far longer than any that is worth waiting for in a plan.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Why nothing is rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +56,8 @@ pub struct Sandbox {
     /// The session that migrations run in.
     pub stage: Stage,
     database: String,
-    look: Look,
+    /// None while nobody may be in it.
+    look: Option<Look>,
     /// A copy of it as it was at some step, to begin again from.
     copy: Option<(String, Dress)>,
 }
@@ -105,7 +111,7 @@ impl Sandbox {
     ) -> Result<Self, Box<(Lease, Refusal)>> {
         match prepare(&mut lease, job, original, &surroundings).await {
             Ok((database, look, stage, basis)) => {
-                Ok(Self { lease, surroundings, basis, stage, database, look, copy: None })
+                Ok(Self { lease, surroundings, basis, stage, database, look: Some(look), copy: None })
             }
             Err(refusal) => Err(Box::new((lease, refusal))),
         }
@@ -116,16 +122,21 @@ impl Sandbox {
     /// # Errors
     /// As the server says.
     pub async fn look(&self) -> Result<Sight, WorldError> {
-        let fingerprint = self.look.taker.take(&self.look.client).await?;
+        let Look { client, taker } = self.looking();
+        let fingerprint = taker.take(client).await?;
         let contents = match self.basis {
             Basis::Empty => Contents::default(),
-            Basis::Seeded { .. } | Basis::Sampled { .. } => Contents::of(&self.look.client).await?,
+            Basis::Seeded { .. } | Basis::Sampled { .. } => Contents::of(client).await?,
         };
         let roles = match self.lease.is_own() {
-            true => roles(&self.look.client).await?,
+            true => roles(client).await?,
             false => Vec::new(),
         };
         Ok(Sight { fingerprint, contents, roles })
+    }
+
+    fn looking(&self) -> &Look {
+        self.look.as_ref().expect("whoever closes it to copy the database opens it again")
     }
 
     /// Whether rows are in it.
@@ -138,14 +149,14 @@ impl Sandbox {
     /// # Errors
     /// As the server says.
     pub async fn keep(&mut self) -> Result<(), WorldError> {
-        let dress = Dress::of(&self.look.client).await?;
+        let dress = Dress::of(&self.looking().client).await?;
         if let Some((earlier, _)) = self.copy.take() {
             self.lease.drop_database(&earlier).await?;
         }
-        self.leave().await?;
+        self.leave();
         let copy = self.surroundings.copy_database(&mut self.lease, &self.database, &dress).await?;
         self.copy = Some((copy, dress));
-        self.look = look(&self.lease, &self.database).await?;
+        self.look = Some(look(&self.lease, &self.database).await?);
         Ok(())
     }
 
@@ -155,20 +166,24 @@ impl Sandbox {
     /// As the server says.
     pub async fn begin_again(&mut self) -> Result<bool, WorldError> {
         let Some((copy, dress)) = self.copy.clone() else { return Ok(false) };
-        self.leave().await?;
+        self.leave();
         self.lease.drop_database(&self.database).await?;
         self.database = self.surroundings.copy_database(&mut self.lease, &copy, &dress).await?;
-        self.stage = Stage::at(self.surroundings.stage(&self.lease, &self.database));
-        self.look = look(&self.lease, &self.database).await?;
+        self.stage = self.stage.moved(self.surroundings.stage(&self.lease, &self.database));
+        self.look = Some(look(&self.lease, &self.database).await?);
         Ok(true)
     }
 
     /// Closes all sessions in it.
-    async fn leave(&mut self) -> Result<(), WorldError> {
+    fn leave(&mut self) {
         self.stage.leave();
-        // The session that looks is replaced by one that looks elsewhere, and dropped.
-        self.look = look(&self.lease, &self.lease.login.dbname).await?;
-        Ok(())
+        self.look = None;
+    }
+
+    /// Gives the server back, with nobody in the database.
+    pub fn close(mut self) -> Lease {
+        self.leave();
+        self.lease
     }
 }
 
@@ -194,10 +209,15 @@ async fn prepare(
             return Err(Refusal::Not(why));
         }
     };
-    let mut stage = Stage::at(surroundings.stage(lease, &database));
+    let mut stage = Stage::at(surroundings.stage(lease, &database), limit(job));
     let look = look(lease, &database).await?;
     let basis = fill(job, original, &mut stage, &look).await?;
     Ok((database, look, stage, basis))
+}
+
+/// How long one statement may take.
+fn limit(job: &RehearsalJob) -> Duration {
+    job.settings.statement_timeout_milliseconds.map_or(STATEMENT_TIMEOUT, Duration::from_millis)
 }
 
 async fn look(lease: &Lease, database: &str) -> Result<Look, WorldError> {
@@ -217,12 +237,15 @@ async fn replay(
     if let Err(why) = extend(lease, job, &database).await? {
         return Err(Refusal::Not(why));
     }
-    let mut stage = Stage::at(surroundings.stage(lease, &database));
+    let mut stage = Stage::at(surroundings.stage(lease, &database), limit(job));
     for migration in &job.applied {
         let text = migration.text(Direction::Up).unwrap_or_default();
         match stage.replay(Way { text, said: &migration.said, has_rows: false }).await {
             Ok(()) => {}
             Err(Broken::World(error)) => return Err(error.into()),
+            Err(Broken::Endless { why }) => {
+                return Err(Refusal::Not(format!("{}, which is applied: {why}", migration.label())));
+            }
             Err(Broken::Fails { error, code, .. }) => {
                 let label = migration.label();
                 let why = missing(&error, code.as_deref(), surroundings).unwrap_or(error);
@@ -311,6 +334,7 @@ async fn fill(
         match stage.replay(Way { text: seed, said: &said, has_rows: false }).await {
             Ok(()) => {}
             Err(Broken::World(error)) => return Err(error.into()),
+            Err(Broken::Endless { why }) => return Err(Refusal::Not(format!("the seed: {why}"))),
             Err(Broken::Fails { error, .. }) => return Err(Refusal::Not(format!("the seed fails: {error}"))),
         }
         if basis == Basis::Empty {

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -13,6 +14,7 @@ use super::super::connection::open;
 use super::super::errors::{refused, world_error};
 use super::super::programs::random_word;
 use super::super::quoting;
+use super::super::reuse::first_row;
 use super::super::settings::Target;
 use super::pinned;
 use super::server::{BOOTSTRAP, Server};
@@ -162,10 +164,22 @@ impl Lease {
             match self.admin.batch_execute(&statement).await {
                 Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) && patience > 0 => {
                     patience -= 1;
-                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 made => return made.map(|()| name).map_err(|error| world_error(tried, &error)),
             }
+        }
+    }
+
+    /// Waits a moment for those who have just left a database: the server itself looks only every tenth of a second
+    /// whether they are gone.
+    pub async fn see_off(&self, name: &str) {
+        let statement =
+            format!("select 1 from pg_catalog.pg_stat_activity where datname = {} limit 1", quoting::literal(name));
+        for _ in 0..100 {
+            // Whatever the server has to say against it, it says to the statement that comes next.
+            let Ok(Some(_)) = first_row(&self.admin, &statement).await else { return };
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -174,6 +188,7 @@ impl Lease {
     /// # Errors
     /// As the server says.
     pub async fn drop_database(&self, name: &str) -> Result<(), WorldError> {
+        self.see_off(name).await;
         let statement = format!("drop database if exists {} with (force)", quoting::name(name));
         let tried = format!("drop database {name} at {}", self.login);
         self.admin.batch_execute(&statement).await.map_err(|error| world_error(tried, &error))

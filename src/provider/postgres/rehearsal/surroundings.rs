@@ -207,6 +207,7 @@ impl Surroundings {
     /// # Errors
     /// As the server says.
     pub async fn copy_database(&self, lease: &mut Lease, from: &str, dress: &Dress) -> Result<String, WorldError> {
+        lease.see_off(from).await;
         let mut options = format!("template {from}");
         if lease.is_own() {
             options += &format!(" owner {}", quoting::name(self.owner.as_deref().unwrap_or(&self.bootstrap)));

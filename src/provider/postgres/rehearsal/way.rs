@@ -1,18 +1,21 @@
 //! Runs one text of a migration, statement by statement, as the runner would. Talks to the server.
 //!
-//! Invariant: every statement goes through [`send`], so that whoever looks on misses none.
+//! Invariant: every statement goes through [`send`], so that whoever looks on misses none and none goes on for ever.
+
+use std::time::Duration;
 
 use tokio_postgres::{Client, Error};
 
 use super::super::connection::open;
 use super::super::derive::{Derived, derive};
 use super::super::errors::{line_in, world_error};
-use super::super::quoting;
+use super::super::reuse;
 use super::super::settings::Target;
 use super::super::transaction::{commit, roll_back};
 use super::observer::{Observer, Sent, Watch};
 use crate::migration::Migration;
 use crate::migration::directives;
+use crate::migration::length::shown;
 use crate::migration::observation::Observation;
 use crate::migration::said::{Said, When};
 use crate::migration::statements::{Script, Statement};
@@ -30,6 +33,11 @@ pub enum Broken {
         /// Whether statements before it are committed.
         partly: bool,
     },
+    /// It was not done in time, and what became of it is not known.
+    Endless {
+        /// What took so long, and what to do about it.
+        why: String,
+    },
     /// It could not be tried.
     World(WorldError),
 }
@@ -39,7 +47,7 @@ impl Broken {
     pub fn left_nothing(&self) -> bool {
         match self {
             Self::Fails { partly, .. } => !partly,
-            Self::World(_) => false,
+            Self::Endless { .. } | Self::World(_) => false,
         }
     }
 }
@@ -65,18 +73,33 @@ pub struct Way<'a> {
 pub struct Stage {
     /// Where, as whom.
     pub target: Target,
-    client: Option<Client>,
+    /// How long one statement may take.
+    limit: Duration,
+    opened: Option<Opened>,
+}
+
+/// A session, and who looks at it.
+struct Opened {
+    client: Client,
+    /// What its role and database told it when it was opened.
+    settings: String,
+    watch: Option<Box<dyn Watch>>,
 }
 
 impl Stage {
     /// A session that is opened when it is first needed.
-    pub fn at(target: Target) -> Self {
-        Self { target, client: None }
+    pub fn at(target: Target, limit: Duration) -> Self {
+        Self { target, limit, opened: None }
+    }
+
+    /// The same somewhere else.
+    pub fn moved(&self, target: Target) -> Self {
+        Self::at(target, self.limit)
     }
 
     /// Ends the session.
     pub fn leave(&mut self) {
-        self.client = None;
+        self.opened = None;
     }
 
     /// Runs a text, and lets an observer look on.
@@ -91,22 +114,26 @@ impl Stage {
                 fails(texts.join("; "), None, false)
             })?
             .transaction;
-        let (client, mut watch) = match observer {
-            Some(observer) => {
-                let (client, watch) = observer.watch(&self.target).await?;
-                (client, Some(watch))
-            }
-            None => (self.fresh().await?, None),
-        };
-        let watching = watch.as_deref_mut();
-        let ran = match transaction {
-            true => together(&client, &script, way, watching).await,
-            false => outside(&client, &script, way, watching).await,
-        };
-        if watch.is_none() {
-            self.client = Some(client);
+        let mut opened = self.fresh().await?;
+        if let (Some(observer), None) = (observer, &opened.watch) {
+            opened.watch = Some(observer.watch(&self.target, &opened.client).await?);
         }
-        ran.map(|()| watch.map(Watch::end).unwrap_or_default())
+        let Opened { client, watch, .. } = &mut opened;
+        let watching = watch.as_deref_mut().filter(|_| observer.is_some());
+        let ran = match transaction {
+            true => together(client, &script, way, self.limit, watching).await,
+            false => outside(client, &script, way, self.limit, watching).await,
+        };
+        let seen = opened.watch.as_mut().map(|watch| watch.end()).unwrap_or_default();
+        self.keep(opened, &ran);
+        ran.map(|()| seen)
+    }
+
+    /// Whoever is still at work is not asked for anything else.
+    fn keep<T>(&mut self, opened: Opened, ran: &Result<T, Broken>) {
+        if !matches!(ran, Err(Broken::Endless { .. })) {
+            self.opened = Some(opened);
+        }
     }
 
     /// The way back of a migration that would run next, derived from what is there now.
@@ -114,9 +141,9 @@ impl Stage {
     /// # Errors
     /// When it cannot be tried.
     pub async fn derive(&mut self, migration: &Migration) -> Result<Derived, WorldError> {
-        let client = self.fresh().await?;
-        let found = derive(&client, migration).await;
-        self.client = Some(client);
+        let opened = self.fresh().await?;
+        let found = derive(&opened.client, migration).await;
+        self.opened = Some(opened);
         found.map_err(|error| world_error(format!("derive the way back of {}", migration.label()), &error))
     }
 
@@ -129,30 +156,40 @@ impl Stage {
         if is_understood {
             return self.run(Way { has_rows: false, ..way }, None).await.map(drop);
         }
-        let client = self.fresh().await?;
-        let ran = client.batch_execute(way.text).await;
-        self.client = Some(client);
-        ran.map_err(|error| failed("", 1, way.text, &error, true))
+        let opened = self.fresh().await?;
+        let ran = within(self.limit, "the text", opened.client.batch_execute(way.text)).await;
+        let ran = ran.and_then(|ran| ran.map_err(|error| failed("", 1, way.text, &error, true)));
+        self.keep(opened, &ran);
+        ran
     }
 
     /// A session in which nothing is left of the text before.
-    async fn fresh(&mut self) -> Result<Client, WorldError> {
-        if let Some(client) = self.client.take().filter(|client| !client.is_closed()) {
-            let role = self.target.set_role.as_deref().map(|role| format!("set role {}", quoting::name(role)));
-            let reset = async {
+    async fn fresh(&mut self) -> Result<Opened, WorldError> {
+        if let Some(opened) = self.opened.take().filter(|opened| !opened.client.is_closed()) {
+            let (client, role) = (&opened.client, self.target.set_role.as_deref());
+            let as_new = async {
                 client.batch_execute("rollback").await?;
-                client.batch_execute("discard all").await?;
-                match &role {
-                    Some(role) => client.batch_execute(role).await,
-                    None => Ok(()),
-                }
+                reuse::tidy(client).await?;
+                reuse::welcome(client, None, role, &opened.settings).await
             };
-            if reset.await.is_ok() {
-                return Ok(client);
+            if as_new.await.unwrap_or(false) {
+                return Ok(opened);
             }
         }
-        open(&self.target).await
+        let client = open(&self.target).await?;
+        let settings = reuse::settings(&client).await.map_err(|error| world_error("rehearse", &error))?;
+        Ok(Opened { client, settings, watch: None })
     }
+}
+
+/// What takes longer than that is not waited for.
+async fn within<T>(limit: Duration, what: &str, work: impl Future<Output = T>) -> Result<T, Broken> {
+    tokio::time::timeout(limit, work).await.map_err(|_| Broken::Endless {
+        why: format!(
+            "{what} was not done within {}; a longer `statement_timeout` in the `rehearsal` block lets it go on",
+            shown(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
+        ),
+    })
 }
 
 fn read(text: &str) -> Result<Script, Broken> {
@@ -163,42 +200,50 @@ async fn together(
     client: &Client,
     script: &Script,
     way: Way<'_>,
+    limit: Duration,
     mut watch: Option<&mut (dyn Watch + '_)>,
 ) -> Result<(), Broken> {
     client.batch_execute("begin").await.map_err(|error| world_error("rehearse", &error))?;
     let ran = async {
-        assert(client, way, When::Before).await?;
+        assert(client, way, limit, When::Before).await?;
         for (place, statement) in script.statements.iter().enumerate() {
             let sent = Sent { number: place + 1, statement, outside: false };
-            send(client, sent, watch.as_deref_mut(), false).await?;
+            send(client, sent, limit, watch.as_deref_mut(), false).await?;
         }
-        assert(client, way, When::After).await
+        assert(client, way, limit, When::After).await
     };
-    if let Err(broken) = ran.await {
-        roll_back(client).await;
-        return Err(broken);
+    match ran.await {
+        Ok(()) => {}
+        Err(endless @ Broken::Endless { .. }) => return Err(endless),
+        Err(broken) => {
+            roll_back(client).await;
+            return Err(broken);
+        }
     }
-    commit(client).await.map_err(|(error, _)| failed("at the commit: ", 1, "", &error, false))
+    let committed = within(limit, "the commit", commit(client)).await?;
+    committed.map_err(|(error, _)| failed("at the commit: ", 1, "", &error, false))
 }
 
 async fn outside(
     client: &Client,
     script: &Script,
     way: Way<'_>,
+    limit: Duration,
     mut watch: Option<&mut (dyn Watch + '_)>,
 ) -> Result<(), Broken> {
-    assert(client, way, When::Before).await?;
+    assert(client, way, limit, When::Before).await?;
     for (place, statement) in script.statements.iter().enumerate() {
         let sent = Sent { number: place + 1, statement, outside: true };
-        send(client, sent, watch.as_deref_mut(), place > 0).await?;
+        send(client, sent, limit, watch.as_deref_mut(), place > 0).await?;
     }
-    assert(client, way, When::After).await
+    assert(client, way, limit, When::After).await
 }
 
 /// The one place from which the statements of migrations are sent.
 async fn send(
     client: &Client,
     sent: Sent<'_>,
+    limit: Duration,
     mut watch: Option<&mut (dyn Watch + '_)>,
     partly: bool,
 ) -> Result<(), Broken> {
@@ -208,7 +253,8 @@ async fn send(
     let Statement { text, line, .. } = sent.statement;
     // A concurrent build that fails leaves its index behind.
     let partly = partly || sent.outside;
-    client.batch_execute(text).await.map_err(|error| failed("", *line, text, &error, partly))?;
+    let ran = within(limit, &format!("line {line}"), client.batch_execute(text)).await?;
+    ran.map_err(|error| failed("", *line, text, &error, partly))?;
     match watch {
         Some(watch) => Ok(watch.after(client, sent).await?),
         None => Ok(()),
@@ -216,9 +262,10 @@ async fn send(
 }
 
 /// What is asserted of the data is asked where there are data.
-async fn assert(client: &Client, way: Way<'_>, when: When) -> Result<(), Broken> {
+async fn assert(client: &Client, way: Way<'_>, limit: Duration, when: When) -> Result<(), Broken> {
     for assertion in way.said.assertions.iter().filter(|assertion| assertion.when == when && way.has_rows) {
-        let rows = client.query(&assertion.sql, &[]).await;
+        let what = format!("line {}: the assertion", assertion.line);
+        let rows = within(limit, &what, client.query(&assertion.sql, &[])).await?;
         let rows = rows.map_err(|error| failed("the assertion: ", assertion.line, &assertion.sql, &error, false))?;
         let holds = rows.first().is_some_and(|row| row.try_get::<_, bool>(0).unwrap_or(false));
         if !holds {

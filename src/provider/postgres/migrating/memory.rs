@@ -1,0 +1,111 @@
+//! The session that one migration after the other runs in, and what is remembered of its database meanwhile. Talks to the
+//! server.
+//!
+//! Invariant: nothing that a migration told its session is left for the next one; what is remembered is used only while
+//! its marks are still as they were.
+
+use tokio_postgres::Client;
+
+use super::super::connection::{application_of, open_for};
+use super::super::errors::world_error;
+use super::super::history::{self, Extent, Table};
+use super::super::reuse::{self, first_row};
+use super::super::settings::Target;
+use super::super::{pooler, quoting};
+use super::progress::Book;
+use crate::migration::layout::Layout;
+use crate::world::WorldError;
+
+/// A session, and what is remembered.
+pub struct Opened {
+    /// The session.
+    pub client: Client,
+    /// What is remembered.
+    pub memory: Memory,
+}
+
+/// What is remembered of a session and its database.
+pub struct Memory {
+    /// The server's process behind the session.
+    pub process: i32,
+    target: Target,
+    /// The settings that the session was opened with.
+    settings: String,
+    /// Whether a migration ran in it before.
+    is_used: bool,
+    /// The history table without its rows, and its mark.
+    known: Option<(String, Table)>,
+}
+
+impl Opened {
+    /// Opens a session for the effect with this token.
+    ///
+    /// # Errors
+    /// As the server says, or when a proxy stands between.
+    pub async fn anew(target: &Target, token: &str, tried: &str) -> Result<Self, WorldError> {
+        let client = open_for(target, token).await?;
+        pooler::refuse(&client, target).await?;
+        let failed = |error| world_error(tried, &error);
+        let settings = reuse::settings(&client).await.map_err(failed)?;
+        let row = client.query_one("select pg_catalog.pg_backend_pid()", &[]).await.map_err(failed)?;
+        let memory = Memory { process: row.get(0), target: target.clone(), settings, is_used: false, known: None };
+        Ok(Self { client, memory })
+    }
+
+    /// The same session for the next effect, if it is as good as a new one.
+    pub async fn again(mut self, target: &Target, token: &str) -> Option<Self> {
+        if self.memory.target != *target || self.client.is_closed() {
+            return None;
+        }
+        let (name, role) = (application_of(token), target.set_role.as_deref());
+        let is_as_new = reuse::welcome(&self.client, Some(&name), role, &self.memory.settings).await.ok()?;
+        self.memory.is_used = true;
+        is_as_new.then_some(self)
+    }
+
+    /// Takes away what the migration left in its session, and with it the turn.
+    pub async fn tidied(self) -> Option<Self> {
+        match reuse::tidy(&self.client).await {
+            Ok(()) => Some(self),
+            Err(error) => {
+                tracing::debug!(%error, "the next migration gets another session");
+                None
+            }
+        }
+    }
+
+    /// The history: what there is of this version and of later ones. Only who has the turn asks.
+    ///
+    /// # Errors
+    /// As the server says, or when the table is not that tool's.
+    pub async fn history(&mut self, layout: Layout, version: i64) -> Result<Table, WorldError> {
+        if let Some((mark, table)) = &self.memory.known
+            && table.layout == layout
+        {
+            let later = format!("(select count(*) from {} where version >= {version})", table.name());
+            // Whatever goes wrong here is told by whoever looks closely.
+            let answer = first_row(&self.client, &format!("select {}, {later}", mark_of(table))).await.ok().flatten();
+            if answer.is_some_and(|row| row.get(0) == Some(mark) && row.get(1) == Some("0")) {
+                return Ok(table.clone());
+            }
+        }
+        self.memory.known = None;
+        let table = history::find_from(&self.client, layout, Extent::From(version)).await?;
+        if self.memory.is_used && layout == Layout::Refinery && table.exists {
+            let mark = first_row(&self.client, &format!("select {}", mark_of(&table))).await;
+            let mark = mark.map_err(|error| world_error("look at the history table", &error))?;
+            let mark = mark.and_then(|row| row.get(0).map(str::to_owned));
+            let mut known = table.clone();
+            known.rows.clear();
+            self.memory.known = mark.map(|mark| (mark, known));
+        }
+        Ok(table)
+    }
+}
+
+/// Which table is found as the history, and whether one for migrations left in the middle stands beside it.
+fn mark_of(table: &Table) -> String {
+    let beside = Book::of(&table.schema, table.has_progress).name;
+    let regclass = |name: &str| format!("pg_catalog.to_regclass({})::pg_catalog.oid", quoting::literal(name));
+    format!("pg_catalog.concat_ws(' ', {}, '/', {})", regclass(table.layout.table()), regclass(&beside))
+}
