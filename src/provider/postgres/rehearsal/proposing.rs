@@ -11,6 +11,7 @@ use super::super::fingerprint::{Fingerprint, Taker};
 use super::super::quoting;
 use super::difference::difference;
 use super::dump;
+use super::sandbox::limit;
 use super::servers::Lease;
 use super::surroundings::Surroundings;
 use super::way::{Broken, Stage, Way};
@@ -48,7 +49,7 @@ pub async fn propose(lease: &mut Lease, job: &ProposalJob, progress: &dyn Progre
         return Ok(Proposal { server, is_same: true, up, down, forth: right(), back: right(), unsaid, remarks });
     }
     progress.say("trying the way there and back");
-    let mut stage = Stage::at(bench.surroundings.stage(bench.lease, &present));
+    let mut stage = Stage::at(bench.surroundings.stage(bench.lease, &present), limit(&job.settings));
     let up = change.text();
     let forth = attempt(&mut stage, &up, &first, &aim).await?;
     let mut unsaid = change.unsaid;
@@ -71,7 +72,7 @@ async fn attempt(stage: &mut Stage, text: &str, sight: &Sight, aim: &Fingerprint
     match stage.run(Way { text, said: &Said::default(), has_rows: false }, None).await {
         Ok(_) => {}
         Err(Broken::World(error)) => return Err(error),
-        Err(Broken::Fails { error, .. }) => return Ok(Trial::Fails { error }),
+        Err(Broken::Fails { error, .. } | Broken::Endless { why: error }) => return Ok(Trial::Fails { error }),
     }
     let found = difference(aim, &sight.fingerprint().await?);
     Ok(match found.things.is_empty() {
@@ -201,12 +202,13 @@ impl Bench<'_> {
     }
 
     async fn run(&self, database: &str, texts: &[(String, String, Said)]) -> Result<Result<(), Stuck>, WorldError> {
-        let mut stage = Stage::at(self.surroundings.stage(self.lease, database));
+        let mut stage = Stage::at(self.surroundings.stage(self.lease, database), limit(&self.job.settings));
         for (what, text, said) in texts {
             match stage.replay(Way { text, said, has_rows: false }).await {
                 Ok(()) => {}
                 Err(Broken::World(error)) => return Err(error),
                 Err(Broken::Fails { error, code, .. }) => return Ok(Err(Stuck { what: what.clone(), error, code })),
+                Err(Broken::Endless { why }) => return Ok(Err(Stuck { what: what.clone(), error: why, code: None })),
             }
         }
         Ok(Ok(()))

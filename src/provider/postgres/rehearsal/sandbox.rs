@@ -18,7 +18,7 @@ use super::surroundings::{Dress, Surroundings};
 use super::way::{Broken, Stage, Way};
 use crate::migration::Direction;
 use crate::migration::certificate::Basis;
-use crate::world::{RehearsalJob, WorldError};
+use crate::world::{RehearsalJob, RehearsalSettings, WorldError};
 
 /// How long one statement may take where nothing is said: far longer than any that is worth waiting for in a plan.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -209,15 +209,15 @@ async fn prepare(
             return Err(Refusal::Not(why));
         }
     };
-    let mut stage = Stage::at(surroundings.stage(lease, &database), limit(job));
+    let mut stage = Stage::at(surroundings.stage(lease, &database), limit(&job.settings));
     let look = look(lease, &database).await?;
     let basis = fill(job, original, &mut stage, &look).await?;
     Ok((database, look, stage, basis))
 }
 
 /// How long one statement may take.
-fn limit(job: &RehearsalJob) -> Duration {
-    job.settings.statement_timeout_milliseconds.map_or(STATEMENT_TIMEOUT, Duration::from_millis)
+pub fn limit(settings: &RehearsalSettings) -> Duration {
+    settings.statement_timeout_milliseconds.map_or(STATEMENT_TIMEOUT, Duration::from_millis)
 }
 
 async fn look(lease: &Lease, database: &str) -> Result<Look, WorldError> {
@@ -237,7 +237,7 @@ async fn replay(
     if let Err(why) = extend(lease, job, &database).await? {
         return Err(Refusal::Not(why));
     }
-    let mut stage = Stage::at(surroundings.stage(lease, &database), limit(job));
+    let mut stage = Stage::at(surroundings.stage(lease, &database), limit(&job.settings));
     for migration in &job.applied {
         let text = migration.text(Direction::Up).unwrap_or_default();
         match stage.replay(Way { text, said: &migration.said, has_rows: false }).await {
