@@ -93,8 +93,7 @@ pub fn compare(
     let rows: BTreeMap<i64, &HistoryRow> = history.rows.iter().map(|row| (row.version, row)).collect();
     let is_applied =
         |version: i64| rows.contains_key(&version) || history.counts(version) || told.baselined.contains(&version);
-    let newest =
-        folder.iter().filter(|migration| !migration.is_repeatable() && is_applied(migration.version)).next_back();
+    let newest = folder.iter().rfind(|migration| !migration.is_repeatable() && is_applied(migration.version));
     let standing = |migration: &Migration| {
         let version = migration.version;
         let row = rows.get(&version).copied();

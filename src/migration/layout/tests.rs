@@ -130,7 +130,7 @@ fn golang_migrate_has_pairs_and_brings_its_own_transactions() {
     );
     assert_eq!(found[0].up, "-- begin\n     ;\nselect 1;\n      ;\n-- done");
     assert!(!found[0].down.as_ref().unwrap().contains("transaction"));
-    assert_eq!(found[1].transaction, false);
+    assert!(!found[1].transaction);
     assert_eq!((found[0].follows, found[1].follows), (None, Some(1)));
     wrong(Layout::GolangMigrate, &[("1_a.sql", "select 1")], "call it `1_a.up.sql`");
     wrong(Layout::GolangMigrate, &[("1_a.down.sql", "select 1")], "this is the way back of `1_a.up.sql`");

@@ -26,7 +26,7 @@ pub async fn read(client: &Client, table: &mut Table, tried: &str) -> Result<(),
             return Err(refused(
                 tried,
                 format!("Flyway ran `{script}`, and it failed (row {rank})"),
-                &format!(
+                format!(
                     "look at what it left, mend that, then remove the row as Flyway's `repair` does: \
                      delete from {name} where installed_rank = {rank} and not success"
                 ),

@@ -26,7 +26,7 @@ pub async fn read(client: &Client, table: &mut Table, tried: &str) -> Result<(),
             format!(
                 "golang-migrate was running version {current}, and it is dirty: nobody knows how much of it is there"
             ),
-            &format!(
+            format!(
                 "look at what it left and mend that, then say which version the schema has, as `migrate force VERSION` \
                  does: update {name} set version = {current}, dirty = false when all of it is there"
             ),

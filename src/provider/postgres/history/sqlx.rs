@@ -24,7 +24,7 @@ pub async fn read(client: &Client, table: &mut Table, extent: Extent, tried: &st
             return Err(refused(
                 tried,
                 format!("sqlx ran version {version} (`{description}`), and it is only partly done"),
-                &format!(
+                format!(
                     "look at what it left, mend that, then: update {name} set success = true where version = {version} \
                      when all of it is there, delete from {name} where version = {version} when nothing is"
                 ),
