@@ -264,8 +264,8 @@ impl Planner<'_> {
         if matches!(self.operation, Operation::Rollback { .. }) {
             return;
         }
-        let versioned = applied.values().filter(|migration| !migration.is_repeatable());
-        let newest = versioned.filter(|migration| goal.migrations.contains_key(&migration.version)).next_back();
+        let mut versioned = applied.values().filter(|migration| !migration.is_repeatable());
+        let newest = versioned.rfind(|migration| goal.migrations.contains_key(&migration.version));
         let Some(newest) = newest else { return };
         for migration in goal.migrations.range(..newest.version).map(|(_, migration)| migration) {
             if applied.contains_key(&migration.version) || told.skipped.contains_key(&migration.version) {

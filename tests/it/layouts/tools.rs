@@ -88,7 +88,7 @@ pub fn apply_first_two(layout: Layout, bench: &Bench) {
         }
         Layout::Flyway => {
             let mut sql = format!("{FLYWAY_TABLE}{}", texts());
-            for at in 0..2 {
+            for (at, checksum) in CRC.iter().enumerate().take(2) {
                 let (version, words) = (versions(layout)[at], name(at).replace('_', " "));
                 sql += &format!(
                     "INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum, \
@@ -96,14 +96,14 @@ pub fn apply_first_two(layout: Layout, bench: &Bench) {
                      'V{version}__{}.sql', {}, 'me', 5, true);",
                     at + 1,
                     name(at),
-                    CRC[at]
+                    checksum
                 );
             }
             bench.ask(&sql);
         }
         Layout::Sqlx => {
             let mut sql = format!("{SQLX_TABLE}{}", texts());
-            for at in 0..2 {
+            for (at, checksum) in CRC.iter().enumerate().take(2) {
                 sql += &format!(
                     "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                      VALUES ({}, '{}', TRUE, {}, 5);",
