@@ -10,7 +10,7 @@ mod golang_migrate;
 mod dbmate;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
@@ -192,21 +192,27 @@ pub async fn find_from(client: &Client, layout: Layout, extent: Extent) -> Resul
 /// # Errors
 /// As the server says.
 pub async fn present(client: &Client) -> Result<Vec<Layout>, WorldError> {
-    let tried = "look for history tables";
-    let mut layouts = Vec::new();
-    for layout in Layout::ALL {
-        let Some(columns) = look(client, layout.table(), tried).await?.columns else { continue };
-        let is_dirty = columns.contains_key("dirty");
+    let statement = "select t.name, a.attname::text from unnest($1::text[]) as t (name) \
+                     join pg_catalog.pg_attribute a on a.attrelid = to_regclass(t.name) \
+                     where a.attnum > 0 and not a.attisdropped";
+    let tables: Vec<&str> = Layout::ALL.iter().map(|layout| layout.table()).collect();
+    let rows = client.query(statement, &[&tables]).await;
+    let rows = rows.map_err(|error| world_error("look for history tables", &error))?;
+    let mut columns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in &rows {
+        columns.entry(row.get(0)).or_default().insert(row.get(1));
+    }
+    let is_there = |layout: &Layout| {
+        let Some(columns) = columns.get(layout.table()) else { return false };
+        let is_dirty = columns.contains("dirty");
         let is_theirs = match layout {
             Layout::GolangMigrate => is_dirty,
             Layout::Dbmate => !is_dirty,
             Layout::Refinery | Layout::Flyway | Layout::Sqlx => true,
         };
-        if is_theirs && expected(layout).iter().all(|name| columns.contains_key(*name)) {
-            layouts.push(layout);
-        }
-    }
-    Ok(layouts)
+        is_theirs && expected(*layout).iter().all(|name| columns.contains(*name))
+    };
+    Ok(Layout::ALL.into_iter().filter(is_there).collect())
 }
 
 /// Whoever names no layout, or the wrong one, would run everything again that another tool has run.
