@@ -103,7 +103,7 @@ pub fn apply_first_two(layout: Layout, bench: &Bench) {
         }
         Layout::Sqlx => {
             let mut sql = format!("{SQLX_TABLE}{}", texts());
-            for (at, checksum) in CRC.iter().enumerate().take(2) {
+            for at in 0..2 {
                 sql += &format!(
                     "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                      VALUES ({}, '{}', TRUE, {}, 5);",
