@@ -30,7 +30,7 @@ On a database of an environment; `switchback rollback ENV --last` takes each of 
   switchback migrate rebless dev 7 --reason 'a comment'      accept the altered text of 7
   switchback migrate skip dev 9 --reason 'ran by hand'       never run 9
 
-Layouts: refinery, flyway, sqlx, golang-migrate, dbmate. The other tool then finds nothing pending.";
+Layouts: refinery, flyway, sqlx, golang-migrate, dbmate. That tool then finds nothing pending.";
 
 /// Run migrations on any database, and take over what another tool has begun
 #[derive(Debug, clap::Args)]

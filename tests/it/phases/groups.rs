@@ -6,7 +6,7 @@ use super::*;
 const MIDDLE: &str = "the way back would end in the middle of a group of migrations";
 
 #[test]
-fn a_rollback_into_the_middle_of_a_group_is_told() {
+fn a_rollback_into_the_middle_of_a_group_is_refused() {
     let now = things("web:2", "10 11/mail 12/mail 13/mail 14", &[]);
     let parts = [
         MIDDLE,
@@ -26,7 +26,7 @@ fn a_rollback_into_the_middle_of_a_group_is_told() {
 }
 
 #[test]
-fn a_folder_that_ends_in_the_middle_of_a_group_is_told() {
+fn a_folder_that_ends_in_the_middle_of_a_group_is_refused() {
     let now = things("web:1", "10 11/mail 12/mail", &[]);
     is_told(&forward(&now, "web:1", "10 11/mail"), &[MIDDLE, "group `mail`", "at V10__m10"]);
     assert_eq!(order(forward(&now, "web:1", "10")), "-V12 -V11<-V12");

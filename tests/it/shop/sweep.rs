@@ -311,9 +311,10 @@ fn a_holder_that_nobody_can_know_to_be_dead_is_waited_for(kind: StoreKind) {
     shop.ok(&["plan", "dev"]);
     shop.wrap(CONTAINED);
     let mut running = shop.follow(UP);
-    assert!(running.reaches(Moment::Boundary(6)), "it comes so far");
+    let comes_so_far = running.reaches(Moment::Boundary(6));
     running.send(Signal::KILL);
     let (killed, _) = running.end();
+    assert!(comes_so_far, "{}", killed.err);
     assert_eq!(killed.code, -1, "{}", killed.err);
     let since = Instant::now();
 
