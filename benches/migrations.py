@@ -9,6 +9,7 @@ out. The best of so many runs counts (SWITCHBACK_BENCH_RUNS).
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,8 @@ class Server:
 
     def __init__(self, folder):
         self.folder, self.bin = folder, programs()
+        # Whoever is told to end ends the server as well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
         self.user = NOBODY if os.geteuid() == 0 else None
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
