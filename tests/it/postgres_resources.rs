@@ -228,6 +228,10 @@ async fn databases_are_settled_by_tag_or_by_what_they_are() {
     };
     let error = carry_out(&own, &delete("postgres_database", "u2", &found)).await.unwrap_err();
     assert!(error.error.cause.contains("the database itself"), "{error}");
+    // As after a crash within DROP DATABASE: it is the one that was to be dropped, and nobody changed it.
+    let invalid = "update pg_database set datconnlimit = -2 where datname = 'it_settled'";
+    session(&url).await.batch_execute(invalid).await.unwrap();
+    assert_eq!(observe(&server, "postgres_database", &["it_settled"]).await, [Some(found.clone())]);
     let dropping = delete("postgres_database", "u3", &found);
     assert_eq!(settle(&server, &dropping).await, Settlement::NotDone);
     carry_out(&server, &dropping).await.unwrap();

@@ -25,8 +25,10 @@ use crate::world::{Effect, EffectChange, EffectError, Progress, Settlement, Worl
 /// # Errors
 /// As the server says.
 pub async fn read(client: &Client, target: &Target, names: &[&str]) -> Result<Vec<Thing>, WorldError> {
+    // A `DROP DATABASE` that was cut short leaves a limit of -2 (since 15.4): nobody changed it, and only another drop
+    // ends it. Whoever dials it hears from the server what it is.
     let statement = "select datname::text, oid::int8, pg_get_userbyid(datdba)::text, pg_encoding_to_char(encoding)::text, \
-                     datcollate::text, datctype::text, datconnlimit::int8, shobj_description(oid, 'pg_database') \
+                     datcollate::text, datctype::text, (case datconnlimit when -2 then -1 else datconnlimit end)::int8, shobj_description(oid, 'pg_database') \
                      from pg_database where datname = any($1)";
     let rows = client.query(statement, &[&names]).await.map_err(|error| world_error("read databases", &error))?;
     let thing = |row: &tokio_postgres::Row| {
