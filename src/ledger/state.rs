@@ -4,7 +4,7 @@
 
 mod things;
 
-pub use things::{aside, by_version, rename_needs};
+pub use things::{aside, rename_needs};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::order::Draft;
 use crate::address::{Address, InstanceKey};
 use crate::ledger::State;
-use crate::ledger::state::{DatabaseState, Gone, ResourceState, by_version, rename_needs};
+use crate::ledger::state::{Gone, rename_needs};
 use crate::migration::range::{SchemaNeeds, rename_ranges};
 use crate::observe::Observed;
 use crate::step::{Action, Fingerprint, Forgotten, Inverse, Operation, Reason, Way};
@@ -124,32 +124,7 @@ impl View {
         taken_up.after.extend(self.first.get(address).copied());
         self.drafts.push(taken_up);
         self.first.insert(address.clone(), self.drafts.len() - 1);
-        match taken.known.clone() {
-            Forgotten::Thing { kind, object, earlier, adopted, needs_schema, beside, born } => {
-                let run = 0;
-                let resource =
-                    ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
-                self.state.things.resources.insert(address.clone(), resource);
-            }
-            Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, aside, born, told } => {
-                let (applied, aside) = (by_version(applied), by_version(aside));
-                let partial = None;
-                let lock = lock_timeout_milliseconds;
-                let database = DatabaseState {
-                    binding,
-                    applied,
-                    needs,
-                    lock_timeout_milliseconds: lock,
-                    ahead,
-                    kept,
-                    aside,
-                    partial,
-                    born,
-                    told,
-                };
-                self.state.things.databases.insert(address.clone(), database);
-            }
-        }
+        self.state.things.know(address.clone(), taken.known.clone(), (binding, needs), 0);
     }
 
     /// What is taken up needs others under the names they have in the end: it may wait for one of them, and is then

@@ -286,7 +286,24 @@ impl Things {
     fn take_up(&mut self, run: u64, step: &Step, binding: Binding, known: &Forgotten) {
         let (address, needs) = (step.address.clone(), step.needs.clone());
         self.gone.remove(&address);
-        match known.clone() {
+        let mut known = known.clone();
+        if let Forgotten::Database { born, .. } = &mut known
+            && *born == Birth::default()
+        {
+            *born = birth(run, step);
+        }
+        self.know(address, known, (binding, needs), run);
+    }
+
+    /// Something that was forgotten is known again, as it was known.
+    pub fn know(
+        &mut self,
+        address: Address,
+        known: Forgotten,
+        (binding, needs): (Binding, BTreeSet<Address>),
+        run: u64,
+    ) {
+        match known {
             Forgotten::Thing { kind, object, earlier, adopted, needs_schema, beside, born } => {
                 let resource =
                     ResourceState { kind, binding, object, earlier, needs, needs_schema, beside, run, adopted, born };
@@ -294,7 +311,6 @@ impl Things {
             }
             Forgotten::Database { applied, lock_timeout_milliseconds, ahead, kept, aside, born, told } => {
                 let (applied, aside) = (by_version(applied), by_version(aside));
-                let born = if born == Birth::default() { birth(run, step) } else { born };
                 let partial = None;
                 let lock = lock_timeout_milliseconds;
                 let database = DatabaseState {
@@ -466,7 +482,7 @@ pub fn rename_needs(
 }
 
 /// Migrations by version.
-pub fn by_version(migrations: Vec<Migration>) -> BTreeMap<i64, Arc<Migration>> {
+fn by_version(migrations: Vec<Migration>) -> BTreeMap<i64, Arc<Migration>> {
     migrations.into_iter().map(|migration| (migration.version, Arc::new(migration))).collect()
 }
 
