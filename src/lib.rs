@@ -25,6 +25,8 @@ pub mod observe;
 pub mod plan;
 pub mod rollback;
 pub mod rehearse;
+pub mod risk;
+pub mod rules;
 pub mod review;
 pub mod verify;
 pub mod apply;

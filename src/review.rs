@@ -3,6 +3,8 @@
 //! Invariant: every rendering shows [`Review`] and nothing else, so that what a person reads, what a pull
 //! request shows and what `--json` gives are the same facts.
 
+pub mod signing;
+pub mod grounds;
 pub mod difference;
 pub mod markdown;
 pub mod proof;
@@ -14,12 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::migration::certificate::{Certificate, Evidence};
+use crate::migration::certificate::Certificate;
 use crate::migration::{Direction, KeptWhen, Migration};
 use crate::rehearse::target::{Answer, Foretold, Target, Targets};
+use crate::risk::Risk;
+use crate::rules::Findings;
 use crate::step::{Action, ChangeSet, Forgotten, Inverse, Operation, Reason, Step, StepId};
 use crate::world::Binding;
 use difference::{Differences, Shown};
+use grounds::Grounds;
+use signing::Signing;
 
 /// The version of the form of the JSON rendering.
 pub const FORMAT: u32 = 1;
@@ -46,6 +52,12 @@ pub struct Review {
     pub targets: Vec<TargetView>,
     /// The steps in order.
     pub steps: Vec<StepView>,
+    /// What the rules have to say.
+    #[serde(skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
+    /// Who has to sign it, and who did.
+    #[serde(skip_serializing_if = "Signing::is_empty")]
+    pub signing: Signing,
     /// From where on not everything can be taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub point_of_no_return: Option<PointOfNoReturn>,
@@ -147,6 +159,9 @@ pub struct StepView {
     /// What is foretold of it where it was not rehearsed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foretold: Option<Foretold>,
+    /// What it is estimated to cost, if it is a migration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
 }
 
 /// The way back of a step.
@@ -250,11 +265,11 @@ pub struct OutputView {
 impl Review {
     /// The facts of a change set of which nothing was rehearsed.
     pub fn of(change_set: &ChangeSet) -> Self {
-        Self::proved(change_set, &Evidence::default(), &Targets::default())
+        Self::proved(change_set, &Grounds::default())
     }
 
-    /// The facts of a change set, what was proved of it, and what its targets say.
-    pub fn proved(change_set: &ChangeSet, evidence: &Evidence, targets: &Targets) -> Self {
+    /// The facts of a change set, and what is known of it besides.
+    pub fn proved(change_set: &ChangeSet, grounds: &Grounds) -> Self {
         let mut places: Vec<String> = Vec::new();
         for step in &change_set.steps {
             let place = words::place(&step.binding);
@@ -274,8 +289,10 @@ impl Review {
             digest: change_set.digest(),
             summary: Summary::of(change_set),
             places,
-            targets: TargetView::all(targets),
-            steps: change_set.steps.iter().map(|step| StepView::of(step, evidence, targets)).collect(),
+            targets: TargetView::all(&grounds.targets),
+            steps: change_set.steps.iter().map(|step| StepView::of(step, grounds)).collect(),
+            findings: grounds.findings.clone(),
+            signing: grounds.signing.clone(),
             point_of_no_return: PointOfNoReturn::of(change_set),
             owed: change_set.owed.iter().map(ToString::to_string).collect(),
             outputs: change_set
@@ -413,7 +430,8 @@ fn changes(step: &Step) -> Differences {
 }
 
 impl StepView {
-    fn of(step: &Step, evidence: &Evidence, targets: &Targets) -> Self {
+    fn of(step: &Step, grounds: &Grounds) -> Self {
+        let Grounds { evidence, targets, risks, .. } = grounds;
         let mut migration = MigrationView::of(&step.action);
         if let Some(kept) = migration.as_mut().and_then(|migration| migration.kept.as_mut()) {
             kept.measure(targets.0.get(&step.address));
@@ -437,6 +455,7 @@ impl StepView {
             after: step.after.iter().copied().collect(),
             certificate: certificate.cloned(),
             foretold: foretold.cloned(),
+            risk: risks.of(step.id).cloned(),
             migration,
         }
     }

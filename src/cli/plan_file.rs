@@ -11,10 +11,14 @@ use super::whole_file;
 use crate::digest::Digest;
 use crate::migration::certificate::Evidence;
 use crate::rehearse::target::Targets;
+use crate::review::grounds::Grounds;
+use crate::review::signing::Signing;
+use crate::risk::Risks;
+use crate::rules::Findings;
 use crate::step::{self, ChangeSet};
 
 /// The version of the form that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The end of the names that are taken for plan files in the place of an environment.
 pub const ENDING: &str = ".plan.json";
@@ -36,12 +40,19 @@ pub struct PlanFile {
     /// What rehearsals proved.
     #[serde(default, skip_serializing_if = "Evidence::is_empty")]
     pub evidence: Evidence,
-    /// The digest of what the databases said: they say another thing a minute later, so it is one by itself.
+    /// The digest of what the databases said and what was made of that: they say another thing a minute later, so it is one
+    /// by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Digest>,
     /// What the databases said.
     #[serde(default, skip_serializing_if = "Targets::is_empty")]
     pub targets: Targets,
+    /// What its migrations were estimated to cost.
+    #[serde(default, skip_serializing_if = "Risks::is_empty")]
+    pub risks: Risks,
+    /// What the rules had to say.
+    #[serde(default, skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
 }
 
 /// What every version of the form has.
@@ -62,12 +73,19 @@ struct ChangeSetHead {
 }
 
 impl PlanFile {
-    /// A change set to be saved, what was proved of it, and what its databases said.
-    pub fn new(change_set: ChangeSet, evidence: Evidence, targets: Targets) -> Self {
+    /// A change set to be saved, and what its review rests on; who signed it stands in the ledger.
+    pub fn new(change_set: ChangeSet, grounds: Grounds) -> Self {
+        let Grounds { evidence, targets, risks, findings, signing: _ } = grounds;
         let (tool, digest) = (env!("CARGO_PKG_VERSION").to_owned(), change_set.digest());
         let proved = Some(proved(&digest, &evidence));
-        let told = (!targets.is_empty()).then(|| Digest::of_json(&targets));
-        Self { format: FORMAT, tool, digest, change_set, proved, evidence, told, targets }
+        let told = told(FORMAT, &targets, &risks, &findings);
+        Self { format: FORMAT, tool, digest, change_set, proved, evidence, told, targets, risks, findings }
+    }
+
+    /// The change set, and what its review rests on.
+    pub fn take(self) -> (ChangeSet, Grounds) {
+        let Self { change_set, evidence, targets, risks, findings, .. } = self;
+        (change_set, Grounds { evidence, targets, risks, findings, signing: Signing::default() })
     }
 
     /// Writes it whole or not at all, readable by its owner only.
@@ -127,13 +145,22 @@ impl PlanFile {
                 .cause("its evidence is not that of its change set")
                 .help(again));
         }
-        if file.told != (!file.targets.is_empty()).then(|| Digest::of_json(&file.targets)) {
+        if file.told != told(file.format, &file.targets, &file.risks, &file.findings) {
             return Err(Failure::failed(format!("{name} was altered after it was saved"))
                 .cause("what it says of its databases is not what they said")
                 .help(again));
         }
         Ok(file)
     }
+}
+
+/// The digest of what databases said, and of what was made of that; there was nothing but the first before form 3.
+fn told(format: u32, targets: &Targets, risks: &Risks, findings: &Findings) -> Option<Digest> {
+    let is_empty = targets.is_empty() && risks.is_empty() && findings.is_empty();
+    (!is_empty).then(|| match format {
+        0..=2 => Digest::of_json(targets),
+        _ => Digest::of_json(&(targets, risks, findings)),
+    })
 }
 
 /// The digest of a change set together with what was proved of it.
@@ -152,7 +179,8 @@ mod tests {
     fn plan() -> PlanFile {
         let certificates = BTreeMap::from([(7, crate::rehearse::not_rehearsed("no extension"))]);
         let evidence = Evidence(BTreeMap::from([("database.app".parse().unwrap(), certificates)]));
-        PlanFile::new(crate::review::tests::sample(), evidence, crate::review::tests::targets())
+        let targets = crate::review::tests::targets();
+        PlanFile::new(crate::review::tests::sample(), Grounds { evidence, targets, ..Grounds::default() })
     }
 
     fn saved() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -170,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_databases_say_changes_neither_digest() {
-        let (said, silent) = (plan(), PlanFile::new(plan().change_set, plan().evidence, Targets::default()));
+        let (said, silent) =
+            (plan(), PlanFile::new(plan().change_set, Grounds { evidence: plan().evidence, ..Grounds::default() }));
         assert_eq!((said.digest, said.proved), (silent.digest, silent.proved));
         assert!(said.told.is_some() && silent.told.is_none());
     }

@@ -21,6 +21,7 @@ use crate::rehearse::target::{self, Targets};
 use crate::rehearse::{self, Asked, Effort, work};
 use crate::resolve::desired::{Desired, DesiredDatabase, Import};
 use crate::resolve::secrets::RevealedSecrets;
+use crate::review::grounds::Grounds;
 use crate::rollback::schema::left_applied;
 use crate::rollback::{self, Depth, owed::leave_out};
 use crate::secret::Secrets;
@@ -36,10 +37,8 @@ const PATIENCE_BEFORE_A_WAY_BACK: Duration = Duration::from_secs(60);
 pub struct Proved<T> {
     /// The change set.
     pub change_set: T,
-    /// What was proved.
-    pub evidence: Evidence,
-    /// What the databases say whose schema it changes.
-    pub targets: Targets,
+    /// What its review rests on.
+    pub grounds: Grounds,
 }
 
 /// Where what is proved of a change set comes from.
@@ -86,7 +85,7 @@ pub async fn plan(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { change_set, evidence, targets })
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -172,7 +171,7 @@ pub async fn prove(
     change_set: &ChangeSet,
     secrets: &dyn Secrets,
     effort: Effort,
-) -> Result<(Evidence, Targets), Failure> {
+) -> Result<Grounds, Failure> {
     let things = &ledger.state().things;
     let subject = Subject::of(desired, things, &session.kinds).databases_only();
     let observed = look(session, &subject, secrets).await?;
@@ -181,7 +180,12 @@ pub async fn prove(
     let ground = Ground { things, observed: &observed, databases, secrets };
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
-    Ok((evidence, targets))
+    Ok(grounds(change_set, evidence, targets))
+}
+
+/// What a review rests on.
+fn grounds(_change_set: &ChangeSet, evidence: Evidence, targets: Targets) -> Grounds {
+    Grounds { evidence, targets, ..Grounds::default() }
 }
 
 /// The way to nothing.
@@ -208,7 +212,7 @@ pub async fn destroy(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { change_set, evidence, targets })
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -274,7 +278,7 @@ pub async fn back(
             targets_of(session, &change_set, ground, &evidence, proofs).await
         }
     };
-    Ok(Proved { change_set, evidence, targets })
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

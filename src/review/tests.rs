@@ -9,6 +9,7 @@ use crate::migration::certificate::{Basis, Certificate, Evidence, Verdict};
 use crate::migration::observation::{LockMode, Observation};
 use crate::migration::{Direction, Migration};
 use crate::rehearse::target::{Along, Answer, Foretold, Target, Targets, Untold};
+use crate::review::grounds::Grounds;
 use crate::step::{Action, ChangeSet, Fingerprint, Inverse, Operation, PlannedOutput, Reason, Step, StepId, Way};
 use crate::value::{Object, Sealed, Type, Unknown, Value};
 use crate::world::{Binding, LongTransaction, Size, TargetFacts};
@@ -246,7 +247,7 @@ fn a_certificate_takes_a_line_and_each_finding_one_more() {
             "observed forth, line 3: public.users ACCESS EXCLUSIVE (1.2 GB, about 3 million rows), rewritten, scanned",
         ]
     );
-    let review = Review::proved(&sample(), &evidence, &targets());
+    let review = Review::proved(&sample(), &grounds(evidence, targets()));
     let shown = text::render(&review, &Plain);
     let comment = markdown::render(&review);
     for line in &lines {
@@ -257,6 +258,10 @@ fn a_certificate_takes_a_line_and_each_finding_one_more() {
     assert_eq!((&certificate["verdict"]["verdict"], &certificate["server"]), (&"exact".into(), &"15.18".into()));
     assert_eq!(certificate["forth"][0]["locks"]["public.orders"], "access_share", "programs get all of it");
     assert!(json["steps"][0].get("certificate").is_none());
+}
+
+fn grounds(evidence: Evidence, targets: Targets) -> Grounds {
+    Grounds { evidence, targets, ..Grounds::default() }
 }
 
 /// What the database of the sample says of itself.
@@ -285,7 +290,7 @@ fn saying(answer: Answer, foretold: Foretold) -> Targets {
 
 #[test]
 fn what_the_target_says_stands_above_the_steps_with_its_time() {
-    let review = Review::proved(&sample(), &Evidence::default(), &targets());
+    let review = Review::proved(&sample(), &grounds(Evidence::default(), targets()));
     let lines = [
         "database.app, PostgreSQL 15.18, read at 2026-11-21T10:00:00Z",
         "  process 7 of user shop, application `psql`, has had a transaction open for 5 s: `select '…'`",
@@ -298,7 +303,7 @@ fn what_the_target_says_stands_above_the_steps_with_its_time() {
     assert_eq!((&target["database"], &target["facts"]["long"][0]["seconds"]), (&"database.app".into(), &5.3.into()));
     assert_eq!(target["facts"]["sizes"]["public.users"]["bytes"], 1_234_000_000);
     let said = |answer: Answer| {
-        let review = Review::proved(&sample(), &Evidence::default(), &saying(answer, Foretold::default()));
+        let review = Review::proved(&sample(), &grounds(Evidence::default(), saying(answer, Foretold::default())));
         text::render(&review, &Plain)
     };
     let quiet = said(Answer::Facts(TargetFacts { server: "13.23".to_owned(), ..TargetFacts::default() }));
@@ -319,7 +324,7 @@ fn what_was_not_rehearsed_is_predicted_and_called_so() {
     let unknown = (1..=8).map(|statement| unknown(Along::Back, statement)).chain([unknown(Along::Forth, 1)]).collect();
     let facts = targets().0.into_values().next().unwrap().answer;
     let targets = saying(facts, Foretold { forth, back: Vec::new(), unknown });
-    let review = Review::proved(&sample(), &Evidence::default(), &targets);
+    let review = Review::proved(&sample(), &grounds(Evidence::default(), targets));
     let shown = text::render(&review, &Plain);
     for line in [
         "predicted forth, line 4: public.users ACCESS EXCLUSIVE (1.2 GB, about 3 million rows)",

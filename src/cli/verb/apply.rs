@@ -122,15 +122,15 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     }
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
-    let Proved { change_set, evidence, targets } = proved;
+    let Proved { change_set, grounds } = proved;
     if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
         };
     }
-    talk_review(session, &Review::proved(&change_set, &evidence, &targets));
-    unproved::refuse(session, accepting, &change_set, &evidence, &unproved::typed(verb, environment))?;
+    talk_review(session, &Review::proved(&change_set, &grounds));
+    unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, on_failure))
@@ -169,7 +169,8 @@ fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &C
 
 /// Carries out a saved change set.
 fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Result<Report, Failure> {
-    let (change_set, evidence) = (file.change_set, file.evidence);
+    let digest = file.digest;
+    let (change_set, grounds) = file.take();
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set)?;
     let project = change_set.project.clone();
@@ -181,8 +182,8 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
         None => Aim::Ledger(&*without_spec),
     };
     let unfinished = hold.ledger.state().unfinished().map(|run| (run.number, run.change_set.digest()));
-    let is_unfinished = unfinished.as_ref().is_some_and(|(_, digest)| *digest == file.digest);
-    if let Some(report) = applied_already(session, &mut hold, &file.digest, &aim)? {
+    let is_unfinished = unfinished.as_ref().is_some_and(|(_, known)| *known == digest);
+    if let Some(report) = applied_already(session, &mut hold, &digest, &aim)? {
         return Ok(report);
     }
     if let Some(spec) = change_set.spec_digest {
@@ -194,9 +195,9 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             return Err(carry::unfinished(session, &environment, run));
         }
         (_, Operation::Rollback { to }) => {
-            let again = Proved { change_set: &change_set, evidence, targets: file.targets };
+            let again = Proved { change_set: &change_set, grounds };
             judge_again(session, &mut hold, &again, to, aim.secrets())?;
-            Work::Begin(Box::new(change_set), file.digest)
+            Work::Begin(Box::new(change_set), digest)
         }
         _ if change_set.steps.is_empty() => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
@@ -205,8 +206,8 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let subject = &arguments.subject;
             let plan = subject.plan.as_ref().map(|path| path.display().to_string()).or(subject.environment.clone());
             let words = unproved::typed("apply", &plan.unwrap_or_default());
-            unproved::refuse(session, &arguments.accepting, &change_set, &evidence, &words)?;
-            Work::Begin(Box::new(change_set), file.digest)
+            unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
+            Work::Begin(Box::new(change_set), digest)
         }
     };
     let report = carry::carry_out(session, &mut hold, work, &aim)?;
@@ -258,7 +259,7 @@ fn judge_again(
     secrets: &dyn Secrets,
 ) -> Result<(), Failure> {
     carry::settle(session, hold, secrets)?;
-    let (proofs, saved) = (Proofs::Given(&saved.evidence), saved.change_set);
+    let (proofs, saved) = (Proofs::Given(&saved.grounds.evidence), saved.change_set);
     let depth = if saved.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
     let again = hold.wait(planning::back(session, &hold.ledger, (to, depth), &saved.owed, secrets, proofs))?;
     let again = again.change_set;

@@ -61,11 +61,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(report.result);
     }
     let proofs = Proofs::From(Effort::Known);
-    let Proved { change_set, evidence, targets } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
-    let review = Review::proved(&change_set, &evidence, &targets);
+    let Proved { change_set, grounds } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
+    let review = Review::proved(&change_set, &grounds);
     if let Some(out) = &arguments.out {
         show_review(session, &review, None);
-        PlanFile::new(change_set, evidence, targets).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

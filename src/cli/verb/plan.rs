@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.say(&format!("kept: {line}"));
     }
     let proofs = Proofs::From(arguments.rehearsing.effort());
-    let Proved { change_set, evidence, targets } = if arguments.destroy {
+    let Proved { change_set, grounds } = if arguments.destroy {
         session.wait(super::destroy::plan(session, &ledger, &resolved, Proofs::From(Effort::Known)))?
     } else {
         let (targets, replace) = (arguments.targets.clone(), arguments.replace.clone());
@@ -92,9 +92,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
     };
     let is_empty = change_set.steps.is_empty();
-    show_review(session, &Review::proved(&change_set, &evidence, &targets), arguments.form);
+    show_review(session, &Review::proved(&change_set, &grounds), arguments.form);
     if let Some(out) = &arguments.out {
-        PlanFile::new(change_set, evidence, targets).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

@@ -13,11 +13,10 @@ use crate::cli::spec;
 use crate::cli::subject::Typed;
 use crate::cli::terminal::View;
 use crate::ledger::State;
-use crate::migration::certificate::Evidence;
 use crate::plan::Options;
-use crate::rehearse::target::Targets;
 use crate::rehearse::{Effort, migrations};
 use crate::review::TargetView;
+use crate::review::grounds::Grounds;
 use crate::review::text::Paint;
 use crate::step::ChangeSet;
 
@@ -71,7 +70,7 @@ impl View for Rehearsed {
 /// When the spec has mistakes, or the world or ledger cannot be read.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let effort = if arguments.fresh { Effort::Anew } else { Effort::Rehearse };
-    let Proved { change_set, evidence, targets } = match Typed::read(session, &arguments.subject)? {
+    let Proved { change_set, grounds } = match Typed::read(session, &arguments.subject)? {
         Typed::Plan(file) => of_plan(session, *file, effort)?,
         Typed::Environment(environment) => {
             let resolved = session.resolve(&environment)?;
@@ -81,7 +80,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
         }
     };
-    let rehearsed = rehearsed(&change_set, &evidence, &targets);
+    let rehearsed = rehearsed(&change_set, &grounds);
     session.terminal.show(&rehearsed);
     Ok(rehearsed.result)
 }
@@ -97,12 +96,12 @@ fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<C
         None => spec::secrets(session, state, Some(&change_set))?,
     };
     let desired = resolved.as_ref().map(|resolved| &resolved.desired);
-    let (evidence, targets) =
-        session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
-    Ok(Proved { change_set, evidence, targets })
+    let grounds = session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
+    Ok(Proved { change_set, grounds })
 }
 
-fn rehearsed(change_set: &ChangeSet, evidence: &Evidence, targets: &Targets) -> Rehearsed {
+fn rehearsed(change_set: &ChangeSet, grounds: &Grounds) -> Rehearsed {
+    let Grounds { evidence, targets, .. } = grounds;
     let found: Vec<Certified> = migrations(change_set)
         .filter_map(|(step, direction, migration)| {
             let certificate = evidence.of(&step.address, migration.version)?.clone();

@@ -130,8 +130,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let proofs = Proofs::From(arguments.rehearsing.effort());
     let depth = if arguments.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
     let proved = hold.wait(planning::back(session, &hold.ledger, (to, depth), &skipped, &*secrets, proofs))?;
-    let Proved { change_set, evidence, targets } = proved;
-    let review = Review::proved(&change_set, &evidence, &targets);
+    let Proved { change_set, grounds } = proved;
+    let review = Review::proved(&change_set, &grounds);
     let further = hold.wait(planning::further(session, &hold.ledger, (to, &change_set), &skipped, &*secrets))?;
     if change_set.steps.is_empty() && !change_set.owed.is_empty() {
         let words = "there is nothing to take back but what is skipped, or comes after it; nothing was done";
@@ -142,7 +142,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         tell_time(session, &hold, &change_set);
         tell_schema(session, to, &hold, further.as_ref());
         refuse_losses(arguments, session, &change_set)?;
-        PlanFile::new(change_set, evidence, targets).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

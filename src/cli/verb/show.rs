@@ -35,8 +35,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match Typed::read(session, &arguments.subject)? {
         Typed::Plan(file) => {
-            let review = Review::proved(&file.change_set, &file.evidence, &file.targets);
-            show_review(session, &review, arguments.form);
+            let (change_set, grounds) = file.take();
+            show_review(session, &Review::proved(&change_set, &grounds), arguments.form);
         }
         Typed::Environment(environment) => {
             let ledger = session.known_ledger(&environment)?;

@@ -5,6 +5,8 @@ use switchback::digest::Digest;
 use switchback::ledger::text::split;
 use switchback::migration::certificate::Evidence;
 use switchback::rehearse::target::Targets;
+use switchback::risk::Risks;
+use switchback::rules::Findings;
 
 use super::Bench;
 
@@ -74,6 +76,8 @@ fn a_plan_of_an_older_form_is_carried_out() {
         evidence,
         told: None,
         targets: Targets::default(),
+        risks: Risks::default(),
+        findings: Findings::default(),
     };
     bench.write("old.plan.json", &serde_json::to_string(&file).unwrap());
     bench.expect(0, "apply old.plan.json --ledger file:new").has("run 1, apply of dev: complete").has("2 done");
