@@ -8,6 +8,8 @@ pub mod grounds;
 pub mod difference;
 pub mod markdown;
 pub mod proof;
+pub mod sarif;
+pub mod junit;
 pub mod text;
 pub mod words;
 
