@@ -34,7 +34,7 @@ async fn schema(url: &str) -> String {
 /// The rows of the history and of our own tables beside it, without moments and durations.
 fn rows(url: &str, layout: Layout) -> String {
     let (columns, order) = match layout {
-        Layout::Refinery => ("version, name, checksum, length(applied_on)", "version"),
+        Layout::Refinery => ("version, name, checksum, applied_on ~ '^20[0-9-]{8}T[0-9:]{8}[.][0-9]+Z$'", "version"),
         Layout::Flyway => ("installed_rank, version, description, type, script, checksum, installed_by, success", "1"),
         Layout::Sqlx => ("version, description, success, encode(checksum, 'hex')", "version"),
         Layout::GolangMigrate => ("version, dirty", "version"),
@@ -53,9 +53,12 @@ fn rows(url: &str, layout: Layout) -> String {
 
 /// The scripts of what is pending: forth and back.
 fn scripts(bench: &Bench) -> (String, String) {
+    scripts_of(bench, "plan dev --no-rehearsal")
+}
+
+fn scripts_of(bench: &Bench, words: &str) -> (String, String) {
     let script = |form: &str| {
-        let Output { status, stdout, stderr } =
-            bench.command(&format!("plan dev --no-rehearsal --as {form}")).output().unwrap();
+        let Output { status, stdout, stderr } = bench.command(&format!("{words} --as {form}")).output().unwrap();
         assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     };
@@ -179,7 +182,8 @@ async fn what_would_be_lost_or_does_not_hold_stops_the_script() {
         ("V2__made.down.sql", down),
     ];
     let bench = Bench::new("script_lost", &files);
-    let (forth, back) = scripts(&bench);
+    // Only of what was proved exact it is said that nothing may be lost.
+    let (forth, back) = scripts_of(&bench, "plan dev");
     let ask = |sql: &str| shared().psql(&bench.url, sql);
     good(&bench.url, &forth);
     ask("insert into old (id) values (1)");
