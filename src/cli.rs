@@ -29,6 +29,7 @@ pub mod patience;
 pub mod plan_file;
 pub mod planning;
 pub mod progress;
+pub mod refused;
 pub mod report;
 pub mod secrets;
 pub mod session;

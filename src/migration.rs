@@ -4,7 +4,7 @@
 //! either way without the files.
 
 pub mod statements;
-mod cursor;
+pub mod cursor;
 pub mod concurrent;
 pub mod outside;
 pub mod said;
@@ -19,6 +19,7 @@ pub mod told;
 pub mod addition;
 pub mod range;
 pub mod position;
+pub mod catalog;
 pub mod observation;
 pub mod predict;
 pub mod certificate;

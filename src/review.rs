@@ -7,6 +7,8 @@ pub mod signing;
 pub mod grounds;
 pub mod difference;
 pub mod markdown;
+pub mod found;
+pub mod paint;
 pub mod proof;
 pub mod sarif;
 pub mod junit;

@@ -17,6 +17,7 @@ mod paths;
 mod project;
 mod refactor;
 mod repeat;
+mod rule;
 mod schema_need;
 mod settings;
 
@@ -72,6 +73,32 @@ pub struct Project {
     pub lease: Option<String>,
     /// `required_version`, as written and already checked against this program.
     pub required_version: Option<String>,
+    /// `rule` blocks.
+    pub rules: Vec<RuleBlock>,
+}
+
+/// A `rule` block: how heavy a rule weighs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleBlock {
+    /// The rule's name.
+    pub name: Arc<str>,
+    /// Where it is named.
+    pub span: Span,
+    /// What is said of it.
+    pub level: RuleLevel,
+}
+
+/// How heavy a rule weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleLevel {
+    /// It is not asked.
+    Off,
+    /// Worth knowing.
+    Note,
+    /// Worth a second look.
+    Warning,
+    /// It is refused.
+    Error,
 }
 
 /// The `environment` block.
@@ -131,6 +158,8 @@ pub struct Module {
     pub removed: Vec<RemovedBlock>,
     /// `import` blocks; only the spec itself has any.
     pub imports: Vec<ImportBlock>,
+    /// `rule` blocks; only the spec itself has any.
+    pub rules: Vec<RuleBlock>,
 }
 
 impl Module {

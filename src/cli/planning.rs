@@ -24,6 +24,8 @@ use crate::resolve::secrets::RevealedSecrets;
 use crate::review::grounds::Grounds;
 use crate::rollback::schema::left_applied;
 use crate::rollback::{self, Depth, owed::leave_out};
+use crate::rules;
+use crate::rules::judging::{Settings, judge as judge_rules};
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Edit, Operation, Standing};
 use crate::value::Object;
@@ -85,7 +87,7 @@ pub async fn plan(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &resolved.rules), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -180,12 +182,16 @@ pub async fn prove(
     let ground = Ground { things, observed: &observed, databases, secrets };
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
-    Ok(grounds(change_set, evidence, targets))
+    Ok(grounds(change_set, evidence, targets, &Settings::default()))
 }
 
 /// What a review rests on.
-fn grounds(_change_set: &ChangeSet, evidence: Evidence, targets: Targets) -> Grounds {
-    Grounds { evidence, targets, ..Grounds::default() }
+fn grounds(change_set: &ChangeSet, mut evidence: Evidence, mut targets: Targets, settings: &Settings) -> Grounds {
+    let findings = judge_rules(&rules::rules(), change_set, &evidence, &targets, settings);
+    // Only rules look at catalogs; nobody reads them in a review or saves them in a plan.
+    evidence.forget_catalogs();
+    targets.forget_catalogs();
+    Grounds { evidence, targets, findings, ..Grounds::default() }
 }
 
 /// The way to nothing.
@@ -212,7 +218,7 @@ pub async fn destroy(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default()), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -278,7 +284,7 @@ pub async fn back(
             targets_of(session, &change_set, ground, &evidence, proofs).await
         }
     };
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default()), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

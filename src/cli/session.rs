@@ -19,6 +19,7 @@ use crate::ledger::Actor;
 use crate::local::Places;
 use crate::provider::table;
 use crate::resolve::desired::{Desired, Refactoring};
+use crate::rules::judging::Settings;
 use crate::secret::Secrets;
 use crate::world::{Databases, Rehearsals, World};
 
@@ -53,6 +54,8 @@ pub struct Resolved {
     pub refactoring: Refactoring,
     /// The texts, for later mistakes.
     pub sources: Sources,
+    /// What rules go by.
+    pub rules: Settings,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
     pub secrets: Arc<dyn Secrets>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the ledger's URL is found also when the spec has mistakes, so that a way back is never blocked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,12 +10,17 @@ use super::environment::{self, Name};
 use super::failure::Failure;
 use super::secrets::EdgeSecrets;
 use super::session::{Resolved, Session, checked_name};
+use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::kind::Kinds;
 use crate::ledger::State;
+use crate::migration::layout::Layout;
+use crate::resolve::desired::{Desired, DesiredDatabase};
 use crate::resolve::inputs::{Inputs, VariableFile, secrets_from_variables};
+use crate::rules::judging::Settings;
+use crate::rules::{self, Levels};
 use crate::secret::{SecretReference, Secrets};
 use crate::step::ChangeSet;
 use crate::store::disk::DiskFiles;
@@ -72,15 +77,31 @@ pub fn resolve(
     let (spec, mut diagnostics) = spec::load(&DiskFiles, project, environment, &session.kinds);
     let (resolved, more) = resolve::resolve(&spec, &inputs, &session.kinds, &DiskFiles, project);
     diagnostics.extend(more);
+    let (levels, unknown) = Levels::of(&spec, &rules::rules());
+    diagnostics.extend(unknown);
     diagnostics.sort();
+    let folders = resolved.as_ref().map(|resolved| folders(&spec, &resolved.desired)).unwrap_or_default();
     let sources = spec.sources;
     let resolved = resolved.filter(|_| !diagnostics.has_errors()).map(|resolved| Resolved {
         desired: resolved.desired,
         refactoring: resolved.refactoring,
         sources: sources.clone(),
+        rules: Settings { levels, folders },
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });
     Ok((resolved, diagnostics, sources))
+}
+
+/// Where the migrations of each database lie.
+fn folders(spec: &spec::Spec, desired: &Desired) -> BTreeMap<Address, (String, Layout)> {
+    let databases = spec.modules.first().map(|module| &module.databases);
+    let of = |(address, wanted): (&Address, &DesiredDatabase)| {
+        let name = address.to_string();
+        let block = databases?.get(name.strip_prefix("database.")?)?;
+        let folder = block.migrations.as_ref()?.0.display().to_string();
+        Some((address.clone(), (folder, Layout::of(&wanted.binding.settings).unwrap_or_default())))
+    };
+    desired.databases.iter().filter_map(of).collect()
 }
 
 /// The spec, if the checkout is the one that a run was begun from.

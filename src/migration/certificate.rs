@@ -99,6 +99,13 @@ pub enum Verdict {
     },
 }
 
+impl Certificate {
+    /// Leaves out what the catalogs said before each statement.
+    pub fn forget_catalogs(&mut self) {
+        self.forth.iter_mut().chain(&mut self.back).for_each(|seen| seen.before = None);
+    }
+}
+
 impl Verdict {
     /// Its name for people.
     pub fn word(&self) -> &'static str {
@@ -163,5 +170,12 @@ impl Evidence {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Leaves out what the catalogs said before each statement.
+    pub fn forget_catalogs(&mut self) {
+        for certificate in self.0.values_mut().flat_map(BTreeMap::values_mut) {
+            certificate.forget_catalogs();
+        }
     }
 }

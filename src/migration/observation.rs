@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::catalog::Catalog;
+
 /// What one statement did, or will do, to the relations that were there before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
@@ -31,6 +33,10 @@ pub struct Observation {
     /// Whether it has to run outside of a transaction.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,
+    /// What the catalogs said right before it of the relations that it names, their families and partners; nothing where
+    /// nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Catalog>>,
 }
 
 /// The modes of locks on relations, weakest first.

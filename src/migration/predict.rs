@@ -3,10 +3,9 @@
 //! Invariant: it agrees with what is observed on every version from 13 to 18 (`tests/it/observation`), or it says
 //! that it does not know, and why.
 
-pub mod catalog;
 pub mod foresight;
 mod type_name;
-mod naming;
+pub mod naming;
 mod action;
 mod expression;
 mod tables;
@@ -23,6 +22,7 @@ mod guards;
 mod upkeep;
 mod rows;
 
+pub use super::catalog;
 use super::cursor::Cursor;
 use super::observation::{LockMode, Observation};
 use super::statements::{Script, Statement};

@@ -12,7 +12,7 @@ use crate::world::RehearsalSettings;
 
 /// The version of what is kept, of the fingerprint that is compared and of the rules of certifying: a newer one finds
 /// nothing that an older one kept.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is found out about a database before its migrations are rehearsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

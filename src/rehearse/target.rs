@@ -105,6 +105,14 @@ impl Targets {
         self.0.is_empty()
     }
 
+    /// Leaves out what the catalogs said of each statement.
+    pub fn forget_catalogs(&mut self) {
+        let foretold = self.0.values_mut().flat_map(|target| target.foretold.values_mut());
+        for foretold in foretold {
+            foretold.forth.iter_mut().chain(&mut foretold.back).for_each(|seen| seen.before = None);
+        }
+    }
+
     /// What is foretold of a migration.
     pub fn foretold(&self, database: &Address, version: i64) -> Option<&Foretold> {
         self.0.get(database)?.foretold.get(&version)

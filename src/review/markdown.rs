@@ -2,9 +2,11 @@
 //!
 //! Invariant: it is never longer than [`LIMIT`] bytes; what is left out is said, and where all of it is.
 
+use super::found;
 use super::text::difference_line;
 use super::words::{self, harmless};
 use super::{PointOfNoReturn, Review, StepView};
+use crate::rules::Level;
 
 /// Longest text in bytes; the forges take 65,536 characters.
 pub const LIMIT: usize = 64_000;
@@ -61,6 +63,7 @@ fn render_with(review: &Review, detail: Detail) -> String {
         text += &fenced("", &harmless(&said));
         text.push('\n');
     }
+    text += &findings(review, detail);
     text += &table(review, detail);
     match detail {
         Detail::Everything | Detail::WithoutSql => {
@@ -97,6 +100,29 @@ fn losses(point: &PointOfNoReturn, detail: Detail) -> String {
         text += &format!("> - and {} more\n", point.losses.len() - shown);
     }
     text + "\n"
+}
+
+/// What the rules have to say, one line each; notes are counted only.
+fn findings(review: &Review, detail: Detail) -> String {
+    let tally = found::tally(&review.findings);
+    if tally.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("**Rules:** {tally}\n\n");
+    let most = match detail {
+        Detail::Everything | Detail::WithoutSql => 50,
+        Detail::Table => 20,
+        Detail::Rows(rows) => rows.min(10),
+    };
+    let heavy: Vec<_> = review.findings.found.iter().filter(|finding| finding.level > Level::Note).collect();
+    for finding in heavy.iter().take(most) {
+        let (word, message) = (finding.level.word(), escaped(&finding.message));
+        text += &format!("- {word} {} {message} ({})\n", code(&finding.rule), code(&found::place(&finding.place)));
+    }
+    if heavy.len() > most {
+        text += &format!("- and {} more\n", heavy.len() - most);
+    }
+    text + if heavy.is_empty() { "" } else { "\n" }
 }
 
 fn table(review: &Review, detail: Detail) -> String {

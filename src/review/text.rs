@@ -3,6 +3,8 @@
 //! Invariant: colour only repeats what a sign or word says already.
 
 use super::difference::{Difference, Shown};
+use super::found;
+pub use super::paint::{Paint, Plain, Role};
 use super::proof::Weight;
 use super::words::{self, harmless};
 use super::{MigrationView, PointOfNoReturn, Review, StepView};
@@ -13,40 +15,6 @@ const SQL_LINES: usize = 80;
 
 /// Longest value that is shown whole, in characters.
 const VALUE_CHARACTERS: usize = 160;
-
-/// What a piece of text stands for, for those who colour it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A heading.
-    Heading,
-    /// Something is added.
-    Added,
-    /// Something goes.
-    Removed,
-    /// Something changes.
-    Changed,
-    /// Of less weight.
-    Faint,
-    /// Worth a second look.
-    Warning,
-    /// Something went wrong, or will be lost.
-    Danger,
-}
-
-/// Colours text, or does not.
-pub trait Paint {
-    /// The text in the colour of its role.
-    fn paint(&self, role: Role, text: &str) -> String;
-}
-
-/// No colour.
-pub struct Plain;
-
-impl Paint for Plain {
-    fn paint(&self, _role: Role, text: &str) -> String {
-        text.to_owned()
-    }
-}
 
 /// The role of a line of a certificate.
 pub fn role_of(weight: Weight) -> Role {
@@ -78,6 +46,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
         text += "\n";
         text += &one_step(review, step, paint);
     }
+    text += &found::summary(&review.findings, paint);
     text += &outputs(review, paint);
     if !review.owed.is_empty() {
         let left = format!("left as it is, and owed: {}", harmless(&review.owed.join(", ")));
@@ -127,6 +96,9 @@ fn one_step(review: &Review, step: &StepView, paint: &dyn Paint) -> String {
     }
     for line in review.lines_of(step) {
         text += &format!("      {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
+    }
+    for finding in review.findings.of_step(step.id) {
+        text += &found::text(finding, "      ", paint);
     }
     let inverse = &step.inverse;
     let mut back = format!("way back: {}", inverse.class);

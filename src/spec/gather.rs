@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
-use super::{EnvironmentBlock, Module, blocks, paths, project, refactor, said_at};
+use super::{EnvironmentBlock, Module, blocks, paths, project, refactor, rule, said_at};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use crate::suggest::{did_you_mean, listed};
 
@@ -36,7 +36,7 @@ pub(super) struct Gatherer<'a> {
 }
 
 /// The blocks there are.
-const BLOCKS: [&str; 12] = [
+const BLOCKS: [&str; 13] = [
     "environment",
     "variable",
     "locals",
@@ -49,6 +49,7 @@ const BLOCKS: [&str; 12] = [
     "moved",
     "removed",
     "import",
+    "rule",
 ];
 
 /// Words of the language that have no meaning yet.
@@ -92,7 +93,12 @@ impl Gatherer<'_> {
                     self.module.imports.extend(refactor::import(block, self.diagnostics));
                 }
             }
-            "environment" | "provider" | "database" | "import" => self.root_only(&block),
+            "rule" if self.is_root => {
+                if self.labels(&block, &["NAME"]) {
+                    self.module.rules.extend(rule::rule(&block, self.diagnostics));
+                }
+            }
+            "environment" | "provider" | "database" | "import" | "rule" => self.root_only(&block),
             "moved" => {
                 if self.labels(&block, &[]) {
                     self.module.moved.extend(refactor::moved(block, self.diagnostics));

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::body::{Block, Body};
+use super::rule::rule;
 use super::settings::{Plain, Shape};
 use super::{Door, EnvironmentBlock, Project};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -12,12 +13,19 @@ use crate::suggest::did_you_mean;
 
 /// Reads the project's file.
 pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) -> Project {
-    for block in body.blocks.iter().filter(|block| &*block.word != "project") {
+    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule")) {
         diagnostics.push(
             Diagnostic::error("this block does not belong into the project's file")
                 .at(block.header)
-                .detail(format!("`switchback.hcl` holds one `project` block, and here stands `{}`", block.word))
-                .help(did_you_mean(&block.word, ["project"], "move it to a file of `environments/` or `modules/`")),
+                .detail(format!(
+                    "`switchback.hcl` holds one `project` block and `rule` blocks, and here stands `{}`",
+                    block.word
+                ))
+                .help(did_you_mean(
+                    &block.word,
+                    ["project", "rule"],
+                    "move it to a file of `environments/` or `modules/`",
+                )),
         );
     }
     let mut blocks = body.blocks("project");
@@ -59,7 +67,10 @@ pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) ->
         ledger: plain.text("ledger"),
         lease: plain.text("lease"),
         required_version: plain.text("required_version"),
+        rules: Vec::new(),
     };
+    let rules = body.blocks("rule").filter(|block| block.labels.len() == 1);
+    let project = Project { rules: rules.filter_map(|block| rule(block, diagnostics)).collect(), ..project };
     if let (Some(range), Some(expr)) = (&project.required_version, block.body.expr("required_version")) {
         diagnostics.0.extend(check_version(range, expr.span));
     }

@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
@@ -130,6 +131,7 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
         };
     }
     talk_review(session, &Review::proved(&change_set, &grounds));
+    refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
@@ -206,6 +208,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let subject = &arguments.subject;
             let plan = subject.plan.as_ref().map(|path| path.display().to_string()).or(subject.environment.clone());
             let words = unproved::typed("apply", &plan.unwrap_or_default());
+            refused::refuse(&change_set, &grounds.findings)?;
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             Work::Begin(Box::new(change_set), digest)
         }

@@ -26,6 +26,10 @@ pub(super) fn read(script: &Script) -> (Directives, Vec<Problem>) {
         // As sqlx has it.
         let theirs = (line == 1 && comment.text.starts_with("-- no-transaction")).then(|| "transaction off".to_owned());
         let Some(words) = theirs.or_else(|| directive(&comment.text)) else { continue };
+        // What silences a rule may stand before each statement; whether it is right is for the rules to say.
+        if words == "ignore" || words.starts_with("ignore ") {
+            continue;
+        }
         if !comment.header {
             problems.push(Problem::new(
                 format!("line {line}: `switchback: {words}` stands behind the first statement"),

@@ -14,7 +14,10 @@ use super::connection::open;
 use super::errors::{has_code, world_error};
 use super::observation::view;
 use super::settings::Target;
+use crate::migration::catalog::Catalog;
+use crate::migration::catalog::slice::matters;
 use crate::migration::predict::{self, Foreseen};
+use crate::migration::statements::Script;
 use crate::world::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, WorldError};
 
 /// A transaction that is open for longer than this many seconds is told of.
@@ -60,7 +63,19 @@ pub async fn foresee(target: &Target, texts: &[&str]) -> Result<Vec<Vec<Foreseen
     let version: i32 = row.map_err(failed)?.get(0);
     let catalog = view::read(&client).await.map_err(failed)?;
     let version = u32::try_from(version).unwrap_or_default();
-    Ok(texts.iter().map(|text| predict::predict_text(text, &catalog, version)).collect())
+    Ok(texts.iter().map(|text| told(text, &catalog, version)).collect())
+}
+
+/// What is foretold of a text, each statement with what the catalogs say of what it names.
+fn told(text: &str, catalog: &Catalog, version: u32) -> Vec<Foreseen> {
+    let mut found = predict::predict_text(text, catalog, version);
+    let statements = Script::parse(text).map(|script| script.statements).unwrap_or_default();
+    for (seen, statement) in found.iter_mut().zip(&statements).filter(|(_, statement)| matters(statement)) {
+        if let Ok(seen) = seen {
+            seen.before = Some(Box::new(catalog.slice(statement)));
+        }
+    }
+    found
 }
 
 /// Whoever measures a file looks at its table as a reader does: not for long, when somebody keeps readers out.

@@ -6,3 +6,4 @@ mod state;
 mod brakes;
 pub mod observer;
 pub mod view;
+pub mod slice;

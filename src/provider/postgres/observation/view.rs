@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, Error, Row};
 
 use super::state::{OF_USERS, written};
-use crate::migration::predict::catalog::{
+use crate::migration::catalog::{
     Catalog, Column, Constraint, ConstraintKind, Domain, Function, Generated, Index, Relation, RelationKind,
 };
 
@@ -99,8 +99,9 @@ impl Reading<'_> {
         let statement = format!(
             "select a.attrelid::int8, a.attname::text, format_type(a.atttypid, null), a.atttypmod, \
              a.attnotnull and not exists (select from pg_constraint k where k.conrelid = a.attrelid \
-             and k.contype = 'n' and not k.convalidated and k.conkey = array[a.attnum]), a.attgenerated::text \
-             from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace \
+             and k.contype = 'n' and not k.convalidated and k.conkey = array[a.attnum]), a.attgenerated::text, \
+             case when a.attgenerated = '' then pg_get_expr(f.adbin, f.adrelid) end \
+             from pg_attribute a left join pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace \
              where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'm', 'v', 'f', 'c') and {OF_USERS}"
         );
         for row in self.rows(&statement).await? {
@@ -114,6 +115,7 @@ impl Reading<'_> {
                     "v" => Some(Generated::Virtual),
                     _ => None,
                 },
+                default: row.get(6),
             };
             let relation = self.name(row.get(0)).and_then(|name| catalog.relations.get_mut(&name));
             relation.map(|relation| relation.columns.insert(row.get(1), column));
@@ -161,13 +163,16 @@ impl Reading<'_> {
              array(select a.attname::text from pg_attribute a where a.attrelid = i.indrelid and a.attnum > 0 \
              and (a.attnum = any(i.indkey::int2[]) or exists (select from pg_depend d \
              where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid \
-             and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))) \
-             from pg_index i";
+             and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))), \
+             array(select coalesce(a.attname::text, '') from unnest(i.indkey::int2[]) with ordinality as u(num, ord) \
+             left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.num \
+             where u.ord <= i.indnkeyatts order by u.ord), i.indisvalid from pg_index i";
         let statement = statement.replace("'pg_class'::regclass", "'pg_catalog.pg_class'::regclass");
         for row in self.rows(&statement).await? {
             let Some(table) = self.name(row.get(1)) else { continue };
             let columns = row.get::<_, Vec<String>>(4).into_iter().collect();
-            let index = Index { table, columns, computed: row.get(3), unique: row.get(2) };
+            let (keys, valid) = (row.get(5), row.get(6));
+            let index = Index { table, columns, computed: row.get(3), unique: row.get(2), keys, valid };
             let relation = self.name(row.get(0)).and_then(|name| catalog.relations.get_mut(&name));
             if let Some(relation) = relation {
                 relation.index = Some(index);

@@ -2,33 +2,48 @@
 //!
 //! Invariant: names are complete and as one writes them (`app.orders`, `app."Orders"`), whoever filled it.
 
+pub mod slice;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 /// What is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Catalog {
     /// Tables, views, indexes, sequences and composite types, without those of the system.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub relations: BTreeMap<String, Relation>,
     /// Domains by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub domains: BTreeMap<String, Domain>,
     /// Functions and procedures of users, by name; what is called alike is one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub functions: BTreeMap<String, Function>,
     /// Names of the system's functions whose value changes from row to row.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub volatile: BTreeSet<String>,
     /// Pairs of types between which a value stays as it is.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub coercible: BTreeSet<(String, String)>,
     /// Extended statistics, and the table that they are about.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub statistics: BTreeMap<String, String>,
     /// Publications, and the tables that each names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub publications: BTreeMap<String, BTreeSet<String>>,
     /// The schemas in which a bare name is looked for, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search_path: Vec<String>,
     /// Whether the session's time zone is UTC: then `timestamp` and `timestamptz` are stored alike.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub utc: bool,
 }
 
 /// What sort of relation it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RelationKind {
     /// An ordinary table.
     #[default]
@@ -52,59 +67,85 @@ pub enum RelationKind {
 }
 
 /// A relation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
     /// Its columns by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, Column>,
     /// Its constraints by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub constraints: BTreeMap<String, Constraint>,
     /// Of an index: what it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<Index>,
     /// Its partitions, or tables that inherit from it; of an index, those of the partitions.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub children: BTreeSet<String>,
     /// What it is a partition of, or inherits from.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub parents: BTreeSet<String>,
     /// Whether it takes the rows that no other partition takes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub default_partition: bool,
     /// The expressions of its partition key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partition_key: Vec<String>,
     /// Whether its content does not survive a crash.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unlogged: bool,
     /// Where its files lie; nothing for the database's own place.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tablespace: Option<String>,
     /// How its rows are stored: `heap`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub access_method: String,
     /// The composite type that it is a table of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub of_type: Option<String>,
     /// Of a sequence: the table and column it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<(String, String)>,
     /// Its triggers, each with its function; those of constraints left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<String, String>,
     /// Its policies and rules.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub guards: BTreeSet<String>,
     /// The views whose text names it, and the columns that each names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub seen_by: BTreeMap<String, BTreeSet<String>>,
     /// Of a view: its text, every name in it complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
 }
 
 /// A column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Column {
     /// The type without its modifiers: `character varying`, `app.mood`, `integer[]`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub type_name: String,
     /// The modifiers: length; precision and scale.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modifiers: Vec<i64>,
     /// Whether no row is without a value, and that is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub not_null: bool,
     /// How it is generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub generated: Option<Generated>,
+    /// Its default, as the server writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
 }
 
 /// How a generated column gets its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Generated {
     /// When a row is written.
     Stored,
@@ -113,26 +154,34 @@ pub enum Generated {
 }
 
 /// A constraint of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Constraint {
     /// What it is.
     pub kind: ConstraintKind,
     /// The columns it names.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub columns: BTreeSet<String>,
     /// Whether all rows are known to comply.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub validated: bool,
     /// Whether rows are checked at all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub enforced: bool,
     /// Of a check: its expression.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub expression: String,
     /// Of a foreign key: the other table, and its columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub references: Option<(String, BTreeSet<String>)>,
     /// Its index.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<String>,
 }
 
 /// What sort of constraint it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConstraintKind {
     /// `CHECK`.
     #[default]
@@ -150,37 +199,56 @@ pub enum ConstraintKind {
 }
 
 /// What an index is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Index {
     /// Its table.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub table: String,
     /// The columns that it names, those in its expressions and condition among them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub columns: BTreeSet<String>,
     /// Whether it has expressions or a condition.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub computed: bool,
     /// Whether two rows cannot be alike.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
+    /// The columns that it is sorted by, in order; an empty name for an expression.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// Whether it is complete: one whose concurrent build was cut short is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub valid: bool,
 }
 
 /// A domain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Domain {
     /// The type below it, without modifiers.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub base: String,
     /// That type's modifiers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modifiers: Vec<i64>,
     /// Whether it has a check or refuses null.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub constrained: bool,
     /// Its checks that are not validated.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<String>,
 }
 
 /// A function of a user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Function {
     /// Whether one of that name is volatile.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub volatile: bool,
     /// Relations of which something depends on it: triggers, defaults, constraints, rules.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub used_by: BTreeSet<String>,
 }
 
