@@ -10,6 +10,8 @@ pub mod markdown;
 pub mod found;
 pub mod paint;
 pub mod proof;
+pub mod sarif;
+pub mod junit;
 pub mod text;
 pub mod words;
 

@@ -81,6 +81,22 @@ pub enum Form {
     Md,
     /// For programs.
     Json,
+    /// Findings, rehearsals that are no pass and losses as SARIF 2.1.0, for what shows them beside lines of files.
+    Sarif,
+    /// Steps and findings as JUnit's XML, for what shows tests.
+    Junit,
+    /// The migrations as a script for `psql`.
+    Sql,
+    /// The script that takes them back.
+    SqlDown,
+}
+
+/// The database that a script is of.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OfDatabase {
+    /// With `--as sql` and `sql-down`: the database, where the plan migrates several
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub database: Option<Address>,
 }
 
 /// An address as typed.

@@ -60,6 +60,8 @@ pub use migrating::patience::Patience;
 #[cfg(feature = "postgres")]
 pub use migrating::runner::Migrator;
 #[cfg(feature = "postgres")]
+pub use migrating::script;
+#[cfg(feature = "postgres")]
 pub use resources::Postgres;
 
 /// The kinds of this provider.

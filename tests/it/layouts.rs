@@ -54,7 +54,7 @@ fn files(layout: Layout, count: usize) -> Vec<(String, String)> {
 }
 
 /// A project with the first so many migrations, in the layout.
-fn bench(layout: Layout, count: usize) -> Bench {
+pub fn bench(layout: Layout, count: usize) -> Bench {
     let files = files(layout, count);
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
     let bench = Bench::new("layout", &files);

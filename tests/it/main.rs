@@ -29,6 +29,8 @@ mod durable;
 mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod forms;
 mod house;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod judged;

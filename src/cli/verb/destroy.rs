@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::arguments::OfDatabase;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
@@ -10,7 +11,7 @@ use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
-use crate::cli::showing::{show_review, talk_review};
+use crate::cli::showing::{show, talk_review};
 use crate::ledger::Ledger;
 use crate::rehearse::Effort;
 use crate::review::Review;
@@ -64,7 +65,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let Proved { change_set, grounds } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
     let review = Review::proved(&change_set, &grounds);
     if let Some(out) = &arguments.out {
-        show_review(session, &review, None);
+        show(session, &change_set, &review, None, &OfDatabase::default())?;
         PlanFile::new(change_set, grounds).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",

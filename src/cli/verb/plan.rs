@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use crate::address::Address;
-use crate::cli::arguments::{Form, address};
+use crate::cli::arguments::{Form, OfDatabase, address};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
-use crate::cli::showing::show_review;
+use crate::cli::showing::show;
 use crate::cli::unproved::Rehearsing;
 use crate::plan::Options;
 use crate::rehearse::Effort;
@@ -22,6 +22,8 @@ Examples:
   switchback plan dev                             what would change, and the way back
   switchback plan staging --out s.plan.json       save it, for `switchback apply s.plan.json`
   switchback plan staging --as md > comment.md    a comment for a pull request
+  switchback plan staging --as sarif > s.sarif    findings for a code scanner; `junit` for CI
+  switchback plan staging --as sql > forth.sql    the script for `psql`; `sql-down` goes back
   switchback plan staging --detailed-exitcode     exit 2 if there are changes, else 0
   switchback plan dev --target database.app       only this and what it needs
   switchback plan dev --destroy                   how everything would be removed
@@ -43,6 +45,8 @@ pub struct Arguments {
     /// The form of the review on stdout
     #[arg(long = "as", value_name = "FORM", value_enum)]
     form: Option<Form>,
+    #[command(flatten)]
+    of: OfDatabase,
     /// Plan to remove everything
     #[arg(long, conflicts_with_all = ["targets", "replace"])]
     destroy: bool,
@@ -92,7 +96,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
     };
     let is_empty = change_set.steps.is_empty();
-    show_review(session, &Review::proved(&change_set, &grounds), arguments.form);
+    show(session, &change_set, &Review::proved(&change_set, &grounds), arguments.form, &arguments.of)?;
     if let Some(out) = &arguments.out {
         PlanFile::new(change_set, grounds).write(&session.path(out))?;
         session.terminal.say(&format!(

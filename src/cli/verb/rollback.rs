@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::address::Address;
-use crate::cli::arguments::address;
+use crate::cli::arguments::{OfDatabase, address};
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
@@ -16,7 +16,7 @@ use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Further, Proofs, Proved};
 use crate::cli::report::Report;
 use crate::cli::session::{Session, quoted};
-use crate::cli::showing::{show_review, talk_review};
+use crate::cli::showing::{show, talk_review};
 use crate::cli::spec;
 use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
@@ -138,7 +138,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Err(Failure::failed(words).help("take it back when it can be reached again"));
     }
     if let Some(out) = &arguments.out {
-        show_review(session, &review, None);
+        show(session, &change_set, &review, None, &OfDatabase::default())?;
         tell_time(session, &hold, &change_set);
         tell_schema(session, to, &hold, further.as_ref());
         refuse_losses(arguments, session, &change_set)?;

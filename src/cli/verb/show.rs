@@ -1,10 +1,10 @@
 //! `switchback show`: a saved plan, or what the newest run carries out, again.
 
-use crate::cli::arguments::{Form, Subject};
+use crate::cli::arguments::{Form, OfDatabase, Subject};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::cli::showing::show_review;
+use crate::cli::showing::show;
 use crate::cli::subject::Typed;
 use crate::review::Review;
 
@@ -26,6 +26,8 @@ pub struct Arguments {
     /// The form of the review
     #[arg(long = "as", value_name = "FORM", value_enum)]
     form: Option<Form>,
+    #[command(flatten)]
+    of: OfDatabase,
 }
 
 /// Runs the verb.
@@ -36,7 +38,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match Typed::read(session, &arguments.subject)? {
         Typed::Plan(file) => {
             let (change_set, grounds) = file.take();
-            show_review(session, &Review::proved(&change_set, &grounds), arguments.form);
+            show(session, &change_set, &Review::proved(&change_set, &grounds), arguments.form, &arguments.of)?;
         }
         Typed::Environment(environment) => {
             let ledger = session.known_ledger(&environment)?;
@@ -44,7 +46,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
                 Failure::failed(format!("nothing was ever applied to {environment}"))
                     .help(format!("`{}` shows what would change", session.command(&format!("plan {environment}"))))
             })?;
-            show_review(session, &Review::of(&run.change_set), arguments.form);
+            show(session, &run.change_set, &Review::of(&run.change_set), arguments.form, &arguments.of)?;
         }
     }
     Ok(Exit::Done)

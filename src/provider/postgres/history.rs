@@ -9,6 +9,7 @@ mod sqlx;
 mod golang_migrate;
 mod dbmate;
 mod texts;
+pub mod unseen;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -20,4 +20,5 @@ mod session;
 mod stepwise;
 mod settle;
 mod purge;
+pub mod script;
 pub mod runner;

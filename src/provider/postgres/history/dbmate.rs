@@ -37,12 +37,20 @@ pub async fn read(client: &Client, table: &mut Table, tried: &str) -> Result<(),
 
 /// Writes the row of a migration.
 pub fn insert(table: &Table, migration: &Migration) -> String {
-    let name = table.name();
+    format!("{}; {}; {}", create(table), put(table, migration), texts::insert(table, migration))
+}
+
+/// Makes the table as dbmate does.
+pub fn create(table: &Table) -> String {
+    format!("create table if not exists {} (version varchar not null primary key)", table.name())
+}
+
+/// Adds a version.
+pub fn put(table: &Table, migration: &Migration) -> String {
     format!(
-        "create table if not exists {name} (version varchar not null primary key); \
-         insert into {name} (version) values ({}); {}",
-        quoting::literal(&migration.version_text()),
-        texts::insert(table, migration)
+        "insert into {} (version) values ({})",
+        table.name(),
+        quoting::literal(&migration.version_text())
     )
 }
 

@@ -89,7 +89,7 @@ pub fn delete(table: &Table, migration: &Migration) -> String {
 }
 
 /// As Flyway makes it.
-fn create(table: &Table) -> String {
+pub fn create(table: &Table) -> String {
     let name = table.name();
     let schema = quoting::name(&table.schema);
     format!(

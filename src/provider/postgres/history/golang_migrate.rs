@@ -61,13 +61,21 @@ pub fn row_of(version: i64, text: Option<texts::Text>) -> HistoryRow {
 
 /// Puts a version in the place of the one before.
 pub fn insert(table: &Table, migration: &Migration) -> String {
-    let name = table.name();
+    format!("{}; {}; {}", create(table), put(table, migration.version), texts::insert(table, migration))
+}
+
+/// Makes the table as golang-migrate does.
+pub fn create(table: &Table) -> String {
     format!(
-        "create table if not exists {name} (version bigint not null primary key, dirty boolean not null); \
-         delete from {name}; insert into {name} (version, dirty) values ({}, false); {}",
-        migration.version,
-        texts::insert(table, migration)
+        "create table if not exists {} (version bigint not null primary key, dirty boolean not null)",
+        table.name()
     )
+}
+
+/// Makes a version the one that is there.
+pub fn put(table: &Table, version: i64) -> String {
+    let name = table.name();
+    format!("delete from {name}; insert into {name} (version, dirty) values ({version}, false)")
 }
 
 /// Puts the version before in the place of this one; none when it was the first.

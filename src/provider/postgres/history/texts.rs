@@ -27,10 +27,6 @@ pub struct Text {
     pub after: Option<i64>,
 }
 
-fn name(table: &Table) -> String {
-    format!("{}.{TABLE}", quoting::name(&table.schema))
-}
-
 /// What is known, by version.
 pub async fn read(client: &Client, table: &Table, tried: &str) -> Result<BTreeMap<i64, Text>, WorldError> {
     let statement = format!("select version, name, checksum, after from {}", name(table));
@@ -46,16 +42,35 @@ pub async fn read(client: &Client, table: &Table, tried: &str) -> Result<BTreeMa
 
 /// Notes a version.
 pub fn insert(table: &Table, migration: &Migration) -> String {
-    let name = name(table);
     let after = table.newest().map_or_else(|| "null".to_owned(), |after| after.to_string());
+    insert_after(table, migration, &after)
+}
+
+/// Notes a version; `after` is SQL that gives the one that was the newest before.
+pub fn insert_after(table: &Table, migration: &Migration, after: &str) -> String {
+    let name = name(table);
     format!(
-        "create table if not exists {name} (version bigint primary key, name text not null, checksum text not null, \
-         after bigint); delete from {name} where version = {version}; \
+        "{}; delete from {name} where version = {version}; \
          insert into {name} (version, name, checksum, after) values ({version}, {}, '{}', {after})",
+        create(table),
         quoting::literal(&migration.name),
         table.layout.checksum(migration, false),
         version = migration.version,
     )
+}
+
+/// Makes the table.
+pub fn create(table: &Table) -> String {
+    format!(
+        "create table if not exists {} (version bigint primary key, name text not null, checksum text not null, \
+         after bigint)",
+        name(table)
+    )
+}
+
+/// The table's name with its schema.
+pub fn name(table: &Table) -> String {
+    format!("{}.{TABLE}", quoting::name(&table.schema))
 }
 
 /// Forgets a version.

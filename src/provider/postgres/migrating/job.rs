@@ -120,6 +120,24 @@ impl Job {
         self.pieces.iter().map(|piece| piece.writes).collect()
     }
 
+    /// Of what nobody had written to, that which a statement takes away.
+    pub fn spared_by(&self, number: usize) -> Vec<Addition> {
+        let Some(piece) = self.pieces.get(number) else { return Vec::new() };
+        let names = |part: &str| {
+            let last = part.rsplit('.').next().unwrap_or(part).trim_matches('"');
+            piece.statement.tokens.iter().any(|token| token.text == last)
+        };
+        let drops = piece.statement.tokens.iter().any(|token| token.is("drop"));
+        let is_named = |addition: &&Addition| match addition {
+            Addition::Table { name } | Addition::Sequence { name } => names(name),
+            Addition::Column { table, column } => names(table) && names(column),
+        };
+        match drops {
+            true => self.spared.iter().filter(is_named).cloned().collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// `statement 3 of 5`, of one that is done next when so many are done.
     pub fn place(&self, number: usize) -> String {
         format!("statement {} of {}", number + 1, self.pieces.len())

@@ -104,13 +104,7 @@ impl Book {
         if self.exists {
             return Ok(());
         }
-        let text = format!(
-            "create table if not exists {0} (version int8 primary key, name text not null, chain text not null, \
-             direction text not null, text_digest text not null, statements int8 not null, cursor text, \
-             \"from\" text, under_way text, migration text not null, since timestamptz not null default now()); \
-             comment on table {0} is 'switchback: how far a migration has got that is not committed as one'",
-            self.name
-        );
+        let text = self.definition();
         client.batch_execute(&text).await.map_err(|error| {
             let mut error = world_error(format!("make {}", self.name), &error);
             if error.class == ErrorClass::Denied {
@@ -120,6 +114,17 @@ impl Book {
         })?;
         self.exists = true;
         Ok(())
+    }
+
+    /// What makes the table.
+    pub fn definition(&self) -> String {
+        format!(
+            "create table if not exists {0} (version int8 primary key, name text not null, chain text not null, \
+             direction text not null, text_digest text not null, statements int8 not null, cursor text, \
+             \"from\" text, under_way text, migration text not null, since timestamptz not null default now()); \
+             comment on table {0} is 'switchback: how far a migration has got that is not committed as one'",
+            self.name
+        )
     }
 
     /// Writes the whole row.

@@ -293,20 +293,7 @@ impl Session<'_> {
 
     /// Of what nobody had written to, that which a statement takes away.
     pub(super) fn spared_by(&self, number: usize) -> Vec<Addition> {
-        let piece = &self.job.pieces[number];
-        let names = |part: &str| {
-            let last = part.rsplit('.').next().unwrap_or(part).trim_matches('"');
-            piece.statement.tokens.iter().any(|token| token.text == last)
-        };
-        let drops = piece.statement.tokens.iter().any(|token| token.is("drop"));
-        let is_named = |addition: &&Addition| match addition {
-            Addition::Table { name } | Addition::Sequence { name } => names(name),
-            Addition::Column { table, column } => names(table) && names(column),
-        };
-        match drops {
-            true => self.job.spared.iter().filter(is_named).cloned().collect(),
-            false => Vec::new(),
-        }
+        self.job.spared_by(number)
     }
 }
 
