@@ -6,3 +6,5 @@ mod state;
 mod brakes;
 pub mod observer;
 pub mod view;
+
+pub(super) use state::written;
