@@ -4,7 +4,7 @@
 //! either way without the files.
 
 pub mod statements;
-mod cursor;
+pub(crate) mod cursor;
 pub mod concurrent;
 pub mod outside;
 pub mod said;

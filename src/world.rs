@@ -30,8 +30,8 @@ pub use budget::{Above, Budget, Limit, Quantity, bytes};
 pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, bytes_in_words, count_in_words};
 pub use fence::Fence;
 pub use measure::{IndexSize, Measure, ServerSettings, Since, Traffic, Width};
-pub use rates::{FORMAT as RATES_FORMAT, Rates};
 pub use proposal::{Proposal, ProposalJob, SchemaSource, Trial};
+pub use rates::{FORMAT as RATES_FORMAT, Rates};
 pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
 
 /// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::evidence::Folder;
 use super::failure::Failure;
+use super::pricing::Pricing;
 use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
@@ -52,6 +53,16 @@ pub enum Proofs<'a> {
     Given(&'a Evidence),
 }
 
+impl Proofs<'_> {
+    /// How much is asked for; nothing where nothing is.
+    fn effort(self) -> Option<Effort> {
+        match self {
+            Self::From(effort) => Some(effort),
+            Self::Unasked | Self::Given(_) => None,
+        }
+    }
+}
+
 /// The way to what the spec wants.
 ///
 /// # Errors
@@ -85,7 +96,8 @@ pub async fn plan(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    let pricing = Pricing::of(session, Some(&resolved.desired), &targets, proofs.effort()).await;
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &pricing), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -180,12 +192,14 @@ pub async fn prove(
     let ground = Ground { things, observed: &observed, databases, secrets };
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
-    Ok(grounds(change_set, evidence, targets))
+    let pricing = Pricing::of(session, desired, &targets, Some(effort)).await;
+    Ok(grounds(change_set, evidence, targets, &pricing))
 }
 
 /// What a review rests on.
-fn grounds(_change_set: &ChangeSet, evidence: Evidence, targets: Targets) -> Grounds {
-    Grounds { evidence, targets, ..Grounds::default() }
+fn grounds(change_set: &ChangeSet, evidence: Evidence, targets: Targets, pricing: &Pricing) -> Grounds {
+    let risks = pricing.risks(change_set, &evidence, &targets);
+    Grounds { evidence, targets, risks, ..Grounds::default() }
 }
 
 /// The way to nothing.
@@ -212,7 +226,8 @@ pub async fn destroy(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &pricing), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -278,7 +293,8 @@ pub async fn back(
             targets_of(session, &change_set, ground, &evidence, proofs).await
         }
     };
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &pricing), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

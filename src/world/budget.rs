@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The limits, and what becomes of a change that is above one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Budget(pub BTreeMap<Quantity, Limit>);
 
@@ -15,23 +15,23 @@ pub struct Budget(pub BTreeMap<Quantity, Limit>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
-    /// The longest that somebody who writes is kept waiting, in seconds.
+    /// The longest that somebody who writes is kept waiting.
     MaxBlockedWrites,
-    /// The longest that somebody who reads is kept waiting, in seconds.
+    /// The longest that somebody who reads is kept waiting.
     MaxBlockedReads,
     /// Disk that is needed for a while, in bytes.
     MaxDisk,
     /// Log that is written, in bytes.
     MaxWal,
-    /// How far replicas fall behind, in seconds.
+    /// How far replicas fall behind.
     MaxLag,
 }
 
 /// A limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// In seconds or bytes.
-    pub value: f64,
+    /// In milliseconds or bytes.
+    pub value: u64,
     /// What becomes of what is above.
     #[serde(default, skip_serializing_if = "Above::is_refused")]
     pub above: Above,
@@ -136,14 +136,14 @@ mod tests {
     fn the_nearer_limit_counts() {
         let limit = |value, above| Limit { value, above };
         let environment = Budget(BTreeMap::from([
-            (Quantity::MaxBlockedWrites, limit(2.0, Above::Refused)),
-            (Quantity::MaxDisk, limit(1e9, Above::Refused)),
+            (Quantity::MaxBlockedWrites, limit(2_000, Above::Refused)),
+            (Quantity::MaxDisk, limit(5, Above::Refused)),
         ]));
         let database =
-            Budget(BTreeMap::from([(Quantity::MaxBlockedWrites, limit(9.0, Above::Signed("dba".to_owned())))]));
+            Budget(BTreeMap::from([(Quantity::MaxBlockedWrites, limit(9, Above::Signed("dba".to_owned())))]));
         let both = database.within(&environment);
-        assert_eq!(both.0[&Quantity::MaxBlockedWrites], limit(9.0, Above::Signed("dba".to_owned())));
-        assert_eq!(both.0[&Quantity::MaxDisk], limit(1e9, Above::Refused));
+        assert_eq!(both.0[&Quantity::MaxBlockedWrites], limit(9, Above::Signed("dba".to_owned())));
+        assert_eq!(both.0[&Quantity::MaxDisk], limit(5, Above::Refused));
         assert_eq!(both.0.len(), 2);
     }
 }

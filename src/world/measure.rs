@@ -135,7 +135,9 @@ impl Since {
         match self {
             Self::Sampled { seconds } => format!("looked at twice, {seconds:.0} s apart"),
             Self::Reset { seconds } => format!("on average since the counters were reset {} ago", ago(seconds)),
-            Self::Started { seconds } => format!("at most, by all that was counted, in the {} since the server started", ago(seconds)),
+            Self::Started { seconds } => {
+                format!("at most, by all that was counted, in the {} since the server started", ago(seconds))
+            }
         }
     }
 }

@@ -71,8 +71,17 @@ impl Rates {
         let Self { server: _, statement, scan_row, scan_byte, rewrite_row, rewrite_byte, .. } = self;
         let Self { compare_number, compare_text, key_row, update_row, update_entry, log_byte, .. } = self;
         let all = [
-            statement, scan_row, scan_byte, rewrite_row, rewrite_byte, compare_number, compare_text, key_row,
-            update_row, update_entry, log_byte,
+            statement,
+            scan_row,
+            scan_byte,
+            rewrite_row,
+            rewrite_byte,
+            compare_number,
+            compare_text,
+            key_row,
+            update_row,
+            update_entry,
+            log_byte,
         ];
         all.iter().all(|rate| rate.is_finite() && **rate >= 0.0)
     }

@@ -45,11 +45,7 @@ pub async fn of(client: &Client, relations: &BTreeSet<String>) -> Result<BTreeMa
     Ok(found)
 }
 
-async fn files(
-    client: &Client,
-    relations: &BTreeSet<String>,
-    bytes: &str,
-) -> Result<BTreeMap<String, Measure>, Error> {
+async fn files(client: &Client, relations: &BTreeSet<String>, bytes: &str) -> Result<BTreeMap<String, Measure>, Error> {
     let of = |alias: &str| bytes.replace("OF", alias);
     // As the planner does it: so many rows as there were on a page when it was last looked through, times the pages now.
     let statement = format!(
@@ -162,8 +158,7 @@ async fn traffic(
     for (name, (reads, writes)) in counts {
         let Some(measure) = found.get_mut(&name) else { continue };
         let rate = |count: f64| rounded(count / seconds);
-        measure.traffic =
-            Some(Traffic { reads_per_second: rate(reads), writes_per_second: rate(writes), since });
+        measure.traffic = Some(Traffic { reads_per_second: rate(reads), writes_per_second: rate(writes), since });
     }
     Ok(())
 }

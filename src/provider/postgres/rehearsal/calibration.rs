@@ -104,7 +104,10 @@ async fn measure(watch: Stopwatch) -> Result<Rates, tokio_postgres::Error> {
     let key = "alter table narrow add constraint f foreign key (k) references parent";
     let key = work(watch.best(2, key, "alter table narrow drop constraint f").await?) - scanned;
 
-    let log = format!("select pg_logical_emit_message(false, '', repeat('x', 100000)) from generate_series(1, {})", LOG_BYTES / 100_000);
+    let log = format!(
+        "select pg_logical_emit_message(false, '', repeat('x', 100000)) from generate_series(1, {})",
+        LOG_BYTES / 100_000
+    );
     let log = work(watch.best(1, &log, "").await?);
 
     let bare = work(watch.best(1, "update narrow set k = k", "create index i on narrow (id)").await?);
