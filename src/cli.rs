@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod asking;
 pub mod audit;
+pub mod budget;
 pub mod carry;
 pub mod certified;
 pub mod clock;
@@ -28,7 +29,9 @@ pub mod outlook;
 pub mod patience;
 pub mod plan_file;
 pub mod planning;
+pub mod pricing;
 pub mod progress;
+pub mod rates;
 pub mod refused;
 pub mod report;
 pub mod secrets;

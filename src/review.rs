@@ -12,6 +12,7 @@ pub mod paint;
 pub mod proof;
 pub mod sarif;
 pub mod junit;
+pub mod cost;
 pub mod text;
 pub mod words;
 
@@ -312,9 +313,11 @@ impl Review {
         self.steps.is_empty()
     }
 
-    /// What is proved or foretold of a step, in lines.
+    /// What is proved, foretold and estimated of a step, in lines.
     pub fn lines_of(&self, step: &StepView) -> Vec<proof::Line> {
-        lines(&self.targets, &step.address, step.certificate.as_ref(), step.foretold.as_ref())
+        let mut lines = lines(&self.targets, &step.address, step.certificate.as_ref(), step.foretold.as_ref());
+        lines.extend(step.risk.iter().flat_map(cost::lines));
+        lines
     }
 }
 

@@ -3,12 +3,23 @@
 //!
 //! Invariant: every number says what it rests on; what cannot be estimated is said to be unknown, never left at zero.
 
+mod words;
+mod statement;
+mod names;
+mod arithmetic;
+pub mod way;
+pub mod budget;
+mod plan;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::migration::observation::LockMode;
 use crate::step::StepId;
+use budget::Exceeded;
+pub use plan::{Basis, estimates, is_large};
+pub use words::about;
 
 /// The estimates of a change set, by step. Steps that run no migration are not among them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +34,12 @@ pub struct Risk {
     pub forth: Cost,
     /// The way back from there.
     pub back: Cost,
+    /// The version of the server on which the rates were measured that it rests on; empty where none were.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub measured_on: String,
+    /// The limits of the environment and the database that it is above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exceeded: Vec<Exceeded>,
 }
 
 /// What running one text is estimated to cost.

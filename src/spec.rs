@@ -7,6 +7,7 @@
 pub mod body;
 pub mod types;
 
+mod budget_block;
 mod blocks;
 mod gather;
 mod load;
@@ -38,6 +39,7 @@ use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
 use crate::migration::range::SchemaRange;
+use crate::world::Budget;
 use body::{Attribute, Body};
 
 /// A named thing by its name, in the order of the source.
@@ -116,6 +118,8 @@ pub struct EnvironmentBlock {
     pub source: Option<BTreeSet<Door>>,
     /// How many signatures an apply needs.
     pub approvals: u32,
+    /// What the environment can bear of a change: the `budget` block.
+    pub budget: Budget,
 }
 
 /// A way into an environment.
@@ -325,6 +329,8 @@ pub struct Database {
     pub said: Vec<MigrationBlock>,
     /// The `rehearsal` block.
     pub rehearsal: Option<RehearsalBlock>,
+    /// The `budget` block.
+    pub budget: Budget,
     /// What must be there before it is.
     pub depends_on: Vec<Target>,
 }

@@ -18,14 +18,20 @@ use crate::migration::predict::Foreseen;
 use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
+mod budget;
+mod measure;
 mod facts;
 mod fence;
+mod rates;
 mod proposal;
 mod rehearsal;
 
-pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession};
+pub use budget::{Above, Budget, Limit, Quantity, bytes};
+pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, bytes_in_words, count_in_words};
 pub use fence::Fence;
+pub use measure::{IndexSize, Measure, ServerSettings, Since, Traffic, Width};
 pub use proposal::{Proposal, ProposalJob, SchemaSource, Trial};
+pub use rates::{FORMAT as RATES_FORMAT, Rates};
 pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
 
 /// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.

@@ -42,7 +42,7 @@ impl Folder {
     }
 
     /// Two letters make a folder, so that none becomes too large.
-    fn path(&self, key: &Digest) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &Digest) -> Option<PathBuf> {
         let name =
             serde_json::to_value(key).ok()?.as_str()?.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
         let start: String = name.chars().rev().take(2).collect();
@@ -70,7 +70,7 @@ impl Shelf for Folder {
     }
 }
 
-fn make_private(folder: &Path) -> std::io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::evidence::Folder;
 use super::failure::Failure;
+use super::pricing::Pricing;
 use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
@@ -54,6 +55,16 @@ pub enum Proofs<'a> {
     Given(&'a Evidence),
 }
 
+impl Proofs<'_> {
+    /// How much is asked for; nothing where nothing is.
+    fn effort(self) -> Option<Effort> {
+        match self {
+            Self::From(effort) => Some(effort),
+            Self::Unasked | Self::Given(_) => None,
+        }
+    }
+}
+
 /// The way to what the spec wants.
 ///
 /// # Errors
@@ -87,7 +98,8 @@ pub async fn plan(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &resolved.rules), change_set })
+    let pricing = Pricing::of(session, Some(&resolved.desired), &targets, proofs.effort()).await;
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &resolved.rules, &pricing), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -182,16 +194,24 @@ pub async fn prove(
     let ground = Ground { things, observed: &observed, databases, secrets };
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
-    Ok(grounds(change_set, evidence, targets, &Settings::default()))
+    let pricing = Pricing::of(session, desired, &targets, Some(effort)).await;
+    Ok(grounds(change_set, evidence, targets, &Settings::default(), &pricing))
 }
 
 /// What a review rests on.
-fn grounds(change_set: &ChangeSet, mut evidence: Evidence, mut targets: Targets, settings: &Settings) -> Grounds {
+fn grounds(
+    change_set: &ChangeSet,
+    mut evidence: Evidence,
+    mut targets: Targets,
+    settings: &Settings,
+    pricing: &Pricing,
+) -> Grounds {
+    let risks = pricing.risks(change_set, &evidence, &targets);
     let findings = judge_rules(&rules::rules(), change_set, &evidence, &targets, settings);
     // Only rules look at catalogs; nobody reads them in a review or saves them in a plan.
     evidence.forget_catalogs();
     targets.forget_catalogs();
-    Grounds { evidence, targets, findings, ..Grounds::default() }
+    Grounds { evidence, targets, risks, findings, ..Grounds::default() }
 }
 
 /// The way to nothing.
@@ -218,7 +238,8 @@ pub async fn destroy(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default()), change_set })
+    let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default(), &pricing), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -284,7 +305,8 @@ pub async fn back(
             targets_of(session, &change_set, ground, &evidence, proofs).await
         }
     };
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default()), change_set })
+    let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
+    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default(), &pricing), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

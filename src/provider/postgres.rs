@@ -45,6 +45,8 @@ mod definitions;
 #[cfg(feature = "postgres")]
 pub mod observation;
 #[cfg(feature = "postgres")]
+mod measures;
+#[cfg(feature = "postgres")]
 mod facts;
 #[cfg(feature = "postgres")]
 pub mod rehearsal;

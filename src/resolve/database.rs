@@ -105,6 +105,7 @@ impl Engine<'_> {
             lock_timeout_milliseconds,
             rehearsal: RehearsalSettings::default(),
             rehearsal_server: None,
+            budget: database.budget.clone(),
             needs,
             span: database.span,
         };

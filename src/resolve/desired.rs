@@ -13,7 +13,7 @@ use crate::migration::Migration;
 use crate::migration::range::SchemaNeeds;
 use crate::spec::Door;
 use crate::value::{Object, Value};
-use crate::world::{Binding, RehearsalSettings};
+use crate::world::{Binding, Budget, RehearsalSettings};
 
 /// The resolved spec of one environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,8 @@ pub struct EnvironmentSettings {
     pub doors: BTreeSet<Door>,
     /// How many signatures an apply needs.
     pub approvals: u32,
+    /// What it can bear of a change.
+    pub budget: Budget,
 }
 
 /// One resource instance.
@@ -99,6 +101,8 @@ pub struct DesiredDatabase {
     pub rehearsal: RehearsalSettings,
     /// How the server is reached that they are rehearsed on, if the spec names one.
     pub rehearsal_server: Option<Binding>,
+    /// What it can bear of a change, where that differs from its environment.
+    pub budget: Budget,
     /// What it refers to.
     pub needs: BTreeSet<Address>,
     /// Where it stands.

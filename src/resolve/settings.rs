@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::desired::EnvironmentSettings;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::spec::{Door, Spec};
+use crate::world::Budget;
 
 pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
     let name = spec.environment.to_string();
@@ -18,6 +19,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
             allow_up: true,
             doors: BTreeSet::from([Door::Checkout]),
             approvals: 0,
+            budget: Budget::default(),
         };
     };
     let implied = if block.protected { Door::Release } else { Door::Checkout };
@@ -28,6 +30,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
         allow_up: block.allow_up.unwrap_or(block.after.is_none() && !block.protected),
         doors: block.source.clone().unwrap_or_else(|| BTreeSet::from([implied])),
         approvals: block.approvals,
+        budget: block.budget.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
     Call, Config, Database, LifecycleBlock, Output, ProviderBlock, RehearsalBlock, Resource, Validation, Variable,
-    migration_block, paths, schema_need, settings,
+    budget_block, migration_block, paths, schema_need, settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node, Reference};
@@ -237,10 +237,11 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
             "keep",
             "depends_on",
         ],
-        blocks: &["migration", "rehearsal"],
+        blocks: &["migration", "rehearsal", "budget"],
         required: &["migrations"],
     };
     shape.check(&block, diagnostics);
+    let budget = budget_block::read(&block.body, diagnostics);
     let rehearsal = rehearsal(&mut block.body, folder, diagnostics);
     let depends_on = depends_on(&mut block.body, diagnostics);
     let path = Plain { body: &block.body, diagnostics }.text("migrations");
@@ -256,7 +257,7 @@ pub(super) fn database(mut block: Block, folder: &Path, diagnostics: &mut Diagno
     }
     let migrations = normal.flatten().map(|path| (path, span));
     let said = migration_block::read_all(&block.body.blocks, diagnostics);
-    Database { span: block.header, migrations, settings: block.body.attributes, said, rehearsal, depends_on }
+    Database { span: block.header, migrations, settings: block.body.attributes, said, rehearsal, budget, depends_on }
 }
 
 fn rehearsal(body: &mut Body, folder: &Path, diagnostics: &mut Diagnostics) -> Option<RehearsalBlock> {

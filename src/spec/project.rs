@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::body::{Block, Body};
 use super::rule::rule;
 use super::settings::{Plain, Shape};
-use super::{Door, EnvironmentBlock, Project};
+use super::{Door, EnvironmentBlock, Project, budget_block};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::suggest::did_you_mean;
 
@@ -143,10 +143,11 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
     let shape = Shape {
         what: "an `environment` block",
         attributes: &["after", "protected", "allow_up", "source", "approvals"],
-        blocks: &[],
+        blocks: &["budget"],
         required: &[],
     };
     shape.check(block, diagnostics);
+    let budget = budget_block::read(&block.body, diagnostics);
     let mut plain = Plain { body: &block.body, diagnostics };
     let read = EnvironmentBlock {
         span: block.header,
@@ -155,6 +156,7 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
         allow_up: plain.truth("allow_up"),
         source: None,
         approvals: plain.count("approvals").unwrap_or(0),
+        budget,
     };
     let source = plain.texts("source");
     let source = source.map(|words| doors(&words, block, diagnostics));

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::measure::{Measure, ServerSettings};
+
 /// What is said of a database right now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -14,6 +16,12 @@ pub struct TargetFacts {
     pub server: String,
     /// How large the relations are that were asked for, by name. What is not there is not among them.
     pub sizes: BTreeMap<String, Size>,
+    /// What those among them that hold rows, or are looked at like one that does, consist of: each by itself.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub measures: BTreeMap<String, Measure>,
+    /// The settings that matter for how long a change takes.
+    #[serde(skip_serializing_if = "ServerSettings::is_empty")]
+    pub settings: ServerSettings,
     /// Sessions that wait for a lock, the longest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingSession>,
@@ -79,13 +87,22 @@ pub struct Replica {
 impl Size {
     /// `1.2 GB, about 3 million rows`.
     pub fn words(self) -> String {
-        let bytes = scaled(self.bytes, &["bytes", "kB", "MB", "GB", "TB"]);
+        let bytes = bytes_in_words(self.bytes);
         match self.rows {
             None => bytes,
-            Some(rows) if rows < 1000 => format!("{bytes}, about {rows} rows"),
-            Some(rows) => format!("{bytes}, about {} rows", scaled(rows, &["", "thousand", "million", "billion"])),
+            Some(rows) => format!("{bytes}, about {} rows", count_in_words(rows)),
         }
     }
+}
+
+/// `1.2 GB`.
+pub fn bytes_in_words(bytes: u64) -> String {
+    scaled(bytes, &["bytes", "kB", "MB", "GB", "TB"])
+}
+
+/// `3 million`.
+pub fn count_in_words(count: u64) -> String {
+    if count < 1000 { count.to_string() } else { scaled(count, &["", "thousand", "million", "billion"]) }
 }
 
 /// A number in thousands of thousands, with one digit behind the point where it is below ten.
@@ -121,7 +138,7 @@ impl TargetFacts {
         for one in &self.replicas {
             let bytes = one.lag_bytes.map_or_else(
                 || "by an unknown number of bytes".to_owned(),
-                |bytes| format!("by {}", scaled(bytes, &["bytes", "kB", "MB", "GB", "TB"])),
+                |bytes| format!("by {}", bytes_in_words(bytes)),
             );
             let seconds = one.lag_seconds.map(|seconds| format!(" and {seconds:.1} s")).unwrap_or_default();
             lines.push(format!("replica `{}` is behind {bytes}{seconds}", one.name));

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::proposal::{Proposal, ProposalJob};
+use super::rates::Rates;
 use super::{Connection, ErrorClass, Progress, WorldError};
 use crate::migration::certificate::Certificate;
 use crate::migration::{Direction, Migration};
@@ -62,6 +63,15 @@ pub trait Rehearsals: Send + Sync {
     /// # Errors
     /// When the target cannot be read that must be.
     async fn rehearse(&self, job: &RehearsalJob, progress: &dyn Progress) -> Result<Vec<Certificate>, WorldError>;
+
+    /// Measures how fast a throw-away server of this major version works here. Nothing where nobody measures.
+    ///
+    /// # Errors
+    /// When there is no such server, or it fails.
+    async fn calibrate(&self, major: Option<u32>, progress: &dyn Progress) -> Result<Option<Rates>, WorldError> {
+        let _ = (major, progress);
+        Ok(None)
+    }
 
     /// The migration between two schemas, tried on a throw-away server both ways.
     ///

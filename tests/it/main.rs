@@ -26,6 +26,8 @@ mod faults;
 #[cfg(feature = "cli")]
 mod durable;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod estimates;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod evidence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod fence;

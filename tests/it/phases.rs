@@ -158,6 +158,7 @@ fn desired(services: &str, folder: &str) -> Desired {
         lock_timeout_milliseconds: 1_000,
         rehearsal: Default::default(),
         rehearsal_server: None,
+        budget: Default::default(),
         needs: BTreeSet::new(),
         span: nowhere(),
     };
@@ -170,6 +171,7 @@ fn desired(services: &str, folder: &str) -> Desired {
             allow_up: true,
             doors: BTreeSet::new(),
             approvals: 0,
+            budget: Default::default(),
         },
         resources: resources.collect(),
         databases: BTreeMap::from([(database(), app)]),

@@ -1,6 +1,7 @@
 //! `switchback apply`: carries out a change set.
 
 use crate::cli::arguments::Subject;
+use crate::cli::budget;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
@@ -133,6 +134,7 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     talk_review(session, &Review::proved(&change_set, &grounds));
     refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
+    budget::refuse(&change_set, &grounds)?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, on_failure))
@@ -210,6 +212,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let words = unproved::typed("apply", &plan.unwrap_or_default());
             refused::refuse(&change_set, &grounds.findings)?;
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
+            budget::refuse(&change_set, &grounds)?;
             Work::Begin(Box::new(change_set), digest)
         }
     };

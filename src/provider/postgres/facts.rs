@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Error};
 
 use super::connection::open;
 use super::errors::{has_code, world_error};
+use super::measures;
 use super::observation::view;
 use super::settings::Target;
 use crate::migration::catalog::Catalog;
@@ -41,7 +42,10 @@ pub async fn read(target: &Target, relations: &BTreeSet<String>) -> Result<Targe
     client.batch_execute(MODEST).await.map_err(failed)?;
     let server = client.query_one("select current_setting('server_version')", &[]).await.map_err(failed)?;
     let server: String = server.get(0);
+    let measures = measures::of(&client, relations).await.map_err(failed)?;
     Ok(TargetFacts {
+        measures,
+        settings: measures::settings(&client).await.map_err(failed)?,
         server: server.split(' ').next().unwrap_or_default().to_owned(),
         sizes: sizes(&client, relations).await.map_err(failed)?,
         waiting: waiting(&client).await.map_err(failed)?,

@@ -7,3 +7,5 @@ mod brakes;
 pub mod observer;
 pub mod view;
 pub mod slice;
+
+pub(super) use state::written;

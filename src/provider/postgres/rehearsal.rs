@@ -17,6 +17,7 @@ mod way;
 mod sandbox;
 mod certify;
 mod proposing;
+mod calibration;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::connection::target;
 use super::errors::refused;
 use super::settings::Target;
 use crate::migration::certificate::Certificate;
-use crate::world::{Progress, Proposal, ProposalJob, RehearsalJob, Rehearsals, WorldError};
+use crate::world::{Progress, Proposal, ProposalJob, Rates, RehearsalJob, Rehearsals, WorldError};
 
 pub use beside::Beside;
 
@@ -115,6 +116,14 @@ impl Rehearsals for Rehearser {
         let certified = certifier.certify().await;
         self.servers.give_back(certifier.sandbox.close()).await;
         Ok(certified.unwrap_or_else(|error| refuse(&error.to_string(), &version)))
+    }
+
+    async fn calibrate(&self, major: Option<u32>, progress: &dyn Progress) -> Result<Option<Rates>, WorldError> {
+        // Always on a server of our own: whoever shares one has other things to do than to be measured.
+        let Ok(mut lease) = self.servers.lend(major, progress).await? else { return Ok(None) };
+        let measured = calibration::calibrate(&mut lease).await;
+        self.servers.give_back(lease).await;
+        measured.map(Some)
     }
 
     async fn propose(&self, job: &ProposalJob, progress: &dyn Progress) -> Result<Proposal, WorldError> {

@@ -299,3 +299,29 @@ fn a_migration_block_that_is_wrong_is_told_so() {
     );
     assert!(text.contains("line 2 says `group a`"), "{text}");
 }
+
+#[test]
+fn a_budget_is_read_and_each_mistake_in_it_is_told() {
+    use crate::world::{Above, Quantity};
+    let budget = "budget {\n  max_blocked_writes = \"500ms\"\n  max_disk = \"1.5GB\"\n  above = \"dba\"\n}";
+    let desired = stage(&format!("host = \"db\"\n{budget}")).desired();
+    let found = &desired.databases[&Address::root("database", "app")].budget;
+    let limit = |quantity| found.0.get(&quantity).map(|limit| (limit.value, limit.above.clone()));
+    let dba = Above::Signed("dba".to_owned());
+    assert_eq!(limit(Quantity::MaxBlockedWrites), Some((500, dba.clone())));
+    assert_eq!(limit(Quantity::MaxDisk), Some((1_500_000_000, dba)));
+    assert_eq!(limit(Quantity::MaxWal), None);
+    assert!(desired.environment.budget.0.is_empty(), "it is the database's own");
+    for (line, wanted) in [
+        ("max_blocked_reads = \"2\"", "`max_blocked_reads` takes a number and a unit, `2` is none"),
+        ("max_wal = \"2s\"", "write like `\"20GB\"`, with `kB`, `MB`, `GB`, `TB` or `MiB`, `GiB`, `TiB`"),
+        ("max_lag = 5", "`max_lag` takes a plain string"),
+        ("max_locks = \"2s\"", "a `budget` block has no attribute `max_locks`"),
+        ("above = \"Any One\"", "this is no class of signatures"),
+    ] {
+        let shown = rendered(&stage(&format!("host = \"db\"\nbudget {{\n  {line}\n}}")));
+        assert!(shown.contains(wanted), "{line}: {shown}");
+    }
+    let twice = rendered(&stage("host = \"db\"\nbudget {}\nbudget {}"));
+    assert!(twice.contains("there are two `budget` blocks"), "{twice}");
+}

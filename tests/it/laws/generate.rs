@@ -181,6 +181,7 @@ impl Spec {
                 allow_up: true,
                 doors: BTreeSet::new(),
                 approvals: 0,
+                budget: Default::default(),
             },
             resources,
             databases: databases.into_iter().collect(),
@@ -196,6 +197,7 @@ impl Spec {
             lock_timeout_milliseconds: 1_000,
             rehearsal: Default::default(),
             rehearsal_server: None,
+            budget: Default::default(),
             needs: self.home.iter().map(|home| self.address(*home)).collect(),
             span: nowhere(),
         }
