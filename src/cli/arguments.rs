@@ -79,6 +79,8 @@ pub enum Form {
     Text,
     /// For a comment on a pull request.
     Md,
+    /// A page for a browser, in one file.
+    Html,
     /// For programs.
     Json,
 }

@@ -13,6 +13,7 @@ pub fn show_review(session: &Session, review: &Review, form: Option<Form>) {
     match form {
         Form::Text => terminal.data(&review::text::render(review, terminal.paint())),
         Form::Md => terminal.data(&review::markdown::render(review)),
+        Form::Html => terminal.data(&review::html::render(review)),
         Form::Json => terminal.json(review),
     }
 }
