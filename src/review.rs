@@ -1,4 +1,4 @@
-//! Review: a change set as facts for people, one struct with three renderings. Pure.
+//! Review: a change set as facts for people, one struct with four renderings. Pure.
 //!
 //! Invariant: every rendering shows [`Review`] and nothing else, so that what a person reads, what a pull
 //! request shows and what `--json` gives are the same facts.
@@ -6,6 +6,7 @@
 pub mod signing;
 pub mod grounds;
 pub mod difference;
+pub mod html;
 pub mod markdown;
 pub mod found;
 pub mod paint;
@@ -22,6 +23,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::migration::certificate::Certificate;
+use crate::migration::said::Phase;
 use crate::migration::{Direction, KeptWhen, Migration};
 use crate::rehearse::target::{Answer, Foretold, Target, Targets};
 use crate::risk::Risk;
@@ -195,6 +197,9 @@ pub struct MigrationView {
     pub direction: Direction,
     /// Whether it runs in one transaction with its history row.
     pub transaction: bool,
+    /// On which side of a rollout it belongs, where that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
     /// The SQL that is run.
     pub sql: String,
     /// The SQL of the other direction, if there is any.
@@ -508,6 +513,7 @@ impl MigrationView {
             name: migration.name.clone(),
             direction: *direction,
             transaction: migration.transaction,
+            phase: migration.said.phase,
             sql,
             sql_of_the_way_back: back,
             derived: migration.derived && migration.kept.is_none(),

@@ -79,6 +79,8 @@ pub enum Form {
     Text,
     /// For a comment on a pull request.
     Md,
+    /// A page for a browser, in one file.
+    Html,
     /// For programs.
     Json,
     /// Findings, rehearsals that are no pass and losses as SARIF 2.1.0, for what shows them beside lines of files.

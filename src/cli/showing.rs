@@ -38,6 +38,7 @@ pub fn show(
     match form {
         Form::Text => terminal.data(&review::text::render(review, terminal.paint())),
         Form::Md => terminal.data(&review::markdown::render(review)),
+        Form::Html => terminal.data(&review::html::render(review)),
         Form::Json => terminal.json(review),
         Form::Sarif => terminal.json(&review::sarif::render(review)),
         Form::Junit => terminal.data(&review::junit::render(review)),

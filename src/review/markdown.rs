@@ -88,13 +88,7 @@ fn losses(point: &PointOfNoReturn, detail: Detail) -> String {
     );
     let shown = if let Detail::Rows(rows) = detail { rows } else { point.losses.len() };
     for loss in point.losses.iter().take(shown) {
-        text += &format!(
-            "> - step {} {}: {}, {}\n",
-            loss.step,
-            code(&loss.title),
-            loss.class,
-            escaped(&loss.why).replace('\n', " ")
-        );
+        text += &format!("> - step {} {}: {}, {}\n", loss.step, code(&loss.title), loss.class, escaped(&loss.why));
     }
     if shown < point.losses.len() {
         text += &format!("> - and {} more\n", point.losses.len() - shown);
@@ -166,8 +160,8 @@ fn details(review: &Review, step: &StepView, detail: Detail) -> String {
         inside += "the way back is derived from its statements\n\n";
     }
     if let Some(kept) = step.migration.as_ref().and_then(|migration| migration.kept.as_ref()) {
-        inside += &format!("{}\n\n", harmless(&kept.heading()));
-        kept.sizes().iter().for_each(|line| inside += &format!("{}\n\n", harmless(line)));
+        inside += &format!("{}\n\n", escaped(&kept.heading()));
+        kept.sizes().iter().for_each(|line| inside += &format!("{}\n\n", escaped(line)));
     }
     if let Some(migration) = step.migration.as_ref().filter(|_| detail == Detail::Everything) {
         inside += &fenced("sql", &format!("{}\n", harmless(migration.sql.trim_end())));
@@ -193,7 +187,7 @@ fn outputs(review: &Review) -> String {
     let lines: String = review
         .outputs
         .iter()
-        .map(|output| format!("{} = {}\n", output.name, harmless(&output.value.to_string())))
+        .map(|output| format!("{} = {}\n", harmless(&output.name), harmless(&output.value.to_string())))
         .collect();
     format!("\n<details><summary>Outputs afterwards</summary>\n\n{}\n</details>\n", fenced("", &lines))
 }
@@ -202,27 +196,37 @@ fn outputs(review: &Review) -> String {
 fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}{language}\n{text}{fence}\n")
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}{language}\n{text}{end}{fence}\n")
 }
 
+/// Words of others as code in running text. Between the tags Markdown still counts, so they are escaped.
 fn code(text: &str) -> String {
-    format!("<code>{}</code>", html(text).replace('|', "&#124;"))
+    format!("<code>{}</code>", escaped(text))
 }
 
+/// Words of others in a line of HTML, where Markdown does not count.
 fn html(text: &str) -> String {
     harmless(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', " ")
 }
 
-/// Words of others in running text: nothing in them is Markdown, HTML or a mention of a person.
+/// What makes a link or a mention of a person out of bare words: it is cut by a comment, which is no word.
+const CUT: &str = "<!-- -->";
+
+/// Words of others in running text, on one line: nothing in them is Markdown, HTML, a link or a mention of a person.
 fn escaped(text: &str) -> String {
     let mut shown = String::new();
-    for character in harmless(text).chars() {
+    let harmless = harmless(text);
+    for (at, character) in harmless.char_indices() {
         match character {
             '&' => shown += "&amp;",
             '<' => shown += "&lt;",
             '>' => shown += "&gt;",
             '|' => shown += "&#124;",
-            '@' => shown += "&#64;",
+            '\n' => shown.push(' '),
+            '@' => shown += &format!("&#64;{CUT}"),
+            ':' if harmless[at..].starts_with("://") => shown += &format!(":{CUT}"),
+            '.' if is_www(&harmless[..at]) => shown += &format!("{CUT}."),
             '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '!' | '~' => {
                 shown.push('\\');
                 shown.push(character);
@@ -231,4 +235,9 @@ fn escaped(text: &str) -> String {
         }
     }
     shown
+}
+
+fn is_www(text: &str) -> bool {
+    let end = text.len().saturating_sub(3);
+    text.get(end..).is_some_and(|word| word.eq_ignore_ascii_case("www"))
 }

@@ -41,6 +41,8 @@ mod laws;
 mod layouts;
 #[cfg(feature = "cli")]
 mod local;
+#[cfg(feature = "cli")]
+mod page;
 mod model;
 mod oracle;
 mod phases;

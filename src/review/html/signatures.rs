@@ -1,0 +1,85 @@
+//! Who has to sign, who did, and what to type for it. Pure.
+//!
+//! Invariant: a signature that does not count is never counted, and says why.
+
+use super::markup::{Element, Markup, element, of_class};
+use super::pieces::{self, Sign, Tone, badge, code};
+use crate::review::Review;
+use crate::review::signing::{Given, Needed};
+
+/// The part about signatures.
+pub fn part(review: &Review) -> Element {
+    let signing = &review.signing;
+    let section = pieces::section("signatures", "Signatures");
+    if signing.is_empty() {
+        return section.with(of_class("p", "lead", "Nobody has to sign this change set.")).with(exactly(review));
+    }
+    let needed = signing.needed.iter().map(one);
+    let rules = (!signing.rules.is_empty()).then(|| of_class("p", "quiet", signing.rules.clone()));
+    section
+        .with(of_class("p", "lead", standing(review)))
+        .with(rules)
+        .with(of_class("div", "needed", "").with_all(needed))
+        .with(signing.line.as_ref().map(line))
+        .with(exactly(review))
+}
+
+/// How it stands with the signatures, in a few words.
+pub fn standing(review: &Review) -> String {
+    let signing = &review.signing;
+    let missing: Vec<&Needed> = signing.needed.iter().filter(|needed| !needed.is_given()).collect();
+    match (signing.is_empty(), missing.as_slice()) {
+        (true, _) => "Nobody has to sign".to_owned(),
+        (false, []) => "Everybody signed who has to".to_owned(),
+        (false, missing) => {
+            let words: Vec<String> =
+                missing.iter().map(|needed| format!("{} for the {} part", needed.class, needed.part)).collect();
+            format!("Still to be signed by: {}", words.join("; "))
+        }
+    }
+}
+
+fn line(line: &String) -> Element {
+    let text = of_class("pre", "code command", code(line));
+    let copy = pieces::button("copy", "Copy");
+    of_class("div", "type", of_class("p", "label", "To sign it, type")).with(text).with(copy)
+}
+
+/// What exactly is signed.
+fn exactly(review: &Review) -> Element {
+    of_class("p", "digest", "This page shows the change set ").with(code(review.digest.to_string())).with(
+        ". Whoever signs, signs what has this digest; one changed byte in it gives another. Compare it with what \
+         `switchback show` prints for your plan.",
+    )
+}
+
+fn one(needed: &Needed) -> Element {
+    let counting = needed.given.iter().filter(|given| given.void.is_none()).count();
+    let state = match needed.is_given() {
+        true => badge(Tone::Good, Sign::Tick, "signed"),
+        false => badge(Tone::Warn, Sign::Pen, format!("{counting} of {} signed", needed.count)),
+    };
+    let title = element("h3").with(state).with(" ").with(format!("{} signs the {} part", needed.class, needed.part));
+    let may = match needed.by.as_slice() {
+        [] => "Nobody may give it".to_owned(),
+        names => format!("May be given by {}", names.join(", ")),
+    };
+    let given = needed.given.iter().map(signature);
+    let given = (!needed.given.is_empty()).then(|| of_class("ul", "given", "").with_all(given));
+    of_class("article", "card", title)
+        .with(of_class("p", "", needed.why.clone()))
+        .with(given)
+        .with(of_class("p", "quiet", may))
+        .with(of_class("p", "digest", "Digest of this part: ").with(code(&needed.digest)))
+}
+
+fn signature(given: &Given) -> Element {
+    let state = match given.void {
+        None => badge(Tone::Good, Sign::Tick, "counts"),
+        Some(_) => badge(Tone::Bad, Sign::Stop, "does not count"),
+    };
+    let until = given.until.map(|until| format!(", counts until {until}"));
+    let words = Markup::from(of_class("strong", "", given.by.clone())).with(format!(" at {}", given.at)).with(until);
+    let why = given.void.as_ref().map(|why| of_class("p", "quiet", why));
+    element("li").with(state).with(" ").with(words).with(why)
+}
