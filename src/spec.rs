@@ -7,6 +7,7 @@
 pub mod body;
 pub mod types;
 
+mod approval_blocks;
 mod blocks;
 mod gather;
 mod load;
@@ -33,6 +34,7 @@ pub use lower::{expression_from_text, template_from_text};
 pub use migration_block::MigrationBlock;
 
 use crate::address::part::Part;
+use crate::approval::rules::Rules;
 use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
@@ -87,8 +89,10 @@ pub struct EnvironmentBlock {
     pub allow_up: Option<bool>,
     /// The doors, if it names them.
     pub source: Option<BTreeSet<Door>>,
-    /// How many signatures an apply needs.
+    /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
+    /// Who may sign, and what has to be signed, if anything is said of that.
+    pub rules: Option<Rules>,
 }
 
 /// A way into an environment.

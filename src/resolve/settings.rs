@@ -18,6 +18,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
             allow_up: true,
             doors: BTreeSet::from([Door::Checkout]),
             approvals: 0,
+            rules: None,
         };
     };
     let implied = if block.protected { Door::Release } else { Door::Checkout };
@@ -28,6 +29,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
         allow_up: block.allow_up.unwrap_or(block.after.is_none() && !block.protected),
         doors: block.source.clone().unwrap_or_else(|| BTreeSet::from([implied])),
         approvals: block.approvals,
+        rules: block.rules.clone(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::approval_blocks;
 use super::body::{Block, Body};
 use super::settings::{Plain, Shape};
 use super::{Door, EnvironmentBlock, Project};
@@ -131,8 +132,8 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
     }
     let shape = Shape {
         what: "an `environment` block",
-        attributes: &["after", "protected", "allow_up", "source", "approvals"],
-        blocks: &[],
+        attributes: &["after", "protected", "allow_up", "source", "approvals", "break_glass"],
+        blocks: &["approver", "approval"],
         required: &[],
     };
     shape.check(block, diagnostics);
@@ -144,10 +145,12 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
         allow_up: plain.truth("allow_up"),
         source: None,
         approvals: plain.count("approvals").unwrap_or(0),
+        rules: None,
     };
     let source = plain.texts("source");
     let source = source.map(|words| doors(&words, block, diagnostics));
-    EnvironmentBlock { source, ..read }
+    let rules = approval_blocks::rules(block, read.approvals, diagnostics);
+    EnvironmentBlock { source, rules, ..read }
 }
 
 fn doors(words: &[String], block: &Block, diagnostics: &mut Diagnostics) -> BTreeSet<Door> {

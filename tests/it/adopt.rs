@@ -89,6 +89,7 @@ impl Spec {
                 allow_up: true,
                 doors: BTreeSet::new(),
                 approvals: 0,
+                rules: None,
             },
             resources: self.nodes.iter().map(|(address, node)| (address.clone(), resource(node))).collect(),
             databases: BTreeMap::new(),

@@ -170,6 +170,7 @@ fn desired(services: &str, folder: &str) -> Desired {
             allow_up: true,
             doors: BTreeSet::new(),
             approvals: 0,
+            rules: None,
         },
         resources: resources.collect(),
         databases: BTreeMap::from([(database(), app)]),

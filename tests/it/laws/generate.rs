@@ -181,6 +181,7 @@ impl Spec {
                 allow_up: true,
                 doors: BTreeSet::new(),
                 approvals: 0,
+                rules: None,
             },
             resources,
             databases: databases.into_iter().collect(),
