@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::evidence::Folder;
 use super::failure::Failure;
+use super::gate;
 use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
@@ -85,7 +86,7 @@ pub async fn plan(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    Ok(Proved { grounds: grounds(session, ledger, &change_set, evidence, targets), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -180,12 +181,22 @@ pub async fn prove(
     let ground = Ground { things, observed: &observed, databases, secrets };
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
-    Ok(grounds(change_set, evidence, targets))
+    Ok(grounds(session, ledger, change_set, evidence, targets))
 }
 
-/// What a review rests on.
-fn grounds(_change_set: &ChangeSet, evidence: Evidence, targets: Targets) -> Grounds {
-    Grounds { evidence, targets, ..Grounds::default() }
+/// What a review rests on. Signatures come last: they cover the rest.
+fn grounds(
+    session: &Session,
+    ledger: &Ledger,
+    change_set: &ChangeSet,
+    evidence: Evidence,
+    targets: Targets,
+) -> Grounds {
+    let mut grounds = Grounds { evidence, targets, ..Grounds::default() };
+    let author = Some(&*session.actor.name);
+    let asking = gate::Asking { change_set, grounds: &grounds, author, file: None, break_glass: None };
+    grounds.signing = gate::signing(session, ledger.state(), asking);
+    grounds
 }
 
 /// The way to nothing.
@@ -212,7 +223,7 @@ pub async fn destroy(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    Ok(Proved { grounds: grounds(session, ledger, &change_set, evidence, targets), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -278,7 +289,7 @@ pub async fn back(
             targets_of(session, &change_set, ground, &evidence, proofs).await
         }
     };
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets), change_set })
+    Ok(Proved { grounds: grounds(session, ledger, &change_set, evidence, targets), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

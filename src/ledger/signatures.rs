@@ -57,9 +57,8 @@ impl Signatures {
 
     /// The newest refusal of just this, before a record.
     pub fn rejected(&self, part: Part, digest: Digest, before: Sequence) -> Option<&Recorded<Rejection>> {
-        let is_it = |one: &&Recorded<Rejection>| {
-            one.sequence < before && one.what.part == part && one.what.digest == digest
-        };
+        let is_it =
+            |one: &&Recorded<Rejection>| one.sequence < before && one.what.part == part && one.what.digest == digest;
         self.rejections.iter().rev().find(is_it)
     }
 }

@@ -72,6 +72,8 @@ fn a_plan_of_an_older_form_is_carried_out() {
         tool: "0.1.0".into(),
         digest,
         change_set,
+        author: None,
+        authored: None,
         proved: None,
         evidence,
         told: None,
