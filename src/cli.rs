@@ -36,6 +36,7 @@ pub mod report;
 pub mod secrets;
 pub mod session;
 pub mod showing;
+pub mod signed;
 pub mod signer;
 pub mod spec;
 pub mod stop;
