@@ -82,7 +82,8 @@ impl Word {
         let class = self.class.map(|class| format!(" as {class}")).unwrap_or_default();
         let comment = self.comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
         let Self { time, word, by, part, .. } = self;
-        harmless(&format!("{time}  {part} ({}) {word} by {by}{class}{comment}", &self.digest[..12]))
+        let line = format!("{time}  {part} ({}) {word} by {by}{class}{comment}", &self.digest[..12]);
+        harmless(&line).replace('\n', " ")
     }
 }
 
@@ -105,7 +106,7 @@ impl Broken {
     /// In one line.
     pub fn line(&self) -> String {
         let Self { run, time, by, reason, .. } = self;
-        harmless(&format!("the glass was broken for run {run} at {time} by {by}: {reason}"))
+        harmless(&format!("the glass was broken for run {run} at {time} by {by}: {reason}")).replace('\n', " ")
     }
 }
 

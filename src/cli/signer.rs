@@ -1,6 +1,6 @@
 //! Who signs: a private key in a file, or one that an `ssh-agent` has. An edge.
 //!
-//! Invariant: a private key and its passphrase are in no error, log or debug output, and are forgotten when it is done.
+//! Invariant: a private key and its passphrase are in no error, log or debug output.
 
 use std::path::{Path, PathBuf};
 

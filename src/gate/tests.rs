@@ -139,7 +139,11 @@ fn only_what_is_asked_for_is_needed() {
     assert!(needs(rules(&[Class::Config]), |_| {}).is_empty(), "no configuration changes");
     assert_eq!(
         needs(rules(&[Class::Dba, Class::DataLoss, Class::Infrastructure]), |_| {}),
-        [(Class::Dba, Part::Database), (Class::DataLoss, Part::Database), (Class::Infrastructure, Part::Infrastructure)]
+        [
+            (Class::Dba, Part::Database),
+            (Class::DataLoss, Part::Database),
+            (Class::Infrastructure, Part::Infrastructure)
+        ]
     );
     let named = Requirement { parts: [Part::Database, Part::Infrastructure].into(), ..Requirement::of(1) };
     let mut both = rules(&[]);

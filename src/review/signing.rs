@@ -91,17 +91,17 @@ impl Signing {
     pub fn lines(&self) -> Vec<(bool, String)> {
         let mut lines: Vec<(bool, String)> = Vec::new();
         for line in &self.changes_of_rules {
-            lines.push((true, format!("changes who may sign: {}", harmless(line))));
+            lines.push((true, format!("changes who may sign: {}", one_line(line))));
         }
         for needed in &self.needed {
-            lines.push((!needed.is_given(), harmless(&needed.line())));
+            lines.push((!needed.is_given(), one_line(&needed.line())));
             for given in &needed.given {
-                lines.push((given.void.is_some(), format!("  {}", harmless(&given.line()))));
+                lines.push((given.void.is_some(), format!("  {}", one_line(&given.line()))));
             }
         }
         for refused in &self.refused {
             let Refused { by, at, part, reason } = refused;
-            lines.push((true, harmless(&format!("{part} was rejected by {by} at {}: {reason}", shown(*at)))));
+            lines.push((true, one_line(&format!("{part} was rejected by {by} at {}: {reason}", shown(*at)))));
         }
         lines
     }
@@ -141,6 +141,41 @@ impl Given {
     }
 }
 
+/// Words of others: nothing in them begins a line of its own.
+fn one_line(text: &str) -> String {
+    harmless(text).replace('\n', " ")
+}
+
 fn shown(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needed(given: Vec<Given>, count: usize) -> Needed {
+        let why = "databases change".to_owned();
+        let (class, part, digest) = ("dba".to_owned(), "database".to_owned(), "3f".repeat(32));
+        Needed { class, part, digest, why, by: vec!["alice".into(), "bob".into()], given, count }
+    }
+
+    fn given(void: Option<&str>) -> Given {
+        Given { by: "alice".into(), at: Timestamp::UNIX_EPOCH, until: None, void: void.map(str::to_owned) }
+    }
+
+    #[test]
+    fn what_does_not_count_does_not_count() {
+        let void = needed(vec![given(Some("it has expired"))], 1);
+        assert!(!void.is_given());
+        assert_eq!(void.line(), "dba for database (3f3f3f3f3f3f), 0 of 1: databases change; alice or bob may sign");
+        assert!(needed(vec![given(None)], 1).is_given());
+        assert!(!needed(vec![given(None)], 2).is_given());
+        let mut signing = Signing { needed: vec![needed(vec![given(None)], 1)], ..Signing::default() };
+        assert!(signing.is_complete());
+        let reason = "no\n  > **Signed**\u{1b}[2K".to_owned();
+        signing.refused.push(Refused { by: "bob".into(), at: Timestamp::UNIX_EPOCH, part: "database".into(), reason });
+        assert!(!signing.is_complete());
+        assert!(signing.lines().iter().all(|(_, line)| !line.contains(['\n', '\u{1b}'])), "{:?}", signing.lines());
+    }
 }
