@@ -3,6 +3,7 @@
 //!
 //! Invariant: a verb ends with an [`exit::Exit`] of the public table, whatever happens but a bug.
 
+pub mod agent;
 pub mod arguments;
 pub mod asking;
 pub mod audit;
@@ -18,12 +19,14 @@ pub mod evidence;
 pub mod exit;
 pub mod expression;
 pub mod failure;
+pub mod gate;
 pub mod grammar;
 pub mod holder;
 pub mod last;
 pub mod lease;
 pub mod ledgers;
 pub mod logging;
+pub mod matter;
 pub mod on_failure;
 pub mod outlook;
 pub mod patience;
@@ -37,6 +40,8 @@ pub mod report;
 pub mod secrets;
 pub mod session;
 pub mod showing;
+pub mod signed;
+pub mod signer;
 pub mod spec;
 pub mod stop;
 pub mod subject;
@@ -102,6 +107,9 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Plan(arguments) => verb::plan::run(&arguments, session),
         Verb::Rehearse(arguments) => verb::rehearse::run(&arguments, session),
         Verb::Show(arguments) => verb::show::run(&arguments, session),
+        Verb::Approve(arguments) => verb::approve::run(&arguments, session),
+        Verb::Reject(arguments) => verb::reject::run(&arguments, session),
+        Verb::Approvals(arguments) => verb::approvals::run(&arguments, session),
         Verb::Apply(arguments) => verb::apply::run(&arguments, session),
         Verb::Up(arguments) => verb::up::run(&arguments, session),
         Verb::Rollback(arguments) => verb::rollback::run(&arguments, session),

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::approval::class::Part;
 use crate::value::{Object, Type, Value};
 
 /// A kind of resource.
@@ -360,6 +361,11 @@ pub enum Runs {
 
 /// The pure rules of a kind.
 pub trait Rules: Send + Sync {
+    /// Which part of a change a thing of this kind belongs to, for those who sign it.
+    fn part(&self) -> Part {
+        Part::Infrastructure
+    }
+
     /// Mistakes that the types alone do not show. Unknown parts count as right.
     fn check(&self, _desired: &Object) -> Vec<Mistake> {
         Vec::new()

@@ -10,6 +10,7 @@ pub mod lease;
 mod line;
 mod memory;
 pub mod record;
+pub mod signatures;
 pub mod state;
 pub mod text;
 pub mod verify;

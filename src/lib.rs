@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod suggest;
 pub mod files;
 pub mod address;
+pub mod approval;
 pub mod number;
 pub mod value;
 pub mod secret;
@@ -28,6 +29,7 @@ pub mod rehearse;
 pub mod risk;
 pub mod rules;
 pub mod review;
+pub mod gate;
 pub mod verify;
 pub mod apply;
 // -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------

@@ -192,7 +192,10 @@ pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (Change
     let outputs = planner.outputs(&desired.outputs);
     let settings = &desired.environment;
     let standing = Standing { protected: settings.protected, holds: !settings.allow_up };
-    planner.finish(desired.project.clone(), settings.name.clone(), Some(desired.spec_digest), outputs, standing)
+    let (mut change_set, mistakes) =
+        planner.finish(desired.project.clone(), settings.name.clone(), Some(desired.spec_digest), outputs, standing);
+    change_set.approval_rules = settings.rules.clone().map(Box::new);
+    (change_set, mistakes)
 }
 
 /// Plans the way to nothing.
@@ -395,6 +398,8 @@ impl<'a> Planner<'a> {
             point_of_no_return,
             outputs,
             standing,
+            // As last applied; only a spec says otherwise.
+            approval_rules: self.inputs.state.signatures.rules.clone().map(Box::new),
             owed: BTreeSet::new(),
             with_schema: false,
             origins: BTreeMap::new(),

@@ -8,6 +8,7 @@ pub mod body;
 pub mod types;
 
 mod budget_block;
+mod approval_blocks;
 mod blocks;
 mod gather;
 mod load;
@@ -35,6 +36,7 @@ pub use lower::{expression_from_text, template_from_text};
 pub use migration_block::MigrationBlock;
 
 use crate::address::part::Part;
+use crate::approval::rules::Rules;
 use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
@@ -116,10 +118,12 @@ pub struct EnvironmentBlock {
     pub allow_up: Option<bool>,
     /// The doors, if it names them.
     pub source: Option<BTreeSet<Door>>,
-    /// How many signatures an apply needs.
+    /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
     /// What the environment can bear of a change: the `budget` block.
     pub budget: Budget,
+    /// Who may sign, and what has to be signed, if anything is said of that.
+    pub rules: Option<Rules>,
 }
 
 /// A way into an environment.

@@ -15,6 +15,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::approval::rules::Rules;
 use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::position::Position;
@@ -24,7 +25,7 @@ use crate::value::{Object, Value};
 use crate::world::Binding;
 
 /// The version of the form of change sets that this build writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The number of a step within its change set, from one, in the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct ChangeSet {
     /// What the environment asks of those who change it, as last applied.
     #[serde(default, skip_serializing_if = "Standing::is_plain")]
     pub standing: Standing,
+    /// Who may sign changes of the environment, and what has to be signed, once this is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_rules: Option<Box<Rules>>,
     /// What a way back leaves as it is because it cannot be reached: it is owed, and the run is not whole.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub owed: BTreeSet<Address>,

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::confirm::Consent;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::gate::{self, Pass};
 use super::patience::Patience;
 use super::planning::{self, Proofs};
 use super::progress::Reporter;
@@ -17,7 +18,7 @@ use super::stop;
 use crate::address::Address;
 use crate::apply::{ApplyError, Executor, Outcome, Retries, StopSignal};
 use crate::digest::Digest;
-use crate::ledger::{LeaseTerms, Ledger, Project, State, StepState, StoreError};
+use crate::ledger::{Body, LeaseTerms, Ledger, Project, State, StepState, StoreError};
 use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation, Step};
@@ -50,8 +51,8 @@ pub struct Hold<'a> {
 
 /// What is to be carried out.
 pub enum Work {
-    /// A new run of this change set, made from a source with this digest.
-    Begin(Box<ChangeSet>, Digest),
+    /// A new run of this change set, made from a source with this digest, and the leave to begin it.
+    Begin(Box<ChangeSet>, Digest, Pass),
     /// The unfinished run.
     Resume,
 }
@@ -175,6 +176,7 @@ async fn lease(session: &Session, ledger: &mut Ledger, terms: &LeaseTerms, proje
 /// When nothing was begun. What was begun ends in a report, whatever became of it.
 pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'_>) -> Result<Report, Failure> {
     hold.secure()?;
+    admit(session, hold, &work)?;
     let keeper = hold.ledger.keeper();
     session.wait(beside(keeper, async {
         let begun_before = hold.ledger.state().runs.len();
@@ -196,6 +198,23 @@ pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'
     }))
 }
 
+/// Says in the ledger what lets a run in; an unfinished one is judged again.
+///
+/// # Errors
+/// When it must not go on, or the ledger cannot be written.
+fn admit(session: &Session, hold: &mut Hold<'_>, work: &Work) -> Result<(), Failure> {
+    let state = hold.ledger.state();
+    match work {
+        Work::Resume => gate::refuse_unfinished(session, state),
+        Work::Begin(_, _, pass) => {
+            let Some(admission) = pass.admission().cloned().map(Box::new) else { return Ok(()) };
+            let run = state.runs.last().map_or(1, |run| run.number + 1);
+            let body = Body::Admitted { run, actor: session.actor.clone(), admission };
+            Ok(session.wait(hold.ledger.append(session.world.clock.now(), vec![body]))?)
+        }
+    }
+}
+
 async fn run(
     session: &Session,
     ledger: &mut Ledger,
@@ -204,7 +223,7 @@ async fn run(
     stop: StopSignal,
 ) -> Result<Outcome, ApplyError> {
     let total = match &work {
-        Work::Begin(change_set, _) => change_set.steps.len(),
+        Work::Begin(change_set, ..) => change_set.steps.len(),
         Work::Resume => ledger.state().unfinished().map_or(0, |run| run.change_set.steps.len()),
     };
     let reporter = Reporter::new(&session.terminal, &session.world.clock, total);
@@ -219,7 +238,7 @@ async fn run(
     };
     let actor = session.actor.clone();
     match work {
-        Work::Begin(change_set, source) => executor.apply(ledger, *change_set, source, actor).await,
+        Work::Begin(change_set, source, _) => executor.apply(ledger, *change_set, source, actor).await,
         Work::Resume => executor.resume(ledger, actor).await,
     }
 }

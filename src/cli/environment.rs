@@ -58,11 +58,13 @@ pub enum Name {
     Home,
     /// The cache folder.
     CacheHome,
+    /// The socket of the `ssh-agent`.
+    SshAuthSock,
 }
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Ledger,
         Self::Lease,
         Self::PostgresPassword,
@@ -86,6 +88,7 @@ impl Name {
         Self::Hostname,
         Self::Home,
         Self::CacheHome,
+        Self::SshAuthSock,
     ];
 
     /// As it is spelled.
@@ -114,6 +117,7 @@ impl Name {
             Self::Hostname => "HOSTNAME",
             Self::Home => "HOME",
             Self::CacheHome => "XDG_CACHE_HOME",
+            Self::SshAuthSock => "SSH_AUTH_SOCK",
         }
     }
 
@@ -153,10 +157,13 @@ impl Name {
             Self::User => "who acts, when no CI says so",
             Self::Logname => "who acts, when `USER` is not set",
             Self::Hostname => "the host's name in records, when the system does not tell it",
-            Self::Home => "where `~/.cache` is, for the local stack and for what rehearsals proved",
+            Self::Home => {
+                "where `~/.cache` is, for the local stack and for what rehearsals proved; and the usual keys in `~/.ssh`"
+            }
             Self::CacheHome => {
                 "the cache folder of the local stack and of what rehearsals proved, instead of `~/.cache`"
             }
+            Self::SshAuthSock => "the socket of the `ssh-agent` that `approve` signs with",
         }
     }
 }

@@ -58,6 +58,12 @@ pub enum Verb {
     Rehearse(verb::rehearse::Arguments),
     /// Show a saved plan, or what the newest run carries out, again
     Show(verb::show::Arguments),
+    /// Sign a change set
+    Approve(verb::approve::Arguments),
+    /// Refuse a change set
+    Reject(verb::reject::Arguments),
+    /// Show who has to sign a change set, and who did
+    Approvals(verb::approvals::Arguments),
     /// Carry out a change set
     Apply(verb::apply::Arguments),
     /// Plan, apply and verify without questions, where the environment allows it

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use super::carry::{self, Aim, Hold, Work};
 use super::exit::Exit;
+use super::gate::{self, Asking};
 use super::planning::{self, Proofs};
 use super::report::Report;
 use super::session::Session;
@@ -45,8 +46,8 @@ pub fn after_failure(
     let proofs = Proofs::From(Effort::Known);
     let back =
         hold.wait(planning::back(session, &hold.ledger, (run - 1, Depth::AsNeeded), &nothing, aim.secrets(), proofs));
-    let back = match back {
-        Ok(back) => back.change_set,
+    let (back, grounds) = match back {
+        Ok(back) => (back.change_set, back.grounds),
         Err(failure) => {
             session.terminal.talk(&failure.text());
             session.terminal.say("the way back could not be planned, so what was done is left as it is");
@@ -61,8 +62,17 @@ pub fn after_failure(
         }
         return report;
     }
+    let author = Some(&*session.actor.name);
+    let asking = Asking { change_set: &back, grounds: &grounds, author, file: None, break_glass: None };
+    let pass = match gate::pass(session, hold.ledger.state(), asking) {
+        Ok(pass) => pass,
+        Err(failure) => {
+            session.terminal.talk(&failure.text());
+            return report;
+        }
+    };
     let digest = back.digest();
-    match carry::carry_out(session, hold, Work::Begin(Box::new(back), digest), &Aim::Ledger(aim.secrets())) {
+    match carry::carry_out(session, hold, Work::Begin(Box::new(back), digest, pass), &Aim::Ledger(aim.secrets())) {
         Ok(taken) if taken.result == Exit::Done => {
             report.next.clear();
             report.verified = taken.verified;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::whole_file;
 use crate::digest::Digest;
+use crate::ledger::Actor;
 use crate::migration::certificate::Evidence;
 use crate::rehearse::target::Targets;
 use crate::review::grounds::Grounds;
@@ -34,6 +35,12 @@ pub struct PlanFile {
     pub digest: Digest,
     /// The change set.
     pub change_set: ChangeSet,
+    /// Who made it; files of older forms do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Actor>,
+    /// The digest of the change set together with who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authored: Option<Digest>,
     /// The digest of the change set together with the evidence; files of form 1 have neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved: Option<Digest>,
@@ -79,7 +86,28 @@ impl PlanFile {
         let (tool, digest) = (env!("CARGO_PKG_VERSION").to_owned(), change_set.digest());
         let proved = Some(proved(&digest, &evidence));
         let told = told(FORMAT, &targets, &risks, &findings);
-        Self { format: FORMAT, tool, digest, change_set, proved, evidence, told, targets, risks, findings }
+        let (author, authored) = (None, None);
+        Self {
+            format: FORMAT,
+            tool,
+            digest,
+            change_set,
+            author,
+            authored,
+            proved,
+            evidence,
+            told,
+            targets,
+            risks,
+            findings,
+        }
+    }
+
+    /// The same, and who made it.
+    #[must_use]
+    pub fn by(self, author: &Actor) -> Self {
+        let authored = Some(authored(&self.digest, author));
+        Self { author: Some(author.clone()), authored, ..self }
     }
 
     /// The change set, and what its review rests on.
@@ -137,6 +165,11 @@ impl PlanFile {
                 .cause(format!("its change set has the digest {}, it says {}", found.short(), file.digest.short()))
                 .help(again));
         }
+        if file.authored != file.author.as_ref().map(|author| authored(&file.digest, author)) {
+            return Err(Failure::failed(format!("{name} was altered after it was saved"))
+                .cause("who made it is not who it says")
+                .help(again));
+        }
         let found = proved(&file.digest, &file.evidence);
         let is_whole =
             file.proved == Some(found) || (file.format < 2 && file.proved.is_none() && file.evidence.is_empty());
@@ -161,6 +194,11 @@ fn told(format: u32, targets: &Targets, risks: &Risks, findings: &Findings) -> O
         0..=2 => Digest::of_json(targets),
         _ => Digest::of_json(&(targets, risks, findings)),
     })
+}
+
+/// The digest of a change set together with who made it.
+fn authored(change_set: &Digest, author: &Actor) -> Digest {
+    Digest::of_json(&(change_set, author))
 }
 
 /// The digest of a change set together with what was proved of it.

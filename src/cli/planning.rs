@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::evidence::Folder;
 use super::failure::Failure;
+use super::gate;
 use super::pricing::Pricing;
 use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
@@ -99,7 +100,7 @@ pub async fn plan(
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
     let pricing = Pricing::of(session, Some(&resolved.desired), &targets, proofs.effort()).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &resolved.rules, &pricing), change_set })
+    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), &resolved.rules, &pricing), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -195,14 +196,14 @@ pub async fn prove(
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
     let pricing = Pricing::of(session, desired, &targets, Some(effort)).await;
-    Ok(grounds(change_set, evidence, targets, &Settings::default(), &pricing))
+    Ok(grounds((session, ledger), change_set, (evidence, targets), &Settings::default(), &pricing))
 }
 
-/// What a review rests on.
+/// What a review rests on. Signatures come last: they cover the rest.
 fn grounds(
+    (session, ledger): (&Session, &Ledger),
     change_set: &ChangeSet,
-    mut evidence: Evidence,
-    mut targets: Targets,
+    (mut evidence, mut targets): (Evidence, Targets),
     settings: &Settings,
     pricing: &Pricing,
 ) -> Grounds {
@@ -211,7 +212,11 @@ fn grounds(
     // Only rules look at catalogs; nobody reads them in a review or saves them in a plan.
     evidence.forget_catalogs();
     targets.forget_catalogs();
-    Grounds { evidence, targets, risks, findings, ..Grounds::default() }
+    let mut grounds = Grounds { evidence, targets, risks, findings, ..Grounds::default() };
+    let author = Some(&*session.actor.name);
+    let asking = gate::Asking { change_set, grounds: &grounds, author, file: None, break_glass: None };
+    grounds.signing = gate::signing(session, ledger.state(), asking);
+    grounds
 }
 
 /// The way to nothing.
@@ -239,7 +244,7 @@ pub async fn destroy(
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
     let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default(), &pricing), change_set })
+    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), &Settings::default(), &pricing), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -306,7 +311,7 @@ pub async fn back(
         }
     };
     let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default(), &pricing), change_set })
+    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), &Settings::default(), &pricing), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

@@ -25,7 +25,7 @@ pub fn show(
     let way = match form {
         Form::Sql => Some(Way::Forth),
         Form::SqlDown => Some(Way::Back),
-        Form::Text | Form::Md | Form::Json | Form::Sarif | Form::Junit => None,
+        Form::Text | Form::Md | Form::Html | Form::Json | Form::Sarif | Form::Junit => None,
     };
     match (way, &of.database) {
         (None, Some(_)) => {

@@ -169,6 +169,25 @@ impl Terminal {
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
+    /// Asks a person for something that is not shown while it is typed; `None` when there is none.
+    pub fn ask_secret(&self, question: &str) -> Option<String> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        if !self.interactive {
+            return None;
+        }
+        self.talk(&format!("{} ", self.paint_talk().paint(Role::Heading, question)));
+        let stdin = std::io::stdin();
+        let before = tcgetattr(&stdin).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Flush, &silent).ok()?;
+        let mut answer = String::new();
+        let read = stdin.lock().read_line(&mut answer);
+        let shown_again = tcsetattr(&stdin, OptionalActions::Now, &before);
+        self.talk("\n");
+        (read.is_ok() && shown_again.is_ok()).then(|| answer.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
     /// All of stdin.
     ///
     /// # Errors

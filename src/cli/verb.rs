@@ -3,6 +3,8 @@
 //! Invariant: a verb decides nothing about the world; it asks the stages and shows what they say.
 
 pub mod apply;
+pub mod approvals;
+pub mod approve;
 pub mod completions;
 pub mod console;
 pub mod destroy;
@@ -16,6 +18,7 @@ pub mod migrate;
 pub mod output;
 pub mod plan;
 pub mod rehearse;
+pub mod reject;
 pub mod resume;
 pub mod rollback;
 pub mod settle;

@@ -125,7 +125,10 @@ impl<'a> Known<'a> {
             | Body::Released
             | Body::Unlocked { .. }
             | Body::Held { .. }
-            | Body::Lifted { .. } => {}
+            | Body::Lifted { .. }
+            | Body::Approved { .. }
+            | Body::Rejected { .. }
+            | Body::Admitted { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
         let of_lease = || record.lease.and_then(|lease| self.leases.get(&lease).copied());
@@ -159,11 +162,15 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         | Body::Ended { run, .. }
         | Body::Verified { run, .. } => (Some(*run), None),
         Body::Held { run, .. } => (*run, None),
-        Body::Founded { .. }
+        // The run comes next; its change set is not in the chain yet.
+        Body::Admitted { .. }
+        | Body::Founded { .. }
         | Body::Leased { .. }
         | Body::Renewed
         | Body::Released
         | Body::Unlocked { .. }
+        | Body::Approved { .. }
+        | Body::Rejected { .. }
         | Body::Lifted { .. } => (None, None),
     }
 }
@@ -174,6 +181,9 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         Body::Begun { actor, .. }
         | Body::Resumed { actor, .. }
         | Body::Leased { actor, .. }
+        | Body::Approved { actor, .. }
+        | Body::Rejected { actor, .. }
+        | Body::Admitted { actor, .. }
         | Body::Unlocked { actor, .. } => Some(actor),
         Body::Done { settled, .. } | Body::Failed { settled, .. } => match settled {
             Some(Settled::Person { actor, .. }) => Some(actor),
@@ -212,6 +222,9 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Released
         | Body::Unlocked { .. }
         | Body::Held { .. }
-        | Body::Lifted { .. } => None,
+        | Body::Lifted { .. }
+        | Body::Approved { .. }
+        | Body::Rejected { .. }
+        | Body::Admitted { .. } => None,
     }
 }

@@ -5,9 +5,21 @@
 use super::record::{Body, RunResult};
 use super::state::{Run, State};
 use crate::digest::Digest;
-use crate::step::Operation;
+use crate::step::{Operation, Standing};
 
 impl State {
+    /// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is
+    /// done, whether or not it has had an effect of its own.
+    pub fn took_over(&self, run: u64) -> bool {
+        let before = self.runs.iter().rev().find(|other| other.number < run);
+        before.is_some_and(|before| matches!(before.ended, Some((RunResult::TakenBack, _))))
+    }
+
+    /// What the environment asks of those who change it, as last applied.
+    pub fn standing(&self) -> Standing {
+        self.runs.last().map(|run| run.change_set.standing).unwrap_or_default()
+    }
+
     /// The spec of the state right after a run; nothing before the first one, or where everything was removed.
     pub fn spec_after(&self, run: u64) -> Option<Digest> {
         let mut number = run;

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::record::{Admission, Approval, Rejection};
 use crate::digest::Digest;
 use crate::migration::position::Position;
 use crate::step::{ChangeSet, StepId};
@@ -12,7 +13,7 @@ use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
 /// The version of the form of records that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The place of a record in its chain, from one.
 pub type Sequence = u64;
@@ -261,6 +262,29 @@ pub enum Body {
         spec_digest: Digest,
         /// Why.
         reason: String,
+    },
+    /// Somebody signed a part of a change set.
+    Approved {
+        /// Who brought the signature here; whose it is, it says itself.
+        actor: Actor,
+        /// The signature, and what it is for.
+        approval: Box<Approval>,
+    },
+    /// Somebody refuses a part of a change set.
+    Rejected {
+        /// Who typed it.
+        actor: Actor,
+        /// What, and why.
+        rejection: Box<Rejection>,
+    },
+    /// A run that needs signatures is about to begin, and this is what lets it in.
+    Admitted {
+        /// The run that comes next.
+        run: u64,
+        /// Who begins it.
+        actor: Actor,
+        /// What lets it in.
+        admission: Box<Admission>,
     },
 }
 

@@ -14,13 +14,14 @@ use jiff::Timestamp;
 
 pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
+use super::signatures::{Recorded, Signatures};
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::position::{Partial, Position};
 use crate::migration::range::SchemaNeeds;
 use crate::migration::told::Told;
 use crate::migration::{Keeping, Migration};
-use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Step, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -42,6 +43,8 @@ pub struct State {
     /// What a way back left as it was because it could not be reached, until a later step touches it or everything
     /// is verified.
     pub owed: BTreeMap<Address, Owed>,
+    /// Who may sign, who did, and who refused.
+    pub signatures: Signatures,
     /// How many records said more than who holds the lease.
     pub changes: u64,
 }
@@ -356,18 +359,6 @@ impl State {
         })
     }
 
-    /// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is
-    /// done, whether or not it has had an effect of its own.
-    pub fn took_over(&self, run: u64) -> bool {
-        let before = self.runs.iter().rev().find(|other| other.number < run);
-        before.is_some_and(|before| matches!(before.ended, Some((RunResult::TakenBack, _))))
-    }
-
-    /// What the environment asks of those who change it, as last applied.
-    pub fn standing(&self) -> Standing {
-        self.runs.last().map(|run| run.change_set.standing).unwrap_or_default()
-    }
-
     /// The key that seals secrets, once there is a chain.
     pub fn seal_key(&self) -> Option<&SealKey> {
         self.chain.as_ref().map(|chain| &chain.seal_key)
@@ -461,6 +452,13 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
+            Body::Approved { actor, approval } => self.signatures.approvals.push(Recorded::of(record, actor, approval)),
+            Body::Rejected { actor, rejection } => {
+                self.signatures.rejections.push(Recorded::of(record, actor, rejection));
+            }
+            Body::Admitted { run, actor, admission } => {
+                self.signatures.admissions.insert(*run, Recorded::of(record, actor, admission));
+            }
         }
         Ok(())
     }
@@ -523,6 +521,7 @@ impl State {
         let change_set = Arc::clone(&run.change_set);
         let operation = change_set.operation;
         if result == RunResult::Complete {
+            self.signatures.apply(&change_set);
             if operation != Operation::Apply {
                 // It was planned over everything, and what it could not reach it names itself.
                 self.owed.clear();

@@ -204,6 +204,7 @@ mod tests {
             point_of_no_return: None,
             outputs: BTreeMap::new(),
             standing: Standing::default(),
+            approval_rules: None,
             owed: BTreeSet::new(),
             with_schema: false,
             origins: BTreeMap::new(),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
 use crate::address::part::Part;
+use crate::approval::rules::Rules;
 use crate::diagnostic::Span;
 use crate::digest::Digest;
 use crate::expression::Deferred;
@@ -46,10 +47,12 @@ pub struct EnvironmentSettings {
     pub allow_up: bool,
     /// The ways in: `source`, else the checkout, or releases when `protected`.
     pub doors: BTreeSet<Door>,
-    /// How many signatures an apply needs.
+    /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
     /// What it can bear of a change.
     pub budget: Budget,
+    /// Who may sign, and what has to be signed, if the spec says anything of that.
+    pub rules: Option<Rules>,
 }
 
 /// One resource instance.

@@ -20,6 +20,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
             doors: BTreeSet::from([Door::Checkout]),
             approvals: 0,
             budget: Budget::default(),
+            rules: None,
         };
     };
     let implied = if block.protected { Door::Release } else { Door::Checkout };
@@ -31,6 +32,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
         doors: block.source.clone().unwrap_or_else(|| BTreeSet::from([implied])),
         approvals: block.approvals,
         budget: block.budget.clone(),
+        rules: block.rules.clone(),
     }
 }
 

@@ -11,6 +11,9 @@ use crate::rules::Level;
 /// Longest text in bytes; the forges take 65,536 characters.
 pub const LIMIT: usize = 64_000;
 
+/// How many lines about signatures there are at most where not everything can be told.
+const SIGNING_LINES: usize = 30;
+
 /// How much is told, from all to the least.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detail {
@@ -49,7 +52,9 @@ fn shortest(review: &Review) -> String {
 fn render_with(review: &Review, detail: Detail) -> String {
     let mut text = format!("### {}\n\n", escaped(&words::heading(review)));
     if review.is_empty() {
-        return text + "**nothing to do**: the world, the ledger and the spec agree\n";
+        text += "**nothing to do**: the world, the ledger and the spec agree\n\n";
+        text += &signing(review, detail);
+        return format!("{}\n", text.trim_end());
     }
     text += &format!("**{}**\n\n", words::counts(&review.summary));
     if let Some(point) = &review.point_of_no_return {
@@ -64,6 +69,7 @@ fn render_with(review: &Review, detail: Detail) -> String {
         text.push('\n');
     }
     text += &findings(review, detail);
+    text += &signing(review, detail);
     text += &table(review, detail);
     match detail {
         Detail::Everything | Detail::WithoutSql => {
@@ -79,6 +85,29 @@ fn render_with(review: &Review, detail: Detail) -> String {
     }
     text += &format!("\nchange set `{}`\n", review.digest.short());
     text
+}
+
+/// Who has to sign, who did, and what to type.
+fn signing(review: &Review, detail: Detail) -> String {
+    let signing = &review.signing;
+    if signing.is_empty() {
+        return String::new();
+    }
+    let state = if signing.is_complete() { "Signed" } else { "Signatures are missing" };
+    let rules = if signing.rules.is_empty() { String::new() } else { format!(" ({})", escaped(&signing.rules)) };
+    let mut text = format!("> **{state}**{rules}\n");
+    let lines = signing.lines();
+    let most = if detail == Detail::Everything { lines.len() } else { SIGNING_LINES.min(lines.len()) };
+    for (_, line) in &lines[..most] {
+        text += &format!("> - {}\n", escaped(line.trim_start()));
+    }
+    if most < lines.len() {
+        text += &format!("> - and {} more\n", lines.len() - most);
+    }
+    if let Some(line) = &signing.line {
+        text += &format!(">\n> To sign it, type: {}\n", code(line));
+    }
+    text + "\n"
 }
 
 fn losses(point: &PointOfNoReturn, detail: Detail) -> String {

@@ -80,6 +80,7 @@ pub(crate) fn sample() -> ChangeSet {
         point_of_no_return: Some(StepId(5)),
         outputs: BTreeMap::from([("url".to_owned(), output)]),
         standing: crate::step::Standing::default(),
+        approval_rules: None,
         owed: std::collections::BTreeSet::new(),
         with_schema: false,
         origins: std::collections::BTreeMap::new(),

@@ -31,6 +31,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     if review.is_empty() {
         text += "nothing to do: the world, the ledger and the spec agree\n";
         text += &outputs(review, paint);
+        text += &signing(review, paint);
         return text;
     }
     for (index, place) in review.places.iter().enumerate() {
@@ -54,9 +55,28 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     }
     text += &format!("\n{}\n", paint.paint(Role::Heading, &words::counts(&review.summary)));
     text += &way_back(review, paint);
+    text += &signing(review, paint);
     text += &paint.paint(Role::Faint, &format!("change set {}", review.digest.short()));
     text.push('\n');
     text
+}
+
+/// Who has to sign, who did, and what to type.
+fn signing(review: &Review, paint: &dyn Paint) -> String {
+    let signing = &review.signing;
+    if signing.is_empty() {
+        return String::new();
+    }
+    let rules = if signing.rules.is_empty() { String::new() } else { format!(" ({})", signing.rules) };
+    let mut text = format!("\n{}{rules}\n", paint.paint(Role::Heading, "Signatures"));
+    for (is_missing, line) in signing.lines() {
+        let role = if is_missing { Role::Warning } else { Role::Faint };
+        text += &format!("  {}\n", paint.paint(role, &line));
+    }
+    if let Some(line) = &signing.line {
+        text += &format!("  to sign it, type: {}\n", harmless(line));
+    }
+    text + "\n"
 }
 
 fn rule(point: &PointOfNoReturn, paint: &dyn Paint) -> String {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::approval_blocks;
 use super::body::{Block, Body};
 use super::rule::rule;
 use super::settings::{Plain, Shape};
@@ -142,8 +143,8 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
     }
     let shape = Shape {
         what: "an `environment` block",
-        attributes: &["after", "protected", "allow_up", "source", "approvals"],
-        blocks: &["budget"],
+        attributes: &["after", "protected", "allow_up", "source", "approvals", "break_glass"],
+        blocks: &["approver", "approval", "budget"],
         required: &[],
     };
     shape.check(block, diagnostics);
@@ -157,10 +158,12 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
         source: None,
         approvals: plain.count("approvals").unwrap_or(0),
         budget,
+        rules: None,
     };
     let source = plain.texts("source");
     let source = source.map(|words| doors(&words, block, diagnostics));
-    EnvironmentBlock { source, ..read }
+    let rules = approval_blocks::rules(block, read.approvals, diagnostics);
+    EnvironmentBlock { source, rules, ..read }
 }
 
 fn doors(words: &[String], block: &Block, diagnostics: &mut Diagnostics) -> BTreeSet<Door> {

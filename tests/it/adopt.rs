@@ -90,6 +90,7 @@ impl Spec {
                 doors: BTreeSet::new(),
                 approvals: 0,
                 budget: Default::default(),
+                rules: None,
             },
             resources: self.nodes.iter().map(|(address, node)| (address.clone(), resource(node))).collect(),
             databases: BTreeMap::new(),

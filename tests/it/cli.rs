@@ -2,6 +2,8 @@
 //!
 //! Invariant: the environment of every call is fixed, so that no test depends on who runs it.
 
+#[cfg(unix)]
+mod approve;
 mod audit;
 mod back;
 #[cfg(feature = "aws")]

@@ -172,6 +172,7 @@ fn desired(services: &str, folder: &str) -> Desired {
             doors: BTreeSet::new(),
             approvals: 0,
             budget: Default::default(),
+            rules: None,
         },
         resources: resources.collect(),
         databases: BTreeMap::from([(database(), app)]),

@@ -153,7 +153,10 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::Released
         | Body::Unlocked { .. }
         | Body::Held { .. }
-        | Body::Lifted { .. } => return Facts::default(),
+        | Body::Lifted { .. }
+        | Body::Approved { .. }
+        | Body::Rejected { .. }
+        | Body::Admitted { .. } => return Facts::default(),
     };
     let is_migration = entry.step.is_some_and(|step| sql(step).is_some());
     let told = outcome.filter(|_| is_migration);
@@ -183,6 +186,9 @@ fn calls(body: &Body) -> &[String] {
         | Body::Released
         | Body::Unlocked { .. }
         | Body::Held { .. }
-        | Body::Lifted { .. } => &[],
+        | Body::Lifted { .. }
+        | Body::Approved { .. }
+        | Body::Rejected { .. }
+        | Body::Admitted { .. } => &[],
     }
 }

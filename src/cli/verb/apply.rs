@@ -6,6 +6,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{self, Asking, Pass};
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
@@ -20,6 +21,7 @@ use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
 use crate::plan::Options;
 use crate::review::Review;
+use crate::review::grounds::Grounds;
 use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation};
@@ -38,7 +40,7 @@ Examples:
 If an earlier run of the environment is unfinished, it is finished first when it is the same
 one, and otherwise the apply is refused. Ctrl-C stops cleanly: steps under way finish and are
 recorded; `switchback resume ENV` goes on. Migrations that were not rehearsed are refused
-(exit 9) unless their steps are named.";
+(exit 9) unless their steps are named, and so is what has to be signed and is not (`approve`).";
 
 /// Carry out a change set
 #[derive(Debug, clap::Args)]
@@ -125,7 +127,7 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
     let Proved { change_set, grounds } = proved;
-    if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) {
+    if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) && rules_stand(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
@@ -135,8 +137,11 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     budget::refuse(&change_set, &grounds)?;
+    let author = Some(&*session.actor.name);
+    let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
+    let pass = gate::pass(session, hold.ledger.state(), asking)?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
-    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source), &aim)?;
+    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source, pass), &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, on_failure))
 }
 
@@ -152,6 +157,15 @@ pub(super) fn outputs_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
     hold.ledger.state().runs.is_empty()
         || (change_set.outputs.len() == recorded.len()
             && change_set.outputs.iter().all(|(name, output)| recorded.get(name) == Some(&output.value)))
+}
+
+/// Who may sign may change although no step is to be taken; then a run of no steps records that.
+fn rules_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    let state = hold.ledger.state();
+    let applied = state.signatures.rules.as_ref();
+    // Where rules count, so does what protects them.
+    let is_as_it_was = applied.is_none() || state.standing() == change_set.standing;
+    applied == change_set.approval_rules.as_deref() && is_as_it_was
 }
 
 /// There is nothing to do, which is a verification, too.
@@ -174,6 +188,7 @@ fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &C
 /// Carries out a saved change set.
 fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Result<Report, Failure> {
     let digest = file.digest;
+    let author = file.author.as_ref().map(|author| author.name.clone());
     let (change_set, grounds) = file.take();
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set)?;
@@ -185,6 +200,9 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
         Some(resolved) => Aim::Spec(resolved),
         None => Aim::Ledger(&*without_spec),
     };
+    let subject = &arguments.subject;
+    let typed = subject.plan.as_ref().map(|path| path.display().to_string()).or(subject.environment.clone());
+    let typed = typed.unwrap_or_default();
     let unfinished = hold.ledger.state().unfinished().map(|run| (run.number, run.change_set.digest()));
     let is_unfinished = unfinished.as_ref().is_some_and(|(_, known)| *known == digest);
     if let Some(report) = applied_already(session, &mut hold, &digest, &aim)? {
@@ -199,25 +217,37 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             return Err(carry::unfinished(session, &environment, run));
         }
         (_, Operation::Rollback { to }) => {
-            let again = Proved { change_set: &change_set, grounds };
+            let again = Proved { change_set: &change_set, grounds: grounds.clone() };
             judge_again(session, &mut hold, &again, to, aim.secrets())?;
-            Work::Begin(Box::new(change_set), digest)
+            let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
+            Work::Begin(Box::new(change_set), digest, pass)
         }
-        _ if change_set.steps.is_empty() => {
+        _ if change_set.steps.is_empty() && rules_stand(&change_set, &hold) => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
         }
         _ => {
-            let subject = &arguments.subject;
-            let plan = subject.plan.as_ref().map(|path| path.display().to_string()).or(subject.environment.clone());
-            let words = unproved::typed("apply", &plan.unwrap_or_default());
             refused::refuse(&change_set, &grounds.findings)?;
+            let words = unproved::typed("apply", &typed);
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             budget::refuse(&change_set, &grounds)?;
-            Work::Begin(Box::new(change_set), digest)
+            let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
+            Work::Begin(Box::new(change_set), digest, pass)
         }
     };
     let report = carry::carry_out(session, &mut hold, work, &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, arguments.on_failure))
+}
+
+/// Leave for a saved plan.
+fn let_pass(
+    session: &Session,
+    hold: &Hold<'_>,
+    (change_set, grounds): (&ChangeSet, &Grounds),
+    author: Option<&str>,
+    typed: &str,
+) -> Result<Pass, Failure> {
+    let asking = Asking { change_set, grounds, author, file: Some(typed), break_glass: None };
+    gate::pass(session, hold.ledger.state(), asking)
 }
 
 /// A saved plan that was carried out already has nothing left to do, as long as nothing was changed since.

@@ -7,6 +7,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{self, Asking};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::report::Report;
@@ -66,7 +67,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let review = Review::proved(&change_set, &grounds);
     if let Some(out) = &arguments.out {
         show(session, &change_set, &review, None, &OfDatabase::default())?;
-        PlanFile::new(change_set, grounds).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),
@@ -79,9 +80,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     talk_review(session, &review);
+    let author = Some(&*session.actor.name);
+    let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
+    let pass = gate::pass(session, hold.ledger.state(), asking)?;
     confirm(&session.terminal, consent, &format!("Destroy all of {environment}?"))?;
     let digest = change_set.digest();
-    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest), &aim)?;
+    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest, pass), &aim)?;
     session.terminal.show(&report);
     Ok(report.result)
 }

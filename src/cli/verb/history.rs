@@ -9,9 +9,10 @@ use crate::cli::audit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
+use crate::cli::signed::{self, Broken, Word};
 use crate::cli::terminal::View;
 use crate::digest::Digest;
-use crate::ledger::{Run, RunResult};
+use crate::ledger::{Run, RunResult, State};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
 use crate::review::{Review, Summary};
@@ -56,6 +57,9 @@ pub struct Arguments {
 struct History {
     environment: String,
     runs: Vec<RunView>,
+    /// Signatures and refusals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures: Vec<Word>,
 }
 
 #[derive(Serialize)]
@@ -76,6 +80,11 @@ struct RunView {
     taken_back: bool,
     done: usize,
     summary: Summary,
+    /// Who signed it, as what and which part.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signed: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_glass: Option<Broken>,
 }
 
 /// Runs the verb.
@@ -94,13 +103,15 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return audit::changes::show(session, environment, address);
     }
     let ledger = session.known_ledger(environment)?;
-    let runs = ledger.state().runs.iter().map(RunView::of).collect();
-    session.terminal.show(&History { environment: arguments.environment.clone(), runs });
+    let state = ledger.state();
+    let runs = state.runs.iter().map(|run| RunView::of(run, state)).collect();
+    let signatures = Word::all(state);
+    session.terminal.show(&History { environment: arguments.environment.clone(), runs, signatures });
     Ok(Exit::Done)
 }
 
 impl RunView {
-    fn of(run: &Run) -> Self {
+    fn of(run: &Run, state: &State) -> Self {
         let time = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Self {
             run: run.number,
@@ -116,6 +127,8 @@ impl RunView {
             taken_back: run.taken_back,
             done: run.done_count(),
             summary: Review::of(&run.change_set).summary,
+            signed: signed::by_whom(state, run.number),
+            broken_glass: Broken::of(state, run.number),
         }
     }
 }
@@ -153,6 +166,16 @@ impl View for History {
                 words::counts(&run.summary),
                 harmless(&run.actor)
             );
+            for signed in &run.signed {
+                text += &format!("      signed by {}\n", harmless(signed));
+            }
+            if let Some(broken) = &run.broken_glass {
+                text += &format!("      {}\n", paint.paint(Role::Danger, &broken.line()));
+            }
+        }
+        if !self.signatures.is_empty() {
+            text += &format!("{}\n", paint.paint(Role::Heading, "signatures"));
+            self.signatures.iter().for_each(|word| text += &format!("  {}\n", word.line()));
         }
         text
     }

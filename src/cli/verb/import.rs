@@ -6,6 +6,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::Pass;
 use crate::cli::planning;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
@@ -69,9 +70,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         false => session.terminal.say(&format!("the next plan will change {}", differing.join(", "))),
     }
     confirm(&session.terminal, consent, &format!("Take `{id}` into the ledger of {environment}?"))?;
-    let digest = change_set.digest();
+    let (digest, pass) = (change_set.digest(), Pass::of_edit(&change_set));
     let aim = Aim::Ledger(&*resolved.secrets);
-    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest), &aim)?;
+    let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest, pass), &aim)?;
     session.terminal.show(&report);
     Ok(report.result)
 }

@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::cli::arguments::{Form, OfDatabase, address};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{self, Asking};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
@@ -88,17 +89,25 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.say(&format!("kept: {line}"));
     }
     let proofs = Proofs::From(arguments.rehearsing.effort());
-    let Proved { change_set, grounds } = if arguments.destroy {
+    let Proved { change_set, mut grounds } = if arguments.destroy {
         session.wait(super::destroy::plan(session, &ledger, &resolved, Proofs::From(Effort::Known)))?
     } else {
         let (targets, replace) = (arguments.targets.clone(), arguments.replace.clone());
         let options = Options { targets, replace, ..Options::default() };
         session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
     };
-    let is_empty = change_set.steps.is_empty();
+    let is_empty = change_set.steps.is_empty() && grounds.signing.changes_of_rules.is_empty();
+    if let Some(out) = &arguments.out {
+        let file = out.display().to_string();
+        let author = Some(&*session.actor.name);
+        let asking =
+            Asking { change_set: &change_set, grounds: &grounds, author, file: Some(&file), break_glass: None };
+        let signing = gate::signing(session, ledger.state(), asking);
+        grounds.signing = signing;
+    }
     show(session, &change_set, &Review::proved(&change_set, &grounds), arguments.form, &arguments.of)?;
     if let Some(out) = &arguments.out {
-        PlanFile::new(change_set, grounds).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

@@ -10,6 +10,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{self, Asking};
 use crate::cli::last::{Last, last};
 use crate::cli::outlook;
 use crate::cli::plan_file::PlanFile;
@@ -20,7 +21,11 @@ use crate::cli::showing::{show, talk_review};
 use crate::cli::spec;
 use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
+use crate::gate::demand::{self, Case};
 use crate::ledger::State;
+use crate::review::grounds::Grounds;
+use crate::review::text::Role;
+use crate::review::words::harmless;
 use crate::review::{Loss, Review};
 use crate::rollback::Depth;
 use crate::step::{ChangeSet, Operation, StepId};
@@ -42,6 +47,9 @@ by its step, is accepted; `all` accepts every one that is listed, but not where 
 is protected. What is skipped stays owed (exit 6), and `status` lists it until it is taken back.
 Where all services that come back work with the schema as it is (`needs_schema`), it stays, and
 `--with-schema` goes on.
+Where signatures are asked for, what was signed may be taken back as long as nothing is lost; a
+loss needs signatures of its own (`--out`, then `approve`), or `--break-glass WHY` by somebody
+whom the rules list.
 A saved way back is judged once more when it is applied. Migrations are rehearsed both ways where
 that can be done within a minute; what is not rehearsed is shown, and never in the way.";
 
@@ -68,6 +76,9 @@ pub struct Arguments {
     /// Leave these as they are, and whatever comes after them; they are owed
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_parser = address)]
     skip: Vec<Address>,
+    /// Go back at a loss without the signatures that it needs, and why; only for those whom `break_glass` lists
+    #[arg(long, value_name = "WHY", conflicts_with = "out")]
+    break_glass: Option<String>,
     /// Only save the way back as a plan
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -142,7 +153,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         tell_time(session, &hold, &change_set);
         tell_schema(session, to, &hold, further.as_ref());
         refuse_losses(arguments, session, &change_set)?;
-        PlanFile::new(change_set, grounds).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),
@@ -165,12 +176,29 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     tell_time(session, &hold, &change_set);
     tell_schema(session, to, &hold, further.as_ref());
     refuse_losses(arguments, session, &change_set)?;
-    confirm(&session.terminal, consent, &format!("Take {environment} back?"))?;
+    let break_glass = arguments.break_glass.as_deref();
+    let author = Some(&*session.actor.name);
+    let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass };
+    let pass = gate::pass(session, hold.ledger.state(), asking)?;
+    if let Some(broken) = pass.admission().and_then(|admission| admission.broken.as_ref()) {
+        let words = format!("the glass is broken by {}, which is recorded: {}", broken.by, harmless(&broken.reason));
+        session.terminal.say_as(Role::Danger, &words);
+    }
+    confirm(&session.terminal, consent, &question(session, hold.ledger.state(), &change_set, &grounds))?;
     let digest = change_set.digest();
-    let work = Work::Begin(Box::new(change_set), digest);
+    let work = Work::Begin(Box::new(change_set), digest, pass);
     let report = carry::carry_out(session, &mut hold, work, &Aim::Ledger(&*secrets))?;
     session.terminal.show(&report);
     Ok(report.result)
+}
+
+fn question(session: &Session, state: &State, change_set: &ChangeSet, grounds: &Grounds) -> String {
+    let environment = &change_set.environment;
+    let case = Case { change_set, grounds, state, kinds: &session.kinds, demands: &[] };
+    match demand::destroys(case) {
+        true => format!("Take {environment} back? It counts as destroying it."),
+        false => format!("Take {environment} back?"),
+    }
 }
 
 /// How long it takes, if each step takes as long as it took the last time.

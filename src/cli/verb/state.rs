@@ -10,6 +10,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::Pass;
 use crate::cli::session::Session;
 use crate::cli::showing::talk_review;
 use crate::cli::terminal::View;
@@ -138,8 +139,8 @@ fn edit(
     let secrets = spec::secrets(session, hold.ledger.state(), None)?;
     talk_review(session, &Review::of(&change_set));
     confirm(&session.terminal, consent, question)?;
-    let digest = change_set.digest();
-    let work = Work::Begin(Box::new(change_set), digest);
+    let (digest, pass) = (change_set.digest(), Pass::of_edit(&change_set));
+    let work = Work::Begin(Box::new(change_set), digest, pass);
     let report = carry::carry_out(session, &mut hold, work, &Aim::Ledger(&*secrets))?;
     session.terminal.show(&report);
     Ok(report.result)

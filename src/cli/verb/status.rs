@@ -13,6 +13,7 @@ use crate::cli::outlook::{self, WayBack};
 use crate::cli::report::{indented, shown_time};
 use crate::cli::secrets::EdgeSecrets;
 use crate::cli::session::Session;
+use crate::cli::signed::Broken;
 use crate::cli::terminal::View;
 use crate::cli::{carry, spec};
 use crate::digest::Digest;
@@ -56,6 +57,8 @@ struct Status {
     lease: Option<Holder>,
     holds: Vec<HoldView>,
     owed: Vec<OwedView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    broken_glass: Vec<Broken>,
     resources: usize,
     databases: Vec<Database>,
     newest_run: Option<Newest>,
@@ -253,6 +256,7 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
         lease: Holder::of(session, ledger),
         holds: HoldView::all(state),
         owed: owed.collect(),
+        broken_glass: Broken::all(state),
         resources: state.things.resources.len(),
         databases: databases.collect(),
         newest_run: state.runs.last().map(Newest::of),
@@ -387,6 +391,9 @@ impl View for Status {
         for owed in &self.owed {
             let line = format!("  owed        {} by run {}, since {}", harmless(&owed.address), owed.run, owed.since);
             text += &format!("{}\n", paint.paint(Role::Warning, &line));
+        }
+        for broken in &self.broken_glass {
+            text += &format!("{}\n", paint.paint(Role::Danger, &format!("  {}", broken.line())));
         }
         if let Some(unfinished) = &self.unfinished {
             text += &unfinished.text(paint);

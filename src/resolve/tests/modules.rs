@@ -206,7 +206,7 @@ fn an_environment_is_what_its_block_says() {
     assert!(of("").allow_up && !of("after = \"test\"").allow_up && !of("protected = true").allow_up);
     assert!(of("after = \"test\"\nallow_up = true").allow_up);
     assert!(of("protected = true").doors.contains(&Door::Release));
-    assert_eq!(of("source = [\"checkout\", \"release\"]\napprovals = 2").doors.len(), 2);
+    assert_eq!(of("source = [\"checkout\", \"release\"]\napprovals = 0").doors.len(), 2);
     let stage = Stage::new("output \"o\" {\n  value = \"${environment.name} ${path.root}\"\n}\n");
     assert_eq!(stage.desired().outputs["o"].value.to_string(), r#""dev environments""#);
 }

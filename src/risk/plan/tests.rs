@@ -38,6 +38,7 @@ fn migrate(id: u32, up: &str, down: Option<&str>) -> Step {
 
 fn change_set(steps: Vec<Step>) -> ChangeSet {
     ChangeSet {
+        approval_rules: None,
         format: crate::step::FORMAT,
         project: "p".to_owned(),
         environment: "e".to_owned(),

@@ -5,13 +5,16 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 26] = [
     "init",
     "validate",
     "console",
     "plan",
     "rehearse",
     "show",
+    "approve",
+    "reject",
+    "approvals",
     "apply",
     "up",
     "rollback",

@@ -182,6 +182,7 @@ impl Spec {
                 doors: BTreeSet::new(),
                 approvals: 0,
                 budget: Default::default(),
+                rules: None,
             },
             resources,
             databases: databases.into_iter().collect(),

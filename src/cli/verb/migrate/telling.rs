@@ -11,6 +11,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::Pass;
 use crate::cli::planning;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
@@ -120,9 +121,9 @@ impl<'a> Subject<'a> {
         talk_review(session, &Review::of(&change_set));
         confirm(&session.terminal, self.consent, &format!("{question} (ledger of {})", self.environment))
             .map_err(super::forward::advise)?;
-        let digest = change_set.digest();
+        let (digest, pass) = (change_set.digest(), Pass::of_edit(&change_set));
         let aim = Aim::Ledger(&*self.resolved.secrets);
-        let report = carry::carry_out(session, &mut self.hold, Work::Begin(Box::new(change_set), digest), &aim)?;
+        let report = carry::carry_out(session, &mut self.hold, Work::Begin(Box::new(change_set), digest, pass), &aim)?;
         session.terminal.show(&report);
         Ok(report.result)
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the value of a `SecureString` is a secret wherever it appears.
 
+use crate::approval::class::Part;
 use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Secrecy};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::{canonical, tags};
@@ -63,6 +64,10 @@ struct ParameterRules {
 }
 
 impl Rules for ParameterRules {
+    fn part(&self) -> Part {
+        Part::Configuration
+    }
+
     fn check(&self, desired: &Object) -> Vec<Mistake> {
         let mut mistakes = tags::check(desired);
         let given = |name: &str| desired.get(name).is_some_and(|value| !value.is_null());

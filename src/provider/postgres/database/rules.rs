@@ -2,6 +2,7 @@
 //!
 //! Invariant: removing a database always loses data, whatever it held.
 
+use crate::approval::class::Part;
 use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
 use crate::provider::postgres::names;
 use crate::value::{Object, Type, Value};
@@ -58,6 +59,10 @@ pub fn kind() -> Kind {
 struct DatabaseRules;
 
 impl Rules for DatabaseRules {
+    fn part(&self) -> Part {
+        Part::Database
+    }
+
     fn check(&self, desired: &Object) -> Vec<Mistake> {
         let mut mistakes = names::check(desired, "name", "database");
         mistakes.extend(names::check(desired, "owner", "role"));

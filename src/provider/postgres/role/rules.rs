@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use crate::approval::class::Part;
 use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Secrecy};
 use crate::provider::postgres::names;
 use crate::value::{Object, Type, Value};
@@ -61,6 +62,10 @@ pub fn kind() -> Kind {
 struct RoleRules;
 
 impl Rules for RoleRules {
+    fn part(&self) -> Part {
+        Part::Database
+    }
+
     fn check(&self, desired: &Object) -> Vec<Mistake> {
         let mut mistakes = names::check(desired, "name", "role");
         if let Some(name) = desired.get("name").and_then(Value::as_str)

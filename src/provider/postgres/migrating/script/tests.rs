@@ -32,6 +32,7 @@ fn step(id: u32, database: &str, migration: Migration) -> Step {
 
 fn change_set(steps: Vec<Step>) -> ChangeSet {
     ChangeSet {
+        approval_rules: None,
         format: crate::step::FORMAT,
         project: "shop".to_owned(),
         environment: "dev\n\\! rm -rf /".to_owned(),
