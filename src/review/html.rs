@@ -106,7 +106,7 @@ fn nothing(review: &Review) -> Element {
 fn title(review: &Review) -> Element {
     let places = review.places.iter().map(|place| element("li").with(place));
     let places = of_class("ul", "places", "").attribute("aria-label", "Where it happens").with_all(places);
-    of_class("header", "title", of_class("p", "eyebrow", "Switchback review"))
+    of_class("header", "masthead", of_class("p", "eyebrow", "Switchback review"))
         .with(element("h1").with(words::heading(review)))
         .with((!review.places.is_empty()).then_some(places))
 }
@@ -121,7 +121,7 @@ fn databases(review: &Review) -> Option<Element> {
             proof::Weight::Middle => "warn",
             proof::Weight::Heavy => "bad",
         };
-        of_class("li", class, line.text.trim_start())
+        of_class("li", class, pieces::prose(line.text.trim_start()))
     });
     let words = "What they said of themselves when this was planned; they were only read.";
     let section = pieces::section("databases", "The databases");

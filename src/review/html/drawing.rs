@@ -14,7 +14,7 @@ use super::pieces;
 use crate::review::Review;
 
 /// How wide a box is, in pixels.
-const WIDTH: usize = 212;
+const WIDTH: usize = 220;
 /// How high.
 const HEIGHT: usize = 48;
 /// What is free beside it.
@@ -24,7 +24,7 @@ const BELOW: usize = 34;
 /// How wide a line is that passes by.
 const PASSING: usize = 14;
 /// How many letters have room in a box.
-const LETTERS: usize = 27;
+const LETTERS: usize = 25;
 
 /// The part with the drawing; nothing when a drawing would say nothing.
 pub fn part(review: &Review) -> Option<Element> {
@@ -51,7 +51,8 @@ pub fn part(review: &Review) -> Option<Element> {
 }
 
 fn drawn(graph: &Graph, layout: &Layout) -> Element {
-    let height = layout.rows.len() * (HEIGHT + BELOW) + if graph.behind().is_some() { 2 * BELOW } else { 0 };
+    let line = if graph.behind().is_some() { 2 * BELOW } else { 0 };
+    let height = (layout.rows.len() * (HEIGHT + BELOW) + line + 4).saturating_sub(BELOW);
     let widest = layout.rows.iter().map(|row| row_width(row)).max().unwrap_or_default().max(3 * WIDTH);
     let places = Places::of(graph, layout, widest);
     let mut all = Markup::new();

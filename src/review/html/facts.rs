@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::quantity;
 use crate::migration::certificate::Verdict;
 use crate::migration::observation::{LockMode, Observation};
 use crate::rehearse::target::Along;
@@ -155,6 +156,15 @@ pub fn who_waits(lock: LockMode) -> &'static str {
         (false, true) => "writers wait",
         (false, false) => "nobody who reads or writes waits",
     }
+}
+
+/// How many are expected to wait for a lock, in words; nothing where that is not known, or hardly anybody is.
+pub fn who_is_expected(lock: LockMode, readers: Option<f64>, writers: Option<f64>) -> Option<String> {
+    let some = |count: Option<f64>| count.filter(|count| *count >= 1.0).map(quantity::expected);
+    let readers = some(readers).filter(|_| lock.blocks_readers()).map(|count| format!("{count} statements that read"));
+    let writers = some(writers).filter(|_| lock.blocks_writers()).map(|count| format!("{count} written rows"));
+    let all: Vec<String> = [readers, writers].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(" and "))
 }
 
 /// What all migrations cost on one way.

@@ -41,7 +41,7 @@ pub fn of_step(review: &Review, step: StepId) -> Vec<Element> {
     let all = review.findings.found.iter().zip(1..).filter(|(finding, _)| finding.place.step == Some(step));
     all.map(|(finding, number)| {
         let (tone, sign) = of_level(finding.level);
-        let link = element("a").to(Anchor::One("finding", number)).with(finding.message.clone());
+        let link = element("a").to(Anchor::One("finding", number)).with(pieces::prose(&finding.message));
         element("li").with(badge(tone, sign, finding.level.word())).with(" ").with(link)
     })
     .collect()
@@ -52,7 +52,7 @@ fn one(finding: &Finding, number: usize) -> Element {
     let title = element("h3").with(badge(tone, sign, finding.level.word())).with(" ").with(of_class(
         "span",
         "message",
-        finding.message.clone(),
+        pieces::prose(&finding.message),
     ));
     let class = match finding.level {
         Level::Error => "card finding bad",
@@ -68,7 +68,9 @@ fn one(finding: &Finding, number: usize) -> Element {
 }
 
 fn said(what: &'static str, text: &str) -> Option<Element> {
-    (!text.is_empty()).then(|| of_class("p", "said", of_class("span", "label", what)).with(" ").with(text))
+    (!text.is_empty()).then(|| {
+        of_class("p", "said", of_class("span", "label", what)).with(" ").with(of_class("span", "", pieces::prose(text)))
+    })
 }
 
 fn rewrite(text: &str) -> Element {
@@ -112,7 +114,7 @@ fn place(place: &Place) -> Markup {
 fn ignored(review: &Review) -> Option<Element> {
     let ignored = &review.findings.ignored;
     let list = ignored.iter().map(|one| {
-        let head = of_class("p", "strong", one.finding.message.clone());
+        let head = of_class("p", "strong", pieces::prose(&one.finding.message));
         let place = of_class("p", "place", place(&one.finding.place)).with(" · rule ").with(code(&one.finding.rule));
         element("li").with(head).with(place).with(said("Silenced because", &one.reason))
     });

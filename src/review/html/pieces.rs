@@ -2,6 +2,8 @@
 //!
 //! Invariant: a colour never says anything that a word beside it does not say as well.
 
+use jiff::Timestamp;
+
 use super::facts::number;
 use super::markup::{Anchor, Element, Markup, element, of_class};
 use crate::migration::said::Phase;
@@ -161,6 +163,39 @@ pub fn step_link(step: &StepView) -> Element {
 /// Something that stands in code.
 pub fn code(text: impl Into<Markup>) -> Element {
     element("code").with(text)
+}
+
+/// Words in which names stand between backticks, as sentences of this program have them: those become code.
+pub fn prose(text: &str) -> Markup {
+    let mut all = Markup::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('`') {
+        match after.split_once('`').filter(|(name, _)| !name.is_empty()) {
+            Some((name, behind)) => {
+                all.push(before);
+                all.push(code(name));
+                rest = behind;
+            }
+            None => {
+                all.push(before);
+                all.push("`");
+                rest = after;
+            }
+        }
+    }
+    all.with(rest)
+}
+
+/// A point in time, to the minute.
+pub fn moment(at: Timestamp) -> Element {
+    let words = at.strftime("%-d %b %Y, %H:%M UTC").to_string();
+    element("time").attribute("datetime", at.to_string()).with(words)
+}
+
+/// A sentence that starts as sentences do.
+pub fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// A button that only a browser that runs the page's script shows.

@@ -33,8 +33,8 @@ pub fn size(bytes: u64) -> String {
 
 /// A number of things that are expected: `340`, `1.2 million`.
 pub fn expected(count: f64) -> String {
-    if count > 0.0 && count < 1.0 {
-        return "less than 1".to_owned();
+    if count < 10.0 {
+        return format!("{count:.0}");
     }
     scaled(count, &["", "thousand", "million", "billion"])
 }
@@ -68,6 +68,6 @@ mod tests {
         let times = [0.0, 0.0042, 0.25, 1.234, 9.96, 42.4, 200.0, 7_265.0].map(time);
         assert_eq!(times, ["less than 1 ms", "4 ms", "250 ms", "1.2 s", "10 s", "42 s", "3 min 20 s", "2 h 1 min"]);
         assert_eq!([0, 999, 1_234_000_000].map(size), ["0 bytes", "1000 bytes", "1.2 GB"]);
-        assert_eq!([0.0, 0.3, 7.0, 340.0, 1_250_000.0].map(expected), ["0", "less than 1", "7", "340", "1.3 million"]);
+        assert_eq!([0.0, 1.6, 7.0, 340.0, 1_250_000.0].map(expected), ["0", "2", "7", "340", "1.3 million"]);
     }
 }

@@ -15,7 +15,7 @@ pub fn part(review: &Review) -> Element {
         return section.with(of_class("p", "lead", "Nobody has to sign this change set.")).with(exactly(review));
     }
     let needed = signing.needed.iter().map(one);
-    let rules = (!signing.rules.is_empty()).then(|| of_class("p", "quiet", signing.rules.clone()));
+    let rules = (!signing.rules.is_empty()).then(|| of_class("p", "quiet", pieces::prose(&signing.rules)));
     section
         .with(of_class("p", "lead", standing(review)))
         .with(rules)
@@ -48,8 +48,10 @@ fn line(line: &String) -> Element {
 /// What exactly is signed.
 fn exactly(review: &Review) -> Element {
     of_class("p", "digest", "This page shows the change set ").with(code(review.digest.to_string())).with(
-        ". Whoever signs, signs what has this digest; one changed byte in it gives another. Compare it with what \
+        pieces::prose(
+            ". Whoever signs, signs what has this digest; one changed byte in it gives another. Compare it with what \
          `switchback show` prints for your plan.",
+        ),
     )
 }
 
@@ -67,7 +69,7 @@ fn one(needed: &Needed) -> Element {
     let given = needed.given.iter().map(signature);
     let given = (!needed.given.is_empty()).then(|| of_class("ul", "given", "").with_all(given));
     of_class("article", "card", title)
-        .with(of_class("p", "", needed.why.clone()))
+        .with(of_class("p", "", pieces::prose(&needed.why)))
         .with(given)
         .with(of_class("p", "quiet", may))
         .with(of_class("p", "digest", "Digest of this part: ").with(code(&needed.digest)))
@@ -78,8 +80,9 @@ fn signature(given: &Given) -> Element {
         None => badge(Tone::Good, Sign::Tick, "counts"),
         Some(_) => badge(Tone::Bad, Sign::Stop, "does not count"),
     };
-    let until = given.until.map(|until| format!(", counts until {until}"));
-    let words = Markup::from(of_class("strong", "", given.by.clone())).with(format!(" at {}", given.at)).with(until);
-    let why = given.void.as_ref().map(|why| of_class("p", "quiet", why));
+    let until = given.until.map(|until| Markup::from(", counts until ").with(pieces::moment(until)));
+    let words =
+        Markup::from(of_class("strong", "", given.by.clone())).with(", ").with(pieces::moment(given.at)).with(until);
+    let why = given.void.as_ref().map(|why| of_class("p", "quiet", pieces::prose(why)));
     element("li").with(state).with(" ").with(words).with(why)
 }

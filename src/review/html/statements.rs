@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{Source, cost, deeds, observations, sizes, who_waits};
+use super::facts::{Source, cost, deeds, observations, sizes, who_is_expected, who_waits};
 use super::markup::{Markup, element, of_class};
 use super::pieces::{Sign, Tone, badge, code, sign};
-use super::{quantity, sql};
+use super::{pieces, quantity, sql};
 use crate::migration::observation::Observation;
 use crate::migration::statements::Script;
 use crate::rehearse::target::{Along, Untold};
@@ -47,10 +47,14 @@ pub fn way(review: &Review, step: &StepView, along: Along, text: &str) -> Markup
 fn whole(cost: &Cost) -> Markup {
     let time = |what: &str, seconds: Option<f64>| seconds.map(|seconds| format!("{what} {}", quantity::time(seconds)));
     let size = |what: &str, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {}", quantity::size(bytes)));
+    let waiting = |who: &str, seconds: Option<f64>| match seconds {
+        Some(seconds) if seconds < 0.001 => Some(format!("{who} do not wait")),
+        seconds => time(&format!("{who} wait up to"), seconds),
+    };
     let parts = [
         time("takes about", cost.seconds),
-        time("writers wait up to", cost.blocked_writes),
-        time("readers wait up to", cost.blocked_reads),
+        waiting("writers", cost.blocked_writes),
+        waiting("readers", cost.blocked_reads),
         size("disk for a while", cost.disk_bytes),
         size("log", cost.wal_bytes),
         time("replicas fall behind by", cost.lag_seconds),
@@ -111,7 +115,9 @@ fn starts(text: &str, written: &[&str], known: &Known<'_>) -> BTreeMap<usize, Ve
             None => 0,
             Some(last) => {
                 let is_before = |line: &&&str| line.trim().is_empty() || line.trim_start().starts_with("--");
-                line - written[last + 1..line].iter().rev().take_while(is_before).count()
+                let before = written[last + 1..line].iter().rev().take_while(is_before).count();
+                let blank = written[line - before..line].iter().take_while(|line| line.trim().is_empty()).count();
+                line - before + blank
             }
         };
         last = Some(last.map_or(line, |last| last.max(line)));
@@ -127,7 +133,7 @@ fn note(statement: usize, known: &Known<'_>) -> Markup {
         parts.push(claims(one, known));
     } else if let Some(untold) = known.untold.get(&statement) {
         parts.push(badge(Tone::Warn, Sign::Alarm, "locks not known"));
-        parts.push(of_class("p", "quiet", untold.why.clone()));
+        parts.push(of_class("p", "quiet", pieces::prose(&untold.why)));
     } else {
         parts.push(badge(Tone::Warn, Sign::Alarm, "locks not known"));
         parts.push(of_class("p", "quiet", "It was not rehearsed, and nothing is foretold of it."));
@@ -202,11 +208,8 @@ fn estimated(estimate: &Estimate) -> Markup {
     let mut lines = Markup::new();
     for blocked in &estimate.blocked {
         let mut words = format!("{}: blocked for about {}", blocked.relation, quantity::time(blocked.seconds));
-        let readers = blocked.readers.map(|count| format!("{} statements that read", quantity::expected(count)));
-        let writers = blocked.writers.map(|count| format!("{} written rows", quantity::expected(count)));
-        let waiting: Vec<String> = [readers, writers].into_iter().flatten().collect();
-        if !waiting.is_empty() {
-            words += &format!("; about {} wait", waiting.join(" and "));
+        if let Some(waiting) = who_is_expected(blocked.lock, blocked.readers, blocked.writers) {
+            words += &format!("; about {waiting} wait");
         }
         lines.push(element("li").with(words));
     }
@@ -217,7 +220,7 @@ fn estimated(estimate: &Estimate) -> Markup {
     }
     let list = of_class("ul", "estimate", lines);
     let because = (!estimate.because.is_empty())
-        .then(|| of_class("p", "source", format!("estimated: {}", estimate.because.join("; "))));
+        .then(|| of_class("p", "source", pieces::prose(&format!("estimated: {}", estimate.because.join("; ")))));
     let head = of_class("div", "with-sign", sign(Sign::Clock)).with(list);
     Markup::from(head).with(because)
 }

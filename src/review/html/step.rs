@@ -4,7 +4,7 @@
 
 use super::facts::{self, number};
 use super::markup::{Anchor, Element, Markup, element, of_class};
-use super::pieces::{self, Sign, Tone, badge, code, link, phase, way_back};
+use super::pieces::{self, Sign, Tone, badge, capital, code, link, phase, prose, way_back};
 use super::statements::way;
 use super::{findings, quantity};
 use crate::migration::certificate::{Certificate, Verdict};
@@ -90,7 +90,7 @@ fn one(review: &Review, step: &StepView) -> Element {
 
 fn inside(review: &Review, step: &StepView) -> Markup {
     let mut all = Markup::new();
-    let because = of_class("p", "because", capital(&step.because)).with(". ").with(after(step));
+    let because = of_class("p", "because", prose(&capital(&step.because))).with(". ").with(after(step));
     all.push(because);
     if review.places.len() > 1 {
         all.push(of_class("p", "quiet", format!("In {}.", step.place)));
@@ -125,11 +125,6 @@ fn after(step: &StepView) -> Markup {
     all.with(".")
 }
 
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
-}
-
 fn migration_of(review: &Review, step: &StepView, migration: &MigrationView) -> Markup {
     let mut all = Markup::new();
     if !migration.transaction {
@@ -162,7 +157,7 @@ fn certified(review: &Review, step: &StepView) -> Markup {
         Weight::Middle => Tone::Warn,
         Weight::Heavy => Tone::Bad,
     };
-    let head = review.lines_of(step).into_iter().next().map(|line| capital(&line.text));
+    let head = review.lines_of(step).into_iter().next().map(|line| prose(&capital(&line.text)));
     let verdict = badge(tone, pieces::sign_of(tone), certificate.verdict.word());
     let line = of_class("p", "verdict", verdict).with(" ").with(head);
     of_class("div", tone.frame(), line).with(difference(certificate)).with(undone(certificate)).into()
@@ -222,7 +217,7 @@ fn class_of_way(step: &StepView) -> Element {
     if let Some(why) = &inverse.why {
         words = format!("{words} {}.", capital(why)).trim_start().to_owned();
     }
-    of_class("p", "way", way_back(step)).with(" ").with(words)
+    of_class("p", "way", way_back(step)).with(" ").with(prose(&words))
 }
 
 fn back_of_thing(step: &StepView) -> Element {

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{self, Source, Total, Wait, who_waits};
+use super::facts::{self, Source, Total, Wait, who_is_expected, who_waits};
 use super::markup::{Anchor, Element, Markup, element, of_class};
-use super::pieces::{self, Sign, Tone, badge, code, link, sign, sign_of, step_link};
+use super::pieces::{self, Sign, Tone, badge, capital, code, link, prose, sign, sign_of, step_link};
 use super::{findings, quantity, signatures};
 use crate::rehearse::target::Along;
 use crate::review::{Review, words};
@@ -16,18 +16,27 @@ use crate::step::{Edit, Operation};
 /// How many that wait are named before the rest is folded.
 const WAITS: usize = 6;
 
+/// How many are named although they are short.
+const LEAST: usize = 2;
+
+/// Below how many seconds a wait is short.
+const SHORT: f64 = 0.1;
+
 /// The part with the answers.
 pub fn part(review: &Review) -> Element {
     let forth = facts::total(review, Along::Forth);
     let back = facts::total(review, Along::Back);
-    let answers =
-        of_class("div", "answers", what(review)).with(lost(review)).with(way_back(review, &back)).with(signed(review));
+    let answers = of_class("div", "answers", what(review))
+        .with(lost(review))
+        .with((forth.migrations > 0).then(|| locks(review)))
+        .with(way_back(review, &back))
+        .with(signed(review));
     let section = pieces::section("summary", "In short").with(verdict(review));
     let section = section.with(answers);
     if forth.migrations == 0 {
         return section;
     }
-    section.with(locks(review)).with(figures(&forth))
+    section.with(figures(&forth))
 }
 
 /// Whether it can be applied as it stands.
@@ -80,11 +89,6 @@ fn counted(count: usize, noun: &str) -> String {
     }
 }
 
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
-}
-
 /// Who waits for what, and for how long.
 fn locks(review: &Review) -> Element {
     let waits = facts::waits(review, Along::Forth);
@@ -105,8 +109,9 @@ fn locks(review: &Review) -> Element {
             format!("{relations} locked against others; for how long was not estimated")
         }
     };
-    let (shown, folded) = waits.split_at(waits.len().min(WAITS));
-    let mut card = answer("What locks, and for how long?", headline);
+    let long = waits.iter().filter(|wait| wait.seconds.is_none_or(|seconds| seconds >= SHORT)).count();
+    let (shown, folded) = waits.split_at(waits.len().min(long.clamp(LEAST, WAITS)));
+    let mut card = answer("What locks, and for how long?", headline).flag("data-wide");
     if !shown.is_empty() {
         card = card.with(of_class("ul", "waits", "").with_all(shown.iter().map(wait)));
     }
@@ -121,7 +126,7 @@ fn locks(review: &Review) -> Element {
             format!("Of {} nothing is known, because it was not rehearsed:", words::counted(blind.len(), "migration"));
         card = card.with(of_class("p", "quiet", words).with_all(links));
     }
-    card.attribute("data-wide", "")
+    card
 }
 
 fn wait(wait: &Wait<'_>) -> Element {
@@ -138,16 +143,10 @@ fn wait(wait: &Wait<'_>) -> Element {
     let size = wait.size.map(|size| format!(" ({})", size.words()));
     let name = of_class("span", "relation", code(wait.relation)).with(of_class("span", "quiet", size));
     let mut about = vec![who_waits(wait.lock).to_owned()];
-    let readers = wait.readers.map(|count| format!("{} statements that read", quantity::expected(count)));
-    let writers = wait.writers.map(|count| format!("{} written rows", quantity::expected(count)));
-    let waiting: Vec<String> = [readers, writers].into_iter().flatten().collect();
-    if !waiting.is_empty() {
-        about.push(format!("about {}", waiting.join(" and ")));
-    }
+    about.extend(who_is_expected(wait.lock, wait.readers, wait.writers).map(|count| format!("about {count}")));
     about.extend(wait.deeds.iter().map(|deed| (*deed).to_owned()));
     let source = wait.source.as_ref().map_or_else(|| "estimated".to_owned(), Source::words);
-    let about =
-        of_class("span", "about", capital(&about.join(", "))).with(of_class("span", "source", format!(" {source}")));
+    let about = of_class("span", "about", capital(&about.join(", "))).with(of_class("span", "source", source));
     element("li")
         .with(of_class("span", "long", badge(tone, Sign::Clock, long)))
         .with(of_class("span", "which", name).with(of_class("span", "lock", wait.lock.sql_name())))
@@ -174,7 +173,11 @@ fn lost(review: &Review) -> Element {
         let step = usize::try_from(loss.step.0).unwrap_or(usize::MAX);
         let class = badge(Tone::Bad, Sign::Stop, loss.class);
         let title = of_class("strong", "", link(step, loss.title.clone()));
-        element("li").with(class).with(" ").with(title).with(of_class("span", "why", format!(" {}", loss.why)))
+        element("li").with(class).with(" ").with(title).with(of_class(
+            "span",
+            "why",
+            Markup::from(" ").with(prose(&loss.why)),
+        ))
     };
     let rest = element("summary").with(format!("and {} more", folded.len()));
     let rest = element("details").with(rest).with(of_class("ul", "losses", "").with_all(folded.iter().map(one)));
@@ -252,7 +255,7 @@ fn signed(review: &Review) -> Element {
         .map(|(needed, given)| {
             let (tone, with) = if given.void.is_none() { (Tone::Good, Sign::Tick) } else { (Tone::Bad, Sign::Stop) };
             let words = if given.void.is_none() { "signed" } else { "does not count" };
-            let what = format!(" {} as {}, {}", given.by, needed.class, given.at);
+            let what = Markup::from(format!(" {} as {}, ", given.by, needed.class)).with(pieces::moment(given.at));
             element("li").with(badge(tone, with, words)).with(what)
         })
         .collect();
@@ -270,7 +273,10 @@ fn signed(review: &Review) -> Element {
 /// What it costs, in numbers.
 fn figures(total: &Total) -> Element {
     let step = |found: Option<(f64, usize)>| {
-        found.map(|(seconds, step)| (quantity::time(seconds), Some(link(step, format!("step {step}")))))
+        found.map(|(seconds, step)| match seconds {
+            seconds if seconds < 0.001 => ("not at all".to_owned(), None),
+            seconds => (quantity::time(seconds), Some(link(step, format!("step {step}")))),
+        })
     };
     let plain = |text: Option<String>| text.map(|text| (text, None));
     let known = total.untimed < total.migrations;
@@ -300,7 +306,7 @@ fn figures(total: &Total) -> Element {
         let lines = total
             .unknown
             .iter()
-            .map(|(step, why)| element("li").with(link(*step, format!("step {step}"))).with(format!(": {why}")));
+            .map(|(step, why)| element("li").with(link(*step, format!("step {step}"))).with(": ").with(prose(why)));
         let head = element("summary").with(format!("{} not known", words::counted(total.unknown.len(), "thing")));
         part = part.with(element("details").with(head).with(of_class("ul", "", "").with_all(lines)));
     }

@@ -7,7 +7,7 @@ use super::facts::number;
 use super::markup::{Element, Markup, element, of_class};
 use super::pieces::{self, Sign, badge, link, phase, sign, way_back};
 use super::step;
-use crate::review::{PointOfNoReturn, Review, StepView, words};
+use crate::review::{PointOfNoReturn, Review, StepView};
 
 /// Up to how many steps each has a line of its own.
 const SINGLE: usize = 60;
@@ -47,10 +47,11 @@ fn run(review: &Review, steps: &[StepView]) -> usize {
 fn line(point: &PointOfNoReturn) -> Element {
     let before = match point.steps_before {
         0 => "nothing stands before it".to_owned(),
-        count => format!("the {} before it can all be taken back", words::counted(count, "step")),
+        1 => "the step before it can be taken back".to_owned(),
+        count => format!("the {count} steps before it can all be taken back"),
     };
-    let words =
-        of_class("strong", "", "Point of no return").with(format!(" from here on not everything comes back; {before}"));
+    let words = of_class("span", "", of_class("strong", "", "Point of no return"))
+        .with(format!(": from here on not everything comes back; {before}"));
     of_class("li", "no-return", sign(Sign::Stop)).with(words)
 }
 

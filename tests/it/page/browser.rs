@@ -115,6 +115,10 @@ impl Browser {
             "--proxy-server=http://127.0.0.1:9",
             "--proxy-bypass-list=<-loopback>",
         ]);
+        command
+            .args(["--disable-breakpad", "--disable-crash-reporter"])
+            .env("HOME", &folder)
+            .env("XDG_CONFIG_HOME", &folder);
         command.arg(format!("--user-data-dir={}", folder.display()));
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut process = spawned.expect("a shell can be started");

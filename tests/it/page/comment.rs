@@ -16,12 +16,25 @@ fn options() -> Options {
 
 #[test]
 fn words_of_others_are_no_markdown_and_no_html() {
-    let comment = markdown::render(&hostile::review());
-    assert!(comment.contains("```sql"), "the SQL stands in it:\n{}", &comment[..2_000]);
+    for comment in comments() {
+        words_only(&comment);
+    }
+}
+
+/// A comment for each attempt, with all that it tries in every place, and one for all of them at once.
+fn comments() -> Vec<String> {
+    let each = hostile::ATTEMPTS.map(|attempt| markdown::render(&hostile::of(attempt, &[attempt])));
+    for comment in &each {
+        assert!(comment.contains("`sql\n/* "), "the SQL stands in it:\n{comment}");
+    }
+    each.into_iter().chain([markdown::render(&hostile::review())]).collect()
+}
+
+fn words_only(comment: &str) {
     let mut text = String::new();
     let mut texts: Vec<String> = Vec::new();
     let mut is_code = false;
-    for event in Parser::new_ext(&comment, options()) {
+    for event in Parser::new_ext(comment, options()) {
         match event {
             Event::Start(Tag::CodeBlock(_)) => is_code = true,
             Event::End(pulldown_cmark::TagEnd::CodeBlock) => is_code = false,
@@ -56,9 +69,11 @@ fn words_of_others_are_no_markdown_and_no_html() {
 
 #[test]
 fn a_comment_that_is_rendered_runs_nothing_and_has_our_headings_only() {
-    let comment = markdown::render(&hostile::review());
+    let comments = comments();
     let mut page = "<!doctype html><meta charset=utf-8><title>comment</title>\n".to_owned();
-    html::push_html(&mut page, Parser::new_ext(&comment, options()));
+    for comment in &comments {
+        html::push_html(&mut page, Parser::new_ext(comment, options()));
+    }
     let written = Written::text(&page);
     let mut page = browser::open(&written.path);
     page.ask("new Promise((done) => setTimeout(done, 200))");
@@ -86,5 +101,10 @@ fn a_comment_that_is_rendered_runs_nothing_and_has_our_headings_only() {
     let others: Vec<String> = strings(&made).into_iter().filter(|name| !ours.contains(&&**name)).collect();
     assert_eq!(others, [""; 0]);
     let counts = page.ask("['h3', 'table', 'blockquote', 'li'].map((name) => document.querySelectorAll(name).length)");
-    assert_eq!(counts, serde_json::json!([1, 1, 1, 1]), "one heading, one table, one warning with one loss");
+    let each = comments.len();
+    assert_eq!(
+        counts,
+        serde_json::json!([each, each, 2 * each, each]),
+        "a heading, a table, two warnings, one loss in each"
+    );
 }

@@ -31,16 +31,17 @@ pub const ATTEMPTS: [&str; 16] = [
     "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7} \u{9b}31m \r\u{0} back\u{8}",
 ];
 
-/// All of them as one text.
-fn all() -> String {
-    ATTEMPTS.join("\n")
+/// All of them as one text, in a review.
+pub fn review() -> Review {
+    of(&ATTEMPTS.join("\n"), &ATTEMPTS)
 }
 
-/// The review.
-pub fn review() -> Review {
+/// A review of these words, with a step for each of the attempts.
+pub fn of(words: &str, attempts: &[&str]) -> Review {
+    let all = || words.to_owned();
     let mut steps = Vec::new();
-    for (number, attempt) in (1..).zip(ATTEMPTS) {
-        let attributes = sample::object(&[("name", attempt.into()), (attempt, all().into())]);
+    for (number, attempt) in (1..).zip(attempts.iter().copied()) {
+        let attributes = sample::object(&[("name", attempt.into()), (attempt, words.into())]);
         let action = Action::Create { kind: attempt.into(), after: attributes, deferred: BTreeMap::new() };
         let reason = Reason::Told { what: vec![all()] };
         let inverse = Inverse::Recreates { way: Way::CreateAgain, why: all() };
@@ -52,7 +53,7 @@ pub fn review() -> Review {
     let from = Default::default();
     let action = Action::Migrate { direction: Direction::Up, migration, lock_timeout_milliseconds: 1, from };
     let lossy = Inverse::LosesData { way: Way::MigrateBack, what: all() };
-    steps.push(sample::step(17, "database.app", action, Reason::Pending, lossy, &[1, 2]));
+    steps.push(sample::step(17, "database.app", action, Reason::Pending, lossy, &[1]));
     let mut change_set = sample::change_set(steps);
     (change_set.project, change_set.environment) = (all(), all());
     change_set.owed.insert("terraform_data.other".parse().unwrap());
@@ -62,16 +63,16 @@ pub fn review() -> Review {
     for target in &mut review.targets {
         target.database = all();
     }
-    fill(&mut review);
+    fill(&mut review, &all);
     review
 }
 
 /// Puts them wherever a review has words of others.
-fn fill(review: &mut Review) {
-    let words = sample::release();
-    review.findings = findings();
-    review.signing = signing();
-    let given = words.steps[8].clone();
+fn fill(review: &mut Review, all: &dyn Fn() -> String) {
+    let release = sample::release();
+    review.findings = findings(all);
+    review.signing = signing(all);
+    let given = release.steps[8].clone();
     let step = review.steps.last_mut().unwrap();
     step.place = all();
     step.risk = given.risk;
@@ -98,7 +99,7 @@ fn fill(review: &mut Review) {
     }
 }
 
-fn findings() -> Findings {
+fn findings(all: &dyn Fn() -> String) -> Findings {
     let place =
         Place { step: Some(StepId(17)), address: Some(all()), file: Some(all()), excerpt: all(), ..Place::default() };
     let finding = Finding {
@@ -113,7 +114,7 @@ fn findings() -> Findings {
     Findings { found: vec![finding.clone()], ignored: vec![Ignored { finding, reason: all() }] }
 }
 
-fn signing() -> Signing {
+fn signing(all: &dyn Fn() -> String) -> Signing {
     let given = Given { by: all(), at: "2026-11-21T10:42:00Z".parse().unwrap(), until: None, void: Some(all()) };
     let needed =
         Needed { class: all(), part: all(), digest: all(), why: all(), by: vec![all()], given: vec![given], count: 1 };
