@@ -231,9 +231,12 @@ impl Text<'_> {
         let size = found.relation.as_deref().map(|relation| size_words(sight, relation)).unwrap_or_default();
         let parts = [rule.reason, &found.here, &size];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        // Nobody wrote a way back that is derived, so that nobody can write it better.
+        let is_derived = self.way == Along::Back
+            && (self.job.migration.derived || self.job.certificate.is_some_and(|one| one.derived.is_some()));
         Finding {
             rule: rule.name.to_owned(),
-            level: if is_small { Level::Note } else { own },
+            level: if is_small || is_derived { own.min(Level::Note) } else { own },
             place: self.place(sight.statement, sight.number),
             message: found.message,
             reason: parts.join(". "),

@@ -17,10 +17,15 @@ pub struct Levels(BTreeMap<String, RuleLevel>);
 impl Levels {
     /// Those of a spec: what the environment says goes before what the project says.
     pub fn of(spec: &Spec, rules: &[Rule]) -> (Self, Diagnostics) {
+        let environment = spec.modules.first().map(|module| module.rules.as_slice()).unwrap_or_default();
+        Self::of_blocks(spec.project.rules.iter().chain(environment), rules)
+    }
+
+    /// Those of some blocks: a later one goes before an earlier one.
+    pub fn of_blocks<'a>(blocks: impl IntoIterator<Item = &'a RuleBlock>, rules: &[Rule]) -> (Self, Diagnostics) {
         let mut levels = Self::default();
         let mut diagnostics = Diagnostics::default();
-        let environment = spec.modules.first().map(|module| module.rules.as_slice()).unwrap_or_default();
-        for block in spec.project.rules.iter().chain(environment) {
+        for block in blocks {
             levels.take(block, rules, &mut diagnostics);
         }
         (levels, diagnostics)

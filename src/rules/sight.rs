@@ -77,9 +77,11 @@ impl<'a> Sight<'a> {
         reading::text(self.statement, tokens)
     }
 
-    /// The lock that the statement takes on a relation.
+    /// The lock on a relation while the statement runs: its own, or a stronger one that an earlier statement of the
+    /// transaction still holds.
     pub fn lock(&self, name: &str) -> Option<LockMode> {
-        self.seen?.locks.get(name).copied()
+        let held = self.held().into_iter().find(|(known, _)| *known == name).map(|(_, mode)| mode);
+        self.seen?.locks.get(name).copied().max(held)
     }
 
     /// Whether a relation is worked on as a whole: written anew, read, or an index of it built.
@@ -98,7 +100,9 @@ impl<'a> Sight<'a> {
     /// The relations that are worked on as a whole while those who write to them wait.
     pub fn heavy(&self) -> Vec<&'a str> {
         let Some(seen) = self.seen else { return Vec::new() };
-        seen.locks.keys().map(String::as_str).filter(|name| self.is_heavy(name)).collect()
+        let worked = seen.rewrites.iter().chain(&seen.scans).chain(seen.builds.keys());
+        let worked: BTreeSet<&str> = worked.map(String::as_str).collect();
+        worked.into_iter().filter(|name| self.is_heavy(name)).collect()
     }
 
     /// Those of a table's family that are worked on as a whole while others wait; those that the statement locks elsewhere

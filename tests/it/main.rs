@@ -55,6 +55,8 @@ mod backfill;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod rules;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod derive;

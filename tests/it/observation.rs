@@ -2,8 +2,8 @@
 //!
 //! Usually on the server that is installed; with `SWITCHBACK_TEST_LONG` on the other versions from 13 to 18 as well.
 
-mod bench;
-mod case;
+pub mod bench;
+pub mod case;
 mod differential;
 mod document;
 mod facts;

@@ -3,6 +3,7 @@
 
 mod place;
 mod rehearsal;
+mod linting;
 mod proposing;
 mod making;
 mod standing;
@@ -21,6 +22,7 @@ use crate::cli::session::Session;
 const AFTER_HELP: &str = "\
 Examples:
   switchback migrate rehearse --all                          does the whole folder go up and down?
+  switchback migrate lint                                    what a DBA would say of the folder
   switchback migrate status --url postgres://me@localhost/shop --dir migrations
   switchback migrate new add_email --dir migrations          the next pair of files
   switchback migrate new catch_up --from-schema schema.sql   what leads to a wanted schema
@@ -54,6 +56,8 @@ enum What {
     Status(standing::Arguments),
     /// Prove migrations both ways on a throw-away PostgreSQL
     Rehearse(rehearsal::Arguments),
+    /// Apply the rules of migrations to a folder
+    Lint(linting::Arguments),
     /// Run what is pending
     Up(forward::Arguments),
     /// Take migrations back with their own files
@@ -77,6 +81,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         What::New(arguments) => making::run(arguments, session),
         What::Status(arguments) => standing::run(arguments, session),
         What::Rehearse(arguments) => rehearsal::run(arguments, session),
+        What::Lint(arguments) => linting::run(arguments, session),
         What::Up(arguments) => forward::run(arguments, session),
         What::Down(arguments) => backward::run(arguments, session),
         What::Adopt(arguments) => adopt::run(arguments, session),

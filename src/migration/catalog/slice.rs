@@ -45,9 +45,9 @@ impl Catalog {
     #[must_use]
     pub fn slice(&self, statement: &Statement) -> Self {
         let said = names(statement);
-        let domains: BTreeSet<&String> = self.domains.keys().filter(|name| said.contains(bare(name))).collect();
+        let domains: BTreeSet<&String> = self.domains.keys().filter(|name| said.contains(bare(name).as_str())).collect();
         let mut found: BTreeSet<&str> = BTreeSet::new();
-        for (name, relation) in self.relations.iter().filter(|(name, _)| said.contains(bare(name))) {
+        for (name, relation) in self.relations.iter().filter(|(name, _)| said.contains(bare(name).as_str())) {
             self.near(name, relation, &mut found);
         }
         for domain in &domains {
@@ -87,6 +87,18 @@ impl Catalog {
 }
 
 /// A name without its schema and quotes.
-fn bare(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(_, bare)| bare).trim_matches('"')
+fn bare(name: &str) -> String {
+    let mut quoted = false;
+    let mut start = 0;
+    for (at, letter) in name.char_indices() {
+        quoted ^= letter == '"';
+        if letter == '.' && !quoted {
+            start = at + 1;
+        }
+    }
+    let last = &name[start..];
+    match last.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')) {
+        Some(inside) => inside.replace("\"\"", "\""),
+        None => last.to_owned(),
+    }
 }

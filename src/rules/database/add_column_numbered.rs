@@ -29,7 +29,7 @@ pub const RULE: Rule = Rule {
         before: "",
         bad: "alter table orders add column number serial",
         good: "alter table orders add column number integer",
-        claim: Claim::Work(LockMode::RowExclusive),
+        claim: Claim::Work(LockMode::ShareUpdateExclusive),
     },
 };
 

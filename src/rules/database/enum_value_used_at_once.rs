@@ -31,9 +31,10 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
         before.iter().any(|one| fit("create type *", &one.tokens).is_some_and(|found| found.names[0] == name))
     };
     let added = before.iter().filter_map(|statement| {
-        let found = fit("alter type * add value if not exists *", &statement.tokens)
-            .or_else(|| fit("alter type * add value *", &statement.tokens))?;
-        (!is_made(&found.names[0])).then(|| (found.names[0].clone(), found.names[1].clone()))
+        let found = fit("alter type * add value if not exists", &statement.tokens)
+            .or_else(|| fit("alter type * add value", &statement.tokens))?;
+        let label = found.rest.first()?;
+        (!is_made(&found.names[0])).then(|| (found.names[0].clone(), label.text.clone()))
     });
     let is_used = |label: &str| sight.statement.tokens.iter().any(|token| token.text == label);
     let used = added.into_iter().find(|(_, label)| is_used(label) && !sight.statement.starts_with(&["alter", "type"]));

@@ -30,7 +30,7 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
     let validates = sight
         .alteration()
         .is_some_and(|one| one.actions.iter().any(|action| fit("validate constraint", action).is_some()));
-    if !(writes || works) || is_row || validates || !sight.heavy().is_empty() {
+    if !(writes || works) || is_row || validates || (!writes && !sight.heavy().is_empty()) {
         return Vec::new();
     }
     let touched = sight.seen.is_some_and(|seen| seen.locks.keys().any(|name| !sight.is_fresh(name)));

@@ -95,6 +95,11 @@ fn layout(text: &str) -> Result<Layout, String> {
 }
 
 impl FolderArguments {
+    /// The folder as it was named.
+    pub fn shown(&self) -> String {
+        self.dir.display().to_string()
+    }
+
     /// The folder's path.
     pub fn path(&self, session: &Session) -> PathBuf {
         session.path(&self.dir)

@@ -50,17 +50,24 @@ Exit code 1 if a way back restores something else, fails or is missing; 9 if a m
 not be rehearsed; 0 otherwise.";
 
 /// Prove migrations both ways on a throw-away PostgreSQL
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
+    #[command(flatten)]
+    subject: Subject,
+}
+
+/// Which migrations, and on what server.
+#[derive(clap::Args)]
+pub struct Subject {
     /// The database whose pending migrations are meant, as `postgres://USER@HOST/DBNAME`; else `DATABASE_URL`
     #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    pub url: Option<String>,
     #[command(flatten)]
-    folder: FolderArguments,
+    pub folder: FolderArguments,
     /// Every migration of the folder, from an empty database; no other is needed
     #[arg(long)]
-    all: bool,
+    pub all: bool,
     #[command(flatten)]
     server: ServerArguments,
     /// SQL that fills the tables before the pending migrations, so that lost data is noticed
@@ -68,14 +75,10 @@ pub struct Arguments {
     seed: Option<PathBuf>,
 }
 
-impl std::fmt::Debug for Arguments {
+impl std::fmt::Debug for Subject {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The URL may hold a password.
-        formatter
-            .debug_struct("Arguments")
-            .field("folder", &self.folder)
-            .field("all", &self.all)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Subject").field("folder", &self.folder).field("all", &self.all).finish_non_exhaustive()
     }
 }
 
@@ -145,18 +148,24 @@ impl View for Rehearsed {
 /// # Errors
 /// When folder and history do not fit, or the database cannot be read.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let (database, layout, job) = match arguments.all {
-        true => everything(arguments, session)?,
-        false => pending(arguments, session)?,
+    let subject = &arguments.subject;
+    let (database, layout, job) = match subject.all {
+        true => everything(subject, session)?,
+        false => pending(subject, session)?,
     };
-    let migrations = rehearsed(session, &job)?;
+    let mut migrations = rehearsed(session, &job)?;
+    // Only rules look at what the catalogs said.
+    migrations.iter_mut().for_each(|one| one.certificate.forget_catalogs());
     let result = certified::result(&migrations);
     session.terminal.show(&Rehearsed { database, layout: layout.name(), result, migrations });
     Ok(result)
 }
 
 /// Carries a job out.
-fn rehearsed(session: &Session, job: &RehearsalJob) -> Result<Vec<Certified>, Failure> {
+///
+/// # Errors
+/// When the target cannot be read, or this build cannot rehearse.
+pub fn rehearsed(session: &Session, job: &RehearsalJob) -> Result<Vec<Certified>, Failure> {
     if job.steps.is_empty() {
         return Ok(Vec::new());
     }
@@ -177,10 +186,14 @@ fn rehearsed(session: &Session, job: &RehearsalJob) -> Result<Vec<Certified>, Fa
     Ok(job.steps.iter().zip(certificates).map(of).collect())
 }
 
-type Task = (Option<String>, Layout, RehearsalJob);
+/// The database for people, the layout and the job.
+pub type Task = (Option<String>, Layout, RehearsalJob);
 
 /// The whole folder, from nothing.
-fn everything(arguments: &Arguments, session: &Session) -> Result<Task, Failure> {
+///
+/// # Errors
+/// When the folder has mistakes.
+pub fn everything(arguments: &Subject, session: &Session) -> Result<Task, Failure> {
     let (layout, folder) = arguments.folder.read(session, &[])?;
     let settings = arguments.server.settings(session, arguments.url.as_deref())?;
     let steps = steps(folder);
@@ -192,7 +205,10 @@ fn everything(arguments: &Arguments, session: &Session) -> Result<Task, Failure>
 }
 
 /// What is pending in a database, on a copy of its schema.
-fn pending(arguments: &Arguments, session: &Session) -> Result<Task, Failure> {
+///
+/// # Errors
+/// When folder and history do not fit, or the database cannot be read.
+pub fn pending(arguments: &Subject, session: &Session) -> Result<Task, Failure> {
     let place =
         Place::at(session, arguments.url.as_deref(), &arguments.folder, Duration::ZERO).map_err(
             |failure| match failure.exit {

@@ -13,7 +13,7 @@ use crate::migration::catalog::slice::names;
 use crate::migration::statements::Statement;
 
 /// How a name is written.
-const PART: &str = "case when $ ~ '^[a-z0-9_]*$' then $::text else '\"' || replace($, '\"', '\"\"') || '\"' end";
+const PART: &str = "case when $ !~ '[^a-z0-9_]' then $::text else '\"' || replace($, '\"', '\"\"') || '\"' end";
 
 /// The oids of the relations: those that are named, or have a column of a domain that is; their tables; their partners by
 /// foreign key, parents and views; what is below any of these; and the indexes of all.

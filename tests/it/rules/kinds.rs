@@ -1,0 +1,161 @@
+//! Must show 2: over every kind of statement, what does the work of a whole table under a lock that keeps writers waiting is
+//! flagged, and nothing quick is called heavy; beside it what squawk's linter says.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use squawk_linter::Linter;
+use squawk_syntax::SourceFile;
+use switchback::migration::Direction;
+use switchback::migration::Migration;
+use switchback::migration::catalog::slice::matters;
+use switchback::migration::certificate::{Basis, Certificate, Verdict};
+use switchback::migration::observation::{LockMode, Observation};
+use switchback::rules::judging::{Job, Judge};
+use switchback::rules::rule::{Check, Sort};
+use switchback::rules::{Levels, Rule, rules};
+
+use crate::docs::current;
+use crate::observation::bench::Bench;
+use crate::observation::case;
+use crate::stack;
+
+/// How heavy a statement is, by what was seen of it alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// A whole table is worked on while those who write to it wait.
+    Heavy,
+    /// A whole table is worked on, and nobody waits.
+    Beside,
+    /// No table is worked on as a whole.
+    Quick,
+}
+
+fn weight(seen: &Observation) -> Weight {
+    let worked: BTreeSet<&String> = seen.rewrites.iter().chain(&seen.scans).chain(seen.builds.keys()).collect();
+    let blocks = |name: &&&String| seen.locks.get(**name).is_some_and(|mode| *mode >= LockMode::Share);
+    match (worked.is_empty(), worked.iter().any(|name| blocks(&name))) {
+        (true, _) => Weight::Quick,
+        (false, true) => Weight::Heavy,
+        (false, false) => Weight::Beside,
+    }
+}
+
+/// The names of our rules that speak of work on whole tables, and find something.
+fn ours(rules: &[Rule], migration: &Migration, seen: &Observation) -> Vec<String> {
+    let certificate = Certificate {
+        key: switchback::digest::Digest::of_bytes(b""),
+        server: "15.0".to_owned(),
+        basis: Basis::Empty,
+        verdict: Verdict::Exact,
+        derived: None,
+        group: None,
+        undone: Vec::new(),
+        forth: vec![seen.clone()],
+        back: Vec::new(),
+    };
+    let levels = Levels::default();
+    let mut judge = Judge::new(rules, &levels);
+    judge.migration(&Job {
+        step: None,
+        address: None,
+        direction: Direction::Up,
+        migration,
+        certificate: Some(&certificate),
+        foretold: None,
+        target: None,
+        folder: None,
+    });
+    let is_work = |name: &str| {
+        rules.iter().any(|rule| rule.name == name && matches!(rule.check, Check::Statement(Sort::Work | Sort::Rest, _)))
+    };
+    let found = judge.end().found.into_iter();
+    found.filter(|finding| is_work(&finding.rule)).map(|finding| finding.rule).collect()
+}
+
+/// What squawk's linter says of the same text: nothing is set, nothing is left out, as it runs where nobody says otherwise.
+fn theirs(sql: &str) -> Vec<String> {
+    let mut linter = Linter::with_default_rules();
+    let found = linter.lint(&SourceFile::parse(sql), sql);
+    found.into_iter().map(|violation| violation.code.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Their rules that do not speak of locks or work on tables: style, types, and settings that a runner makes.
+const STYLE: [&str; 8] = [
+    "prefer-robust-stmts",
+    "require-timeout-settings",
+    "prefer-big-int",
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-text-field",
+    "prefer-timestamp-tz",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_heavy_kinds_are_flagged_and_no_quick_one_is() {
+    let rules = rules();
+    let mut bench = Bench::new(&stack::shared().postgres_url()).await;
+    let (mut heavy, mut flagged, mut quick, mut false_alarms) = (0, 0, 0, Vec::new());
+    let (mut squawk_heavy, mut squawk_quick, mut missed) = (0, 0, Vec::new());
+    let mut table = String::new();
+    let version = bench.version;
+    for case in case::all().into_iter().filter(|case| !case.refused && case.versions.contains(&version)) {
+        let sql = bench.sql(&case);
+        let (observed, catalog) = bench.observe(&case).await;
+        let mut seen = observed.unwrap_or_else(|error| panic!("{}: {error}", case.label()));
+        let statement = case::statement_of(&sql);
+        seen.before = matters(&statement).then(|| Box::new(catalog.slice(&statement)));
+        let outside = statement.refuses_transaction().is_some();
+        let migration = Migration { transaction: !outside, ..Migration::plain(1, "case", &sql, None) };
+        let found = ours(&rules, &migration, &seen);
+        let other: Vec<String> = theirs(&sql).into_iter().filter(|name| !STYLE.contains(&name.as_str())).collect();
+        match weight(&seen) {
+            Weight::Heavy => {
+                heavy += 1;
+                flagged += usize::from(!found.is_empty());
+                squawk_heavy += usize::from(!other.is_empty());
+                if found.is_empty() {
+                    missed.push(case.label());
+                }
+                let _ = writeln!(
+                    table,
+                    "| `{}` | {} | {} |",
+                    case.label_without_versions().replace('|', "\\|"),
+                    found.join(", "),
+                    if other.is_empty() { "-".to_owned() } else { other.join(", ") }
+                );
+            }
+            Weight::Quick => {
+                quick += 1;
+                squawk_quick += usize::from(!other.is_empty());
+                if !found.is_empty() {
+                    false_alarms.push(format!("{}: {found:?}", case.label()));
+                }
+            }
+            Weight::Beside => {}
+        }
+    }
+    bench.end().await;
+    assert!(missed.is_empty(), "{flagged} of {heavy}; not flagged: {missed:#?}");
+    assert!(false_alarms.is_empty(), "quick ones that are called heavy: {false_alarms:#?}");
+    assert!(heavy >= 52 && quick >= 150, "{heavy} heavy kinds, {quick} quick ones");
+    current("rules-compared.md", &page((heavy, flagged, squawk_heavy), (quick, squawk_quick), &table));
+}
+
+fn page(heavy: (usize, usize, usize), quick: (usize, usize), table: &str) -> String {
+    let ((heavy, ours, theirs), (quick, theirs_quick)) = (heavy, quick);
+    format!(
+        "# Rules compared\n\nGenerated by a test: `UPDATE_DOCS=1 cargo test --test it rules::`.\n\n\
+         Every kind of statement of [locks.md](locks.md) that the installed PostgreSQL has ran on the tables there. *Heavy* is \
+         one that was seen to\nread, write anew or index a whole table under a lock for which its writers wait; *quick* is one \
+         that was seen to do none of this.\nBeside our rules about work on tables stands squawk's linter 2.68.0 as it comes, \
+         its rules about style and settings left\nout: {}.\nIt reads one text and knows neither the catalog nor sizes; \
+         that it names a statement here does not say that it names the work.\n\n\
+         | | switchback | squawk |\n|---|--:|--:|\n\
+         | heavy kinds that are flagged, of {heavy} | {ours} | {theirs} |\n\
+         | quick kinds that are flagged, of {quick} | 0 | {theirs_quick} |\n\n\
+         ## The heavy kinds\n\n| statement | switchback | squawk |\n|---|---|---|\n{table}",
+        STYLE.map(|name| format!("`{name}`")).join(", ")
+    )
+}
