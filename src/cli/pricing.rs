@@ -70,6 +70,7 @@ async fn rates(session: &Session, major: u32, effort: Option<Effort>) -> Option<
     progress.say(&format!("measuring how fast PostgreSQL {major} works on this machine, once"));
     match rehearsals.calibrate(Some(major), &progress).await {
         Ok(Some(rates)) if rates.is_sound() => {
+            let rates = folder.with_disk(rates);
             folder.keep_rates(major, &rates);
             Some(rates)
         }

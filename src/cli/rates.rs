@@ -2,6 +2,11 @@
 //!
 //! Invariant: what was measured on another machine, or of another version, is not found; a damaged entry counts as absent.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Folder, make_private};
@@ -26,6 +31,29 @@ fn machine() -> String {
     format!("{} {} {count} {model}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
+/// Bytes that are written to see how fast the disk is.
+const BYTES: usize = 8 << 20;
+
+/// How long it takes to make a little durable, and a byte of much.
+fn measure(path: &Path) -> std::io::Result<(f64, f64)> {
+    let mut file = File::create(path)?;
+    let mut timed = |bytes: usize| {
+        let begun = Instant::now();
+        file.write_all(&vec![1; bytes])?;
+        file.sync_data()?;
+        std::io::Result::Ok(begun.elapsed().as_secs_f64())
+    };
+    let (first, second, third) = (timed(8192)?, timed(8192)?, timed(8192)?);
+    let sync = first.min(second).min(third);
+    let byte = (timed(BYTES)? - sync).max(0.0) / BYTES as f64;
+    Ok((rounded(sync), rounded(byte)))
+}
+
+/// Three digits: what is kept comes back digit by digit.
+fn rounded(seconds: f64) -> f64 {
+    format!("{seconds:.2e}").parse().unwrap_or(0.0)
+}
+
 fn key(major: u32) -> Digest {
     Digest::of_json(&("rates", RATES_FORMAT, major, machine()))
 }
@@ -38,6 +66,18 @@ impl Folder {
         let entry: Entry = serde_json::from_slice(&text).ok()?;
         let is_whole = entry.format == RATES_FORMAT && Digest::of_json(&entry.rates) == entry.digest;
         Some(entry.rates).filter(|rates| is_whole && rates.is_sound())
+    }
+
+    /// These rates with those of the disk that this folder lies on; the usual ones where it cannot be written.
+    pub fn with_disk(&self, rates: Rates) -> Rates {
+        let Some(path) = self.path(&key(0)).map(|path| path.with_extension("disk")) else { return rates };
+        let measured = path.parent().map_or(Ok(()), make_private).and_then(|()| measure(&path));
+        // It may not even have been made.
+        let _ = std::fs::remove_file(&path);
+        match measured {
+            Ok((sync, disk_byte)) => Rates { sync, disk_byte, ..rates },
+            Err(_) => rates,
+        }
     }
 
     /// Keeps what was measured; that it cannot be kept does no harm.
@@ -66,6 +106,10 @@ mod tests {
         shelf.keep_rates(15, &rates);
         assert_eq!(shelf.rates(15), Some(rates));
         assert_eq!(shelf.rates(16), None);
+        let disk = shelf.with_disk(Rates::default());
+        assert!(disk.sync > 0.0 && disk.sync < 10.0 && disk.is_sound(), "{disk:?}");
+        let beside = Folder::at(std::path::Path::new("/dev/null/nowhere"));
+        assert_eq!(beside.with_disk(Rates::default()), Rates::default());
         let path = shelf.path(&key(15)).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("1.23e-7", "9.23e-7")).unwrap();

@@ -144,8 +144,11 @@ impl Ground<'_> {
         let written = self.written();
         let log = if self.is_logged() { written + self.rows() * LOG_HEADER } else { 0.0 };
         let work = self.rows() * self.rates.rewrite_row + written * self.rates.rewrite_byte;
+        // What is not logged has to be on disk at the end; so does the index of its long values, which is made anew.
+        let direct = if self.is_logged() { 0.0 } else { written };
+        let durable = (log + direct) * self.rates.disk_byte + self.rates.sync;
         Load {
-            seconds: Some(work + log * self.rates.log_byte),
+            seconds: Some(work + log * self.rates.log_byte + durable),
             disk: written,
             log,
             because: self.because("written anew"),
@@ -175,7 +178,9 @@ impl Ground<'_> {
         let sorted = self.rows() * (ENTRY_HEADER + bytes / self.rows());
         let spills = self.settings.maintenance_bytes.is_some_and(|memory| sorted > memory as f64);
         let disk = if spills { load.disk + sorted } else { load.disk };
-        Load { seconds: Some(work + log * self.rates.log_byte), disk, ..load }
+        // Its file is written past the server's memory, and is on disk before the statement ends.
+        let durable = (log + bytes) * self.rates.disk_byte + self.rates.sync;
+        Load { seconds: Some(work + log * self.rates.log_byte + durable), disk, ..load }
     }
 
     /// Bytes of an index, whether it is one of texts, and how it is made.
@@ -220,7 +225,7 @@ impl Ground<'_> {
         let log = rows * (row + LOG_HEADER) + rows * entries * (ENTRY_HEADER + LOG_HEADER) + pages;
         let work = rows * (self.rates.update_row + entries * self.rates.update_entry);
         Load {
-            seconds: Some(work + pages * self.rates.log_byte),
+            seconds: Some(work + pages * self.rates.log_byte + log * self.rates.disk_byte),
             disk: rows * row + self.measure.index_bytes() as f64,
             log,
             because: self.because("every row is changed"),
@@ -232,10 +237,12 @@ impl Ground<'_> {
     pub fn delete(&self) -> Load {
         let rows = self.rows();
         let pages = self.full_pages() * self.measure.heap_bytes as f64;
+        let log = rows * LOG_HEADER * 1.5 + pages;
+        let work = rows * self.rates.update_row * DELETE_PART;
         Load {
-            seconds: Some(rows * self.rates.update_row * DELETE_PART + pages * self.rates.log_byte),
+            seconds: Some(work + pages * self.rates.log_byte + log * self.rates.disk_byte),
             disk: 0.0,
-            log: rows * LOG_HEADER * 1.5 + pages,
+            log,
             because: self.because("every row is removed"),
             unknown: Vec::new(),
         }

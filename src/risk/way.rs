@@ -69,7 +69,12 @@ pub fn cost(text: &[Planned<'_>], place: Place<'_>, names: &mut Names) -> Cost {
             *names = now.clone();
         }
         let sight = Sight { place, start: names, now: &now };
-        parts.push(sight.part(planned, transaction));
+        let mut part = sight.part(planned, transaction);
+        if transactions.get(at + 1) != Some(&transaction) {
+            // Its locks are held until it is durable.
+            part.load.seconds = part.load.seconds.map(|seconds| seconds + place.rates.sync);
+        }
+        parts.push(part);
         now.after(planned.statement, place.facts.sizes.keys());
     }
     *names = now;

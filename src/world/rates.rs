@@ -10,7 +10,7 @@ pub const FORMAT: u32 = 1;
 /// How fast a server works on data that lie in memory; every number is in seconds for one of what it counts.
 ///
 /// They are measured with `fsync` off and without a log of what is written anew: how long writing that takes is
-/// [`Rates::log_byte`], apart from the rest.
+/// [`Rates::log_byte`], apart from the rest; and the disk is that of the machine, not of the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
     /// The version of the server on which they were measured: `15.18`; empty when nobody measured.
@@ -36,8 +36,12 @@ pub struct Rates {
     pub update_row: f64,
     /// An entry of an index that a changed row needs.
     pub update_entry: f64,
-    /// A byte of log.
+    /// A byte of log, without the disk.
     pub log_byte: f64,
+    /// A file or the log that is made durable: the end of a transaction, a new index.
+    pub sync: f64,
+    /// A byte that is made durable.
+    pub disk_byte: f64,
 }
 
 impl Default for Rates {
@@ -56,6 +60,8 @@ impl Default for Rates {
             update_row: 1.5e-6,
             update_entry: 1.5e-6,
             log_byte: 3e-9,
+            sync: 4e-3,
+            disk_byte: 5e-9,
         }
     }
 }
@@ -69,7 +75,8 @@ impl Rates {
     /// Whether every number can be multiplied with: finite, and not below zero.
     pub fn is_sound(&self) -> bool {
         let Self { server: _, statement, scan_row, scan_byte, rewrite_row, rewrite_byte, .. } = self;
-        let Self { compare_number, compare_text, key_row, update_row, update_entry, log_byte, .. } = self;
+        let Self { compare_number, compare_text, key_row, update_row, update_entry, log_byte, sync, disk_byte, .. } =
+            self;
         let all = [
             statement,
             scan_row,
@@ -82,6 +89,8 @@ impl Rates {
             update_row,
             update_entry,
             log_byte,
+            sync,
+            disk_byte,
         ];
         all.iter().all(|rate| rate.is_finite() && **rate >= 0.0)
     }

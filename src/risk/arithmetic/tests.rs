@@ -18,6 +18,8 @@ fn rates() -> Rates {
         update_row: 1e-5,
         update_entry: 2e-5,
         log_byte: 1e-9,
+        sync: 0.0,
+        disk_byte: 0.0,
         ..Rates::default()
     }
 }
@@ -73,6 +75,20 @@ fn sizes_times_rates() {
     let unlike = ServerSettings { full_page_writes: Some(false), ..settings("replica") };
     is(&ground(&unlike).update(), 30.0, 124e6, 192e6);
     assert_eq!(on.scan().because, ["public.orders is 100 MB, about 1 million rows: read as a whole"]);
+}
+
+#[test]
+fn what_has_to_be_on_disk_takes_the_disks_time() {
+    let (measure, rates) = (orders(), Rates { sync: 0.01, disk_byte: 1e-8, ..rates() });
+    let (replica, minimal) = (settings("replica"), settings("minimal"));
+    let ground = |settings| Ground { name: "public.orders", measure: &measure, rates: &rates, settings };
+    let on = ground(&replica);
+    is(&on.scan(), 1.1, 0.0, 0.0);
+    is(&on.rewrite(), 11.14 + 1.4 + 0.01, 1e8, 1.4e8);
+    is(&ground(&minimal).rewrite(), 11.0 + 1.0 + 0.01, 1e8, 0.0);
+    is(&on.build(&Built::Again("public.orders_pkey")), 2.017_157 + 0.48 + 0.01, 24e6, 24e6);
+    is(&on.update(), 30.124 + 3.16, 124e6, 316e6);
+    is(&on.delete(), 6.1 + 1.6, 0.0, 160e6);
 }
 
 #[test]

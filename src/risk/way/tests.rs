@@ -10,6 +10,7 @@ use crate::world::{LongTransaction, Replica, Since, Size};
 
 fn rates() -> Rates {
     let nothing = Rates { statement: 0.0, scan_byte: 0.0, compare_number: 0.0, compare_text: 0.0, ..Rates::default() };
+    let nothing = Rates { sync: 0.0, disk_byte: 0.0, ..nothing };
     Rates { scan_row: 1e-6, log_byte: 0.0, update_row: 2e-6, update_entry: 0.0, ..nothing }
 }
 
@@ -50,13 +51,23 @@ fn seen(number: usize, words: &str) -> Observation {
 }
 
 fn cost_of(text: &str, seen_words: &[&str], transaction: bool, facts: &TargetFacts, names: &mut Names) -> Cost {
+    cost_at(text, seen_words, transaction, facts, names, &rates())
+}
+
+fn cost_at(
+    text: &str,
+    seen_words: &[&str],
+    transaction: bool,
+    facts: &TargetFacts,
+    names: &mut Names,
+    rates: &Rates,
+) -> Cost {
     let script = Script::parse(text).unwrap();
     assert_eq!(script.statements.len(), seen_words.len(), "one for each statement");
     let observations: Vec<Observation> = (1..).zip(seen_words).map(|(number, words)| seen(number, words)).collect();
     let planned = script.statements.iter().zip(&observations);
     let planned: Vec<Planned<'_>> = planned.map(|(statement, seen)| Planned { statement, seen: Ok(seen) }).collect();
-    let rates = rates();
-    let place = Place { facts, rates: &rates, transaction, lock_timeout_milliseconds: 3000 };
+    let place = Place { facts, rates, transaction, lock_timeout_milliseconds: 3000 };
     cost(&planned, place, names)
 }
 
@@ -95,6 +106,17 @@ fn outside_of_a_transaction_it_ends_with_its_statement() {
     let cost = cost_of(&text, &seen, false, &facts(), &mut Names::default());
     let found: Vec<_> = blocked(&cost).into_iter().map(|(statement, _, seconds, ..)| (statement, seconds)).collect();
     assert_eq!(found, [(2, 13.0), (3, 3.0), (6, 0.0)]);
+}
+
+#[test]
+fn a_transaction_is_made_durable_once() {
+    let rates = Rates { sync: 0.5, statement: 0.25, ..rates() };
+    let seconds = |transaction| {
+        let cost = cost_at(THREE, &THREE_SEEN, transaction, &facts(), &mut Names::default(), &rates);
+        (cost.seconds, cost.blocked_writes)
+    };
+    assert_eq!(seconds(true), (Some(14.2), Some(14.2)), "13 + 3 × 0.25 + 0.5, three digits of it");
+    assert_eq!(seconds(false), (Some(15.2), Some(10.8)), "13 + 3 × 0.75; 10 + 0.75");
 }
 
 #[test]
