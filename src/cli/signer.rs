@@ -4,7 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ssh_key::{HashAlg, LineEnding, PrivateKey};
+use rsa::BigUint;
+use rsa::pkcs1v15::SigningKey;
+use rsa::sha2::Sha512;
+use rsa::signature::{SignatureEncoding as _, Signer as _};
+use ssh_key::private::{KeypairData, RsaKeypair};
+use ssh_key::public::KeyData;
+use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, Signature, SshSig};
 
 use super::agent::Agent;
 use super::environment::{self, Name};
@@ -43,7 +49,11 @@ impl Signer {
                 agent.sign(key, text.as_bytes()).map_err(|error| Failure::failed(error.to_string()))
             }
             Self::File(private, _) => {
-                let signed = private.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes());
+                let signed = match private.key_data() {
+                    KeypairData::Rsa(pair) => by_rsa(pair, text.as_bytes()),
+                    // The enum is another crate's and may grow.
+                    _ => private.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes()),
+                };
                 signed.and_then(|signature| signature.to_pem(LineEnding::LF)).map_err(|error| {
                     Failure::failed(format!("the key cannot sign: {error}"))
                         .help("a security key signs through an ssh-agent, or by `ssh-keygen -Y sign`")
@@ -51,6 +61,19 @@ impl Signer {
             }
         }
     }
+}
+
+/// Signs with an RSA key. `ssh-key` would put it together of the first prime twice.
+fn by_rsa(pair: &RsaKeypair, message: &[u8]) -> Result<SshSig, ssh_key::Error> {
+    let (public, private) = (&pair.public, &pair.private);
+    let primes = vec![BigUint::try_from(&private.p)?, BigUint::try_from(&private.q)?];
+    let (n, e, d) = (BigUint::try_from(&public.n)?, BigUint::try_from(&public.e)?, BigUint::try_from(&private.d)?);
+    let key = rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)?;
+    let bytes = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, message)?;
+    let signed = SigningKey::<Sha512>::new(key).try_sign(&bytes).map_err(|_| ssh_key::Error::Crypto)?;
+    let algorithm = Algorithm::Rsa { hash: Some(HashAlg::Sha512) };
+    let signature = Signature::new(algorithm, signed.to_vec())?;
+    SshSig::new(KeyData::Rsa(public.clone()), NAMESPACE, HashAlg::Sha512, signature)
 }
 
 /// The signer that is meant: by the file of a key, or else the first of the agent's and of the usual files that

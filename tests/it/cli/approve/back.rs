@@ -12,7 +12,11 @@ fn what_was_signed_is_taken_back_exactly_without_another_signature() {
     let bench = applied();
     bench.approve("alice", "dev");
     bench.expect(0, "apply dev --auto-approve").has("run 2, apply of dev: complete");
-    bench.expect(0, "rollback dev --last --auto-approve").has("verified").has("taken back, run 3").has_not("signature");
+    bench
+        .expect(0, "rollback dev --last --auto-approve")
+        .has("run 3, rollback of dev: complete")
+        .has("verified")
+        .has_not("Signatures");
 }
 
 #[test]
