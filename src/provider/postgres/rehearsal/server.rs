@@ -311,14 +311,10 @@ fn cluster(programs: &Programs, cache: &Path) -> Result<PathBuf, String> {
     let mut initdb = programs::as_server(Command::new(programs.folder.join("initdb")), &beside);
     initdb.arg("--pgdata").arg(&beside).arg(format!("--username={BOOTSTRAP}"));
     // Passwords become the rule before anything is in it; until then its folder is open to its owner only.
-    initdb.args([
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-        "--no-instructions",
-        "--no-sync",
-        "--wal-segsize=1",
-    ]);
+    initdb.args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--wal-segsize=1"]);
+    if programs.major >= 14 {
+        initdb.arg("--no-instructions");
+    }
     let made = programs::run(initdb).map_err(|error| error.to_string()).and_then(|_| {
         match std::fs::rename(&beside, &cluster) {
             Err(_) if cluster.join("PG_VERSION").exists() => Ok(()),
