@@ -194,8 +194,7 @@ pub type Task = (Option<String>, Layout, RehearsalJob);
 /// # Errors
 /// When the folder has mistakes.
 pub fn everything(arguments: &Subject, session: &Session) -> Result<Task, Failure> {
-    let layout = arguments.folder.layout(session, &[])?;
-    let folder = arguments.folder.load(session, layout)?;
+    let (layout, folder) = arguments.folder.read(session, &[])?;
     let settings = arguments.server.settings(session, arguments.url.as_deref())?;
     let steps = steps(folder);
     Ok((
