@@ -84,11 +84,13 @@ impl<'a> Sight<'a> {
         self.seen?.locks.get(name).copied().max(held)
     }
 
-    /// Whether a relation is worked on as a whole: written anew, read, or an index of it built.
+    /// Whether a relation is worked on as a whole: written anew, read, or an index of it built. One that is emptied only
+    /// gets a new file.
     pub fn works_on(&self, name: &str) -> bool {
-        self.seen.is_some_and(|seen| {
-            seen.rewrites.contains(name) || seen.scans.contains(name) || seen.builds.contains_key(name)
-        })
+        !self.statement.starts_with(&["truncate"])
+            && self.seen.is_some_and(|seen| {
+                seen.rewrites.contains(name) || seen.scans.contains(name) || seen.builds.contains_key(name)
+            })
     }
 
     /// Whether a relation is worked on as a whole while those who write to it wait; made by this change set, it is not.

@@ -45,7 +45,8 @@ impl Catalog {
     #[must_use]
     pub fn slice(&self, statement: &Statement) -> Self {
         let said = names(statement);
-        let domains: BTreeSet<&String> = self.domains.keys().filter(|name| said.contains(bare(name).as_str())).collect();
+        let domains: BTreeSet<&String> =
+            self.domains.keys().filter(|name| said.contains(bare(name).as_str())).collect();
         let mut found: BTreeSet<&str> = BTreeSet::new();
         for (name, relation) in self.relations.iter().filter(|(name, _)| said.contains(bare(name).as_str())) {
             self.near(name, relation, &mut found);

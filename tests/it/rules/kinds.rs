@@ -34,7 +34,8 @@ enum Weight {
 fn weight(seen: &Observation) -> Weight {
     let worked: BTreeSet<&String> = seen.rewrites.iter().chain(&seen.scans).chain(seen.builds.keys()).collect();
     let blocks = |name: &&&String| seen.locks.get(**name).is_some_and(|mode| *mode >= LockMode::Share);
-    match (worked.is_empty(), worked.iter().any(|name| blocks(&name))) {
+    // What is emptied only gets a new file.
+    match (worked.is_empty() || seen.excerpt.starts_with("truncate"), worked.iter().any(|name| blocks(&name))) {
         (true, _) => Weight::Quick,
         (false, true) => Weight::Heavy,
         (false, false) => Weight::Beside,
@@ -83,13 +84,13 @@ fn theirs(sql: &str) -> Vec<String> {
 /// Their rules that do not speak of locks or work on tables: style, types, and settings that a runner makes.
 const STYLE: [&str; 8] = [
     "prefer-robust-stmts",
-    "require-timeout-settings",
-    "prefer-big-int",
+    "require-lock-timeout",
+    "require-statement-timeout",
     "prefer-bigint-over-int",
     "prefer-bigint-over-smallint",
     "prefer-identity",
     "prefer-text-field",
-    "prefer-timestamp-tz",
+    "prefer-timestamptz",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,9 @@ const MADE: &str = "create table orders (id bigint primary key, total int);\n";
 /// What is found of a rule on the way there.
 fn of<'a>(found: &'a Value, rule: &str) -> &'a Value {
     let all = found["found"].as_array().unwrap();
-    all.iter().find(|one| one["rule"] == rule && one["place"]["way"] == "forth").unwrap_or_else(|| panic!("no {rule}: {found}"))
+    all.iter()
+        .find(|one| one["rule"] == rule && one["place"]["way"] == "forth")
+        .unwrap_or_else(|| panic!("no {rule}: {found}"))
 }
 
 #[test]
