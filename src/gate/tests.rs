@@ -1,3 +1,7 @@
+//! What is covered, and what has to be signed. Pure.
+//!
+//! Invariant: each digest is compared with one of a plan that differs in just one thing.
+
 use std::collections::BTreeMap;
 
 use super::cover;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::record::{Actor, Record, Sequence};
+use super::record::{Actor, Body, Record, Sequence};
 use crate::approval::class::Part;
 use crate::approval::record::{Admission, Approval, Rejection};
 use crate::approval::rules::Rules;
@@ -41,12 +41,23 @@ pub struct Recorded<T> {
 
 impl<T: Clone> Recorded<T> {
     /// What a record says.
-    pub(super) fn of(record: &Record, actor: &Actor, what: &T) -> Self {
+    fn of(record: &Record, actor: &Actor, what: &T) -> Self {
         Self { sequence: record.sequence, time: record.time, actor: actor.clone(), what: what.clone() }
     }
 }
 
 impl Signatures {
+    /// Takes one more record into account, if it is about signatures.
+    pub(super) fn take(&mut self, record: &Record) {
+        if let Body::Approved { actor, approval } = &record.body {
+            self.approvals.push(Recorded::of(record, actor, approval));
+        } else if let Body::Rejected { actor, rejection } = &record.body {
+            self.rejections.push(Recorded::of(record, actor, rejection));
+        } else if let Body::Admitted { run, actor, admission } = &record.body {
+            self.admissions.insert(*run, Recorded::of(record, actor, admission));
+        }
+    }
+
     /// A change set was carried out whole. What only a spec says, a way back or a destruction leaves as it is.
     pub(super) fn apply(&mut self, change_set: &ChangeSet) {
         match change_set.operation {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
-use super::signatures::{Recorded, Signatures};
+use super::signatures::Signatures;
 use crate::address::Address;
 use crate::digest::Digest;
 use crate::migration::position::{Partial, Position};
@@ -452,13 +452,7 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
-            Body::Approved { actor, approval } => self.signatures.approvals.push(Recorded::of(record, actor, approval)),
-            Body::Rejected { actor, rejection } => {
-                self.signatures.rejections.push(Recorded::of(record, actor, rejection));
-            }
-            Body::Admitted { run, actor, admission } => {
-                self.signatures.admissions.insert(*run, Recorded::of(record, actor, admission));
-            }
+            Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
         }
         Ok(())
     }

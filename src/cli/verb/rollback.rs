@@ -10,7 +10,7 @@ use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::gate::{self, Asking};
+use crate::cli::gate::{self, Asking, Pass};
 use crate::cli::last::{Last, last};
 use crate::cli::outlook;
 use crate::cli::plan_file::PlanFile;
@@ -176,20 +176,29 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     tell_time(session, &hold, &change_set);
     tell_schema(session, to, &hold, further.as_ref());
     refuse_losses(arguments, session, &change_set)?;
-    let break_glass = arguments.break_glass.as_deref();
-    let author = Some(&*session.actor.name);
-    let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass };
-    let pass = gate::pass(session, hold.ledger.state(), asking)?;
-    if let Some(broken) = pass.admission().and_then(|admission| admission.broken.as_ref()) {
-        let words = format!("the glass is broken by {}, which is recorded: {}", broken.by, harmless(&broken.reason));
-        session.terminal.say_as(Role::Danger, &words);
-    }
+    let pass = leave(arguments, session, hold.ledger.state(), (&change_set, &grounds))?;
     confirm(&session.terminal, consent, &question(session, hold.ledger.state(), &change_set, &grounds))?;
     let digest = change_set.digest();
     let work = Work::Begin(Box::new(change_set), digest, pass);
     let report = carry::carry_out(session, &mut hold, work, &Aim::Ledger(&*secrets))?;
     session.terminal.show(&report);
     Ok(report.result)
+}
+
+/// Leave to go back: nothing is lost, it is signed, or the glass is broken, which is said loudly.
+fn leave(
+    arguments: &Arguments,
+    session: &Session,
+    state: &State,
+    (change_set, grounds): (&ChangeSet, &Grounds),
+) -> Result<Pass, Failure> {
+    let (author, break_glass) = (Some(&*session.actor.name), arguments.break_glass.as_deref());
+    let pass = gate::pass(session, state, Asking { change_set, grounds, author, file: None, break_glass })?;
+    if let Some(broken) = pass.admission().and_then(|admission| admission.broken.as_ref()) {
+        let words = format!("the glass is broken by {}, which is recorded: {}", broken.by, harmless(&broken.reason));
+        session.terminal.say_as(Role::Danger, &words);
+    }
+    Ok(pass)
 }
 
 fn question(session: &Session, state: &State, change_set: &ChangeSet, grounds: &Grounds) -> String {

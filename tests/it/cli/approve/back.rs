@@ -82,6 +82,7 @@ fn destroying_needs_an_owner_and_so_does_going_below_the_ground_of_a_protected_e
     bench.approve("otto", "gone.plan.json").has("it has every signature");
     bench.expect(0, "apply gone.plan.json").has("complete");
     // The rules outlive what they protected.
+    bench.write("environments/dev.hcl", &spec(&approvers, &protected, "two"));
     bench.expect(9, "apply dev --auto-approve").has("by the rules as last applied");
     // Without protection, going back to nothing is a way back like any other.
     let bench = applied();
