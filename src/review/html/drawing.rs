@@ -62,7 +62,7 @@ fn drawn(graph: &Graph, layout: &Layout) -> Element {
     }
     for edge in &layout.paths {
         if let Some((middle, top, _)) = edge.last().and_then(|spot| places.of_spot(*spot)) {
-            let tip = format!("M{} {} l-4 -7 h8 z", middle, top);
+            let tip = format!("M{middle} {top} l-4 -7 h8 z");
             all.push(element("path").class("tip").attribute("d", tip));
         }
     }
