@@ -28,6 +28,7 @@ pub mod outlook;
 pub mod patience;
 pub mod plan_file;
 pub mod planning;
+pub mod policies;
 pub mod progress;
 pub mod refused;
 pub mod report;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::evidence::Folder;
 use super::failure::Failure;
+use super::policies;
 use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
 use crate::address::Address;
@@ -87,7 +88,9 @@ pub async fn plan(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &resolved.rules), change_set })
+    let mut grounds = grounds(&change_set, evidence, targets, &resolved.rules);
+    policies::ask(session, resolved.policies.clone(), &change_set, &mut grounds);
+    Ok(Proved { grounds, change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -218,7 +221,9 @@ pub async fn destroy(
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, plan::destroy).await;
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
-    Ok(Proved { grounds: grounds(&change_set, evidence, targets, &Settings::default()), change_set })
+    let mut grounds = grounds(&change_set, evidence, targets, &Settings::default());
+    policies::ask(session, policies::at_hand(session, &change_set.environment), &change_set, &mut grounds);
+    Ok(Proved { grounds, change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes

@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::policies;
 use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
@@ -172,7 +173,7 @@ fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &C
 /// Carries out a saved change set.
 fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Result<Report, Failure> {
     let digest = file.digest;
-    let (change_set, grounds) = file.take();
+    let (change_set, mut grounds) = file.take();
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set)?;
     let project = change_set.project.clone();
@@ -208,6 +209,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let subject = &arguments.subject;
             let plan = subject.plan.as_ref().map(|path| path.display().to_string()).or(subject.environment.clone());
             let words = unproved::typed("apply", &plan.unwrap_or_default());
+            policies::ask(session, policies::at_hand(session, &environment), &change_set, &mut grounds);
             refused::refuse(&change_set, &grounds.findings)?;
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             Work::Begin(Box::new(change_set), digest)

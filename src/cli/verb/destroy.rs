@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::{show, talk_review};
@@ -79,6 +80,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     talk_review(session, &review);
+    refused::refuse(&change_set, &grounds.findings)?;
     confirm(&session.terminal, consent, &format!("Destroy all of {environment}?"))?;
     let digest = change_set.digest();
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest), &aim)?;
