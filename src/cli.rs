@@ -32,6 +32,7 @@ pub mod outlook;
 pub mod patience;
 pub mod plan_file;
 pub mod planning;
+pub mod policies;
 pub mod pricing;
 pub mod progress;
 pub mod rates;

@@ -15,6 +15,7 @@ pub mod database;
 pub mod infrastructure;
 pub mod judging;
 pub mod page;
+pub mod policy;
 
 pub use finding::{Finding, Findings, Ignored, Level, Place};
 pub use levels::Levels;

@@ -16,6 +16,7 @@ mod lower;
 mod mask;
 mod migration_block;
 mod paths;
+mod policy;
 mod project;
 mod refactor;
 mod repeat;
@@ -79,6 +80,27 @@ pub struct Project {
     pub required_version: Option<String>,
     /// `rule` blocks.
     pub rules: Vec<RuleBlock>,
+    /// `policy` blocks: they hold for every environment.
+    pub policies: Vec<PolicyBlock>,
+}
+
+/// A `policy` block: what the house asks of every change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyBlock {
+    /// The policy's name.
+    pub name: Arc<str>,
+    /// Where it is named.
+    pub span: Span,
+    /// What must be true of the change.
+    pub condition: Expr,
+    /// What is said where it is not.
+    pub message: Expr,
+    /// How heavy that weighs.
+    pub level: RuleLevel,
+    /// Where it is asked at all; everywhere when nothing is said.
+    pub when: Option<Expr>,
+    /// The environments that it is for; all when there are none.
+    pub environments: Vec<String>,
 }
 
 /// A `rule` block: how heavy a rule weighs.
@@ -168,6 +190,8 @@ pub struct Module {
     pub imports: Vec<ImportBlock>,
     /// `rule` blocks; only the spec itself has any.
     pub rules: Vec<RuleBlock>,
+    /// `policy` blocks; only the spec itself has any.
+    pub policies: Vec<PolicyBlock>,
 }
 
 impl Module {

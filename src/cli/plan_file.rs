@@ -16,6 +16,7 @@ use crate::review::grounds::Grounds;
 use crate::review::signing::Signing;
 use crate::risk::Risks;
 use crate::rules::Findings;
+use crate::rules::policy::Policy;
 use crate::step::{self, ChangeSet};
 
 /// The version of the form that this build writes, and the newest that it reads.
@@ -60,6 +61,9 @@ pub struct PlanFile {
     /// What the rules had to say.
     #[serde(default, skip_serializing_if = "Findings::is_empty")]
     pub findings: Findings,
+    /// What the house asks of it, so that whoever applies it can be asked again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
 }
 
 /// What every version of the form has.
@@ -82,10 +86,10 @@ struct ChangeSetHead {
 impl PlanFile {
     /// A change set to be saved, and what its review rests on; who signed it stands in the ledger.
     pub fn new(change_set: ChangeSet, grounds: Grounds) -> Self {
-        let Grounds { evidence, targets, risks, findings, signing: _ } = grounds;
+        let Grounds { evidence, targets, risks, findings, policies, signing: _ } = grounds;
         let (tool, digest) = (env!("CARGO_PKG_VERSION").to_owned(), change_set.digest());
         let proved = Some(proved(&digest, &evidence));
-        let told = told(FORMAT, &targets, &risks, &findings);
+        let told = told(FORMAT, &targets, &risks, &findings, &policies);
         let (author, authored) = (None, None);
         Self {
             format: FORMAT,
@@ -100,6 +104,7 @@ impl PlanFile {
             targets,
             risks,
             findings,
+            policies,
         }
     }
 
@@ -112,8 +117,8 @@ impl PlanFile {
 
     /// The change set, and what its review rests on.
     pub fn take(self) -> (ChangeSet, Grounds) {
-        let Self { change_set, evidence, targets, risks, findings, .. } = self;
-        (change_set, Grounds { evidence, targets, risks, findings, signing: Signing::default() })
+        let Self { change_set, evidence, targets, risks, findings, policies, .. } = self;
+        (change_set, Grounds { evidence, targets, risks, findings, policies, signing: Signing::default() })
     }
 
     /// Writes it whole or not at all, readable by its owner only.
@@ -178,7 +183,7 @@ impl PlanFile {
                 .cause("its evidence is not that of its change set")
                 .help(again));
         }
-        if file.told != told(file.format, &file.targets, &file.risks, &file.findings) {
+        if file.told != told(file.format, &file.targets, &file.risks, &file.findings, &file.policies) {
             return Err(Failure::failed(format!("{name} was altered after it was saved"))
                 .cause("what it says of its databases is not what they said")
                 .help(again));
@@ -188,10 +193,11 @@ impl PlanFile {
 }
 
 /// The digest of what databases said, and of what was made of that; there was nothing but the first before form 3.
-fn told(format: u32, targets: &Targets, risks: &Risks, findings: &Findings) -> Option<Digest> {
-    let is_empty = targets.is_empty() && risks.is_empty() && findings.is_empty();
+fn told(format: u32, targets: &Targets, risks: &Risks, findings: &Findings, policies: &[Policy]) -> Option<Digest> {
+    let is_empty = targets.is_empty() && risks.is_empty() && findings.is_empty() && policies.is_empty();
     (!is_empty).then(|| match format {
         0..=2 => Digest::of_json(targets),
+        _ if !policies.is_empty() => Digest::of_json(&(targets, risks, findings, policies)),
         _ => Digest::of_json(&(targets, risks, findings)),
     })
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::evidence::Folder;
 use super::failure::Failure;
 use super::gate;
+use super::policies;
 use super::pricing::Pricing;
 use super::progress::Lines;
 use super::session::{Resolved, Session, quoted};
@@ -28,6 +29,7 @@ use crate::rollback::schema::left_applied;
 use crate::rollback::{self, Depth, owed::leave_out};
 use crate::rules;
 use crate::rules::judging::{Settings, judge as judge_rules};
+use crate::rules::policy::Policy;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Edit, Operation, Standing};
 use crate::value::Object;
@@ -100,7 +102,8 @@ pub async fn plan(
     let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
     let pricing = Pricing::of(session, Some(&resolved.desired), &targets, proofs.effort()).await;
-    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), &resolved.rules, &pricing), change_set })
+    let judges = Judges { rules: &resolved.rules, policies: resolved.policies.clone(), pricing };
+    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), judges), change_set })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -196,7 +199,15 @@ pub async fn prove(
     let evidence = evidence_of(session, change_set, ground, effort).await;
     let targets = targets_of(session, change_set, ground, &evidence, Proofs::From(effort)).await;
     let pricing = Pricing::of(session, desired, &targets, Some(effort)).await;
-    Ok(grounds((session, ledger), change_set, (evidence, targets), &Settings::default(), &pricing))
+    let judges = Judges { rules: &Settings::default(), policies: Vec::new(), pricing };
+    Ok(grounds((session, ledger), change_set, (evidence, targets), judges))
+}
+
+/// Whoever has something to say about a change set.
+struct Judges<'a> {
+    rules: &'a Settings,
+    policies: Vec<Policy>,
+    pricing: Pricing,
 }
 
 /// What a review rests on. Signatures come last: they cover the rest.
@@ -204,15 +215,15 @@ fn grounds(
     (session, ledger): (&Session, &Ledger),
     change_set: &ChangeSet,
     (mut evidence, mut targets): (Evidence, Targets),
-    settings: &Settings,
-    pricing: &Pricing,
+    judges: Judges<'_>,
 ) -> Grounds {
-    let risks = pricing.risks(change_set, &evidence, &targets);
-    let findings = judge_rules(&rules::rules(), change_set, &evidence, &targets, settings);
+    let risks = judges.pricing.risks(change_set, &evidence, &targets);
+    let findings = judge_rules(&rules::rules(), change_set, &evidence, &targets, judges.rules);
     // Only rules look at catalogs; nobody reads them in a review or saves them in a plan.
     evidence.forget_catalogs();
     targets.forget_catalogs();
     let mut grounds = Grounds { evidence, targets, risks, findings, ..Grounds::default() };
+    policies::ask(session, judges.policies, change_set, &mut grounds);
     let author = Some(&*session.actor.name);
     let asking = gate::Asking { change_set, grounds: &grounds, author, file: None, break_glass: None };
     grounds.signing = gate::signing(session, ledger.state(), asking);
@@ -244,7 +255,9 @@ pub async fn destroy(
     let change_set = judge(session, change_set, diagnostics, &Sources::default())?;
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
     let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
-    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), &Settings::default(), &pricing), change_set })
+    let policies = policies::at_hand(session, &change_set.environment);
+    let judges = Judges { rules: &Settings::default(), policies, pricing };
+    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), judges), change_set })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -311,7 +324,8 @@ pub async fn back(
         }
     };
     let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
-    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), &Settings::default(), &pricing), change_set })
+    let judges = Judges { rules: &Settings::default(), policies: Vec::new(), pricing };
+    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), judges), change_set })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

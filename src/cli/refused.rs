@@ -4,7 +4,7 @@
 
 use super::failure::Failure;
 use crate::review::found::place;
-use crate::rules::{Findings, Level};
+use crate::rules::{Finding, Findings, Level, policy};
 use crate::step::{ChangeSet, Operation};
 
 /// Refuses a change set that goes forward and has errors.
@@ -12,20 +12,32 @@ use crate::step::{ChangeSet, Operation};
 /// # Errors
 /// When a rule calls something of it an error that nobody silenced.
 pub fn refuse(change_set: &ChangeSet, findings: &Findings) -> Result<(), Failure> {
-    match change_set.operation {
-        Operation::Apply => {}
-        Operation::Destroy | Operation::Rollback { .. } | Operation::Edit(_) => return Ok(()),
+    let is_policy = |rule: &str| rule.starts_with(policy::PREFIX);
+    let counts = |finding: &&Finding| match change_set.operation {
+        Operation::Apply => true,
+        // Everything goes, so rules say nothing; the house may have something to say.
+        Operation::Destroy => is_policy(&finding.rule),
+        Operation::Rollback { .. } | Operation::Edit(_) => false,
+    };
+    let heavy = findings.found.iter().filter(|finding| finding.level == Level::Error);
+    let errors: Vec<&Finding> = heavy.filter(counts).collect();
+    if errors.is_empty() {
+        return Ok(());
     }
-    let errors: Vec<_> = findings.found.iter().filter(|finding| finding.level == Level::Error).collect();
-    let Some(first) = errors.first() else { return Ok(()) };
-    let mut failure = Failure::failed("rules refuse this change; nothing was done");
+    let summary = match errors.iter().all(|finding| is_policy(&finding.rule)) {
+        true => "a policy of the house refuses this change; nothing was done",
+        false => "rules refuse this change; nothing was done",
+    };
+    let mut failure = Failure::failed(summary);
     for finding in &errors {
         let (rule, at) = (&finding.rule, place(&finding.place));
-        failure = failure.cause(format!("{rule} at {at}: {}", finding.message));
+        let at = if at.is_empty() { at } else { format!(" at {at}") };
+        failure = failure.cause(format!("{rule}{at}: {}", finding.message));
         if !finding.help.is_empty() {
             failure = failure.help(finding.help.clone());
         }
     }
+    let Some(first) = errors.iter().find(|finding| !is_policy(&finding.rule)) else { return Err(failure) };
     let rule = &first.rule;
     Err(failure.help(format!(
         "where it does not count: `-- switchback: ignore {rule}: the reason` before the statement, or `rule \"{rule}\" {{ \

@@ -20,6 +20,7 @@ use crate::local::Places;
 use crate::provider::table;
 use crate::resolve::desired::{Desired, Refactoring};
 use crate::rules::judging::Settings;
+use crate::rules::policy::Policy;
 use crate::secret::Secrets;
 use crate::world::{Databases, Rehearsals, World};
 
@@ -59,6 +60,8 @@ pub struct Resolved {
     pub sources: Sources,
     /// What rules go by.
     pub rules: Settings,
+    /// What the house asks of every change.
+    pub policies: Vec<Policy>,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
     pub secrets: Arc<dyn Secrets>,
 }

@@ -47,11 +47,7 @@ pub fn show(
     Ok(())
 }
 
-fn script_of(
-    change_set: &ChangeSet,
-    way: Way,
-    database: Option<&crate::address::Address>,
-) -> Result<String, Failure> {
+fn script_of(change_set: &ChangeSet, way: Way, database: Option<&crate::address::Address>) -> Result<String, Failure> {
     script::write(change_set, way, database).map_err(|refused| {
         let failure = Failure::failed(refused.summary).help(refused.help);
         refused.causes.into_iter().fold(failure, Failure::cause)

@@ -81,12 +81,14 @@ pub fn resolve(
     diagnostics.extend(unknown);
     diagnostics.sort();
     let folders = resolved.as_ref().map(|resolved| folders(&spec, &resolved.desired)).unwrap_or_default();
+    let policies = rules::policy::of_spec(&spec);
     let sources = spec.sources;
     let resolved = resolved.filter(|_| !diagnostics.has_errors()).map(|resolved| Resolved {
         desired: resolved.desired,
         refactoring: resolved.refactoring,
         sources: sources.clone(),
         rules: Settings { levels, folders },
+        policies,
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });
     Ok((resolved, diagnostics, sources))

@@ -7,6 +7,7 @@ use crate::migration::certificate::Evidence;
 use crate::rehearse::target::Targets;
 use crate::risk::Risks;
 use crate::rules::Findings;
+use crate::rules::policy::Policy;
 
 /// What a review rests on, beside the change set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Grounds {
     pub risks: Risks,
     /// What the rules have to say.
     pub findings: Findings,
+    /// What the house asks of it: whoever applies it later is asked again.
+    pub policies: Vec<Policy>,
     /// Who has to sign it, and who did.
     pub signing: Signing,
 }

@@ -5,170 +5,218 @@
 use super::found;
 use super::text::difference_line;
 use super::words::{self, harmless};
-use super::{PointOfNoReturn, Review, StepView};
-use crate::rules::Level;
+use super::{Review, StepView};
+use crate::rules::{Finding, Level};
 
 /// Longest text in bytes; the forges take 65,536 characters.
 pub const LIMIT: usize = 64_000;
 
-/// How many lines about signatures there are at most where not everything can be told.
-const SIGNING_LINES: usize = 30;
+/// What the last lines may take: the summary of what is left out, and the digest.
+const FOOT: usize = 700;
 
-/// How much is told, from all to the least.
+/// How much of a step's details is told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// The table, every difference and all SQL.
+    /// Every difference and all SQL.
     Everything,
     /// Without the SQL.
     WithoutSql,
-    /// The table only.
-    Table,
-    /// So many rows of the table.
-    Rows(usize),
+}
+
+/// A part of the comment that is made of pieces, none of which is ever cut.
+struct Part {
+    /// What stands before the first piece.
+    head: String,
+    pieces: Vec<String>,
+    /// What stands behind the last piece.
+    end: &'static str,
+    /// What one of the pieces is, for the summary.
+    noun: &'static str,
+    /// How a line looks that says how many more there are.
+    more: &'static str,
+}
+
+impl Part {
+    /// All of it.
+    fn whole(&self) -> String {
+        match self.head.is_empty() && self.pieces.is_empty() {
+            true => String::new(),
+            false => format!("{}{}{}", self.head, self.pieces.concat(), self.end),
+        }
+    }
+
+    /// As many of its pieces as fit, in their order, and how many do not.
+    fn within(&self, room: usize) -> (String, usize) {
+        let whole = self.whole();
+        if whole.len() <= room {
+            return (whole, 0);
+        }
+        let fixed = self.head.len() + self.end.len() + self.more.len() + 20;
+        if fixed > room {
+            return (String::new(), self.pieces.len());
+        }
+        let (mut text, mut left) = (self.head.clone(), 0);
+        for piece in &self.pieces {
+            match text.len() + piece.len() + fixed - self.head.len() <= room {
+                true => text += piece,
+                false => left += 1,
+            }
+        }
+        if left > 0 {
+            text += &self.more.replace("{}", &left.to_string());
+        }
+        (text + self.end, left)
+    }
 }
 
 /// The review as Markdown, with a line feed at its end.
 pub fn render(review: &Review) -> String {
-    let mut detail = Detail::Everything;
-    loop {
-        let text = render_with(review, detail);
-        if text.len() <= LIMIT {
-            return text;
-        }
-        detail = match detail {
-            Detail::Everything => Detail::WithoutSql,
-            Detail::WithoutSql => Detail::Table,
-            Detail::Table => Detail::Rows(review.steps.len() / 2),
-            Detail::Rows(0) => return shortest(review),
-            Detail::Rows(rows) => Detail::Rows(rows / 2),
-        };
-    }
-}
-
-fn shortest(review: &Review) -> String {
-    format!("### Switchback\n\n**{}**\n\nThe review is too long for a comment.\n", words::counts(&review.summary))
-}
-
-fn render_with(review: &Review, detail: Detail) -> String {
-    let mut text = format!("### {}\n\n", escaped(&words::heading(review)));
+    let head = format!("### {}\n\n", escaped(&words::heading(review)));
     if review.is_empty() {
-        text += "**nothing to do**: the world, the ledger and the spec agree\n\n";
-        text += &signing(review, detail);
-        return format!("{}\n", text.trim_end());
+        let text = head + "**nothing to do**: the world, the ledger and the spec agree\n\n";
+        return format!("{}\n", (text + &signing(review).within(LIMIT / 2).0).trim_end());
     }
-    text += &format!("**{}**\n\n", words::counts(&review.summary));
-    if let Some(point) = &review.point_of_no_return {
-        text += &losses(point, detail);
-    }
-    if !review.owed.is_empty() {
-        text += &format!("> **Left as it is, and owed:** {}\n\n", escaped(&review.owed.join(", ")));
-    }
-    let said: String = review.targets.iter().flat_map(super::TargetView::lines).map(|line| line.text + "\n").collect();
-    if !said.is_empty() && !matches!(detail, Detail::Rows(_)) {
-        text += &fenced("", &harmless(&said));
-        text.push('\n');
-    }
-    text += &findings(review, detail);
-    text += &signing(review, detail);
-    text += &table(review, detail);
-    match detail {
-        Detail::Everything | Detail::WithoutSql => {
-            for step in &review.steps {
-                text += &details(review, step, detail);
-            }
-            text += &outputs(review);
-        }
-        Detail::Table | Detail::Rows(_) => {}
-    }
-    if detail != Detail::Everything {
-        text += "\nToo long for a comment: what is left out is in `switchback show PLANFILE` (`--as json` for all of it).\n";
-    }
-    text += &format!("\nchange set `{}`\n", review.digest.short());
-    text
+    let head = format!("{head}**{}**\n\n", words::counts(&review.summary));
+    let foot = format!("\nchange set `{}`\n", review.digest.short());
+    let parts = [losses(review), owed(review), signing(review), findings(review), said(review), table(review)];
+    let all = details(review, Detail::Everything);
+    let whole: String = parts.iter().chain([&all, &outputs(review)]).map(Part::whole).collect();
+    let text = format!("{head}{whole}{foot}");
+    if text.len() <= LIMIT { text } else { summarised(review, &head, &parts, &foot) }
 }
 
-/// Who has to sign, who did, and what to type.
-fn signing(review: &Review, detail: Detail) -> String {
-    let signing = &review.signing;
-    if signing.is_empty() {
-        return String::new();
+/// A comment that is being filled.
+struct Page {
+    text: String,
+    room: usize,
+    missing: Vec<String>,
+}
+
+impl Page {
+    /// Puts as much of a part on it as fits into this share, in percent, of the room that is left.
+    fn put(&mut self, part: &Part, share: usize) {
+        let (shown, left) = part.within(self.room * share / 100);
+        self.room -= shown.len();
+        self.text += &shown;
+        match (left, part.pieces.len()) {
+            (0, _) => {}
+            (_, 1) => self.missing.push(part.noun.to_owned()),
+            (left, all) => self.missing.push(format!("{left} of {}", words::counted(all, part.noun))),
+        }
     }
+}
+
+/// What matters most comes first where not everything fits: what is lost, what rules say, then the steps.
+fn summarised(review: &Review, head: &str, parts: &[Part], foot: &str) -> String {
+    let room = LIMIT.saturating_sub(head.len() + foot.len() + FOOT);
+    let mut page = Page { text: head.to_owned(), room, missing: Vec::new() };
+    // In the order of what matters, which is the order on the page: each gets a share of what is left.
+    for (part, share) in parts.iter().zip([45, 20, 30, 60, 30, 75]) {
+        page.put(part, share);
+    }
+    let all = details(review, Detail::Everything);
+    if all.whole().len() <= page.room {
+        page.put(&all, 100);
+    } else {
+        page.put(&details(review, Detail::WithoutSql), 100);
+        let with_sql = review.steps.iter().filter(|step| step.migration.is_some()).count();
+        page.missing.push(format!("the SQL of {}", words::counted(with_sql, "migration")));
+    }
+    page.put(&outputs(review), 100);
+    let Page { text, missing, .. } = page;
+    if missing.is_empty() {
+        return text + foot;
+    }
+    let where_all = "All of it: `switchback show PLANFILE`, `--as html` or `--as json`.";
+    format!("{text}\n**Not shown here**, for a comment is limited: {}. {where_all}\n{foot}", missing.join(", "))
+}
+
+fn losses(review: &Review) -> Part {
+    let point = review.point_of_no_return.as_ref();
+    let head = point.map(|point| {
+        format!(
+            "> **Point of no return: step {}.** From there on, not everything can be taken back. Lost on the way back:\n",
+            point.step
+        )
+    });
+    let line = |loss: &super::Loss| {
+        let why = escaped(&loss.why).replace('\n', " ");
+        format!("> - step {} {}: {}, {why}\n", loss.step, code(&loss.title), loss.class)
+    };
+    Part {
+        head: head.unwrap_or_default(),
+        pieces: point.iter().flat_map(|point| &point.losses).map(line).collect(),
+        end: "\n",
+        noun: "lost thing",
+        more: "> - and {} more\n",
+    }
+}
+
+/// Who has to sign, what to type for it, and who did.
+fn signing(review: &Review) -> Part {
+    let signing = &review.signing;
     let state = if signing.is_complete() { "Signed" } else { "Signatures are missing" };
     let rules = if signing.rules.is_empty() { String::new() } else { format!(" ({})", escaped(&signing.rules)) };
-    let mut text = format!("> **{state}**{rules}\n");
-    let lines = signing.lines();
-    let most = if detail == Detail::Everything { lines.len() } else { SIGNING_LINES.min(lines.len()) };
-    for (_, line) in &lines[..most] {
-        text += &format!("> - {}\n", escaped(line.trim_start()));
-    }
-    if most < lines.len() {
-        text += &format!("> - and {} more\n", lines.len() - most);
-    }
-    if let Some(line) = &signing.line {
-        text += &format!(">\n> To sign it, type: {}\n", code(line));
-    }
-    text + "\n"
-}
-
-fn losses(point: &PointOfNoReturn, detail: Detail) -> String {
-    let mut text = format!(
-        "> **Point of no return: step {}.** From there on, not everything can be taken back. Lost on the way back:\n",
-        point.step
-    );
-    let shown = if let Detail::Rows(rows) = detail { rows } else { point.losses.len() };
-    for loss in point.losses.iter().take(shown) {
-        text += &format!("> - step {} {}: {}, {}\n", loss.step, code(&loss.title), loss.class, escaped(&loss.why));
-    }
-    if shown < point.losses.len() {
-        text += &format!("> - and {} more\n", point.losses.len() - shown);
-    }
-    text + "\n"
-}
-
-/// What the rules have to say, one line each; notes are counted only.
-fn findings(review: &Review, detail: Detail) -> String {
-    let tally = found::tally(&review.findings);
-    if tally.is_empty() {
-        return String::new();
-    }
-    let mut text = format!("**Rules:** {tally}\n\n");
-    let most = match detail {
-        Detail::Everything | Detail::WithoutSql => 50,
-        Detail::Table => 20,
-        Detail::Rows(rows) => rows.min(10),
+    let line = signing.line.as_ref().map(|line| format!("> To sign it, type: {}\n>\n", code(line)));
+    let (head, end) = match signing.is_empty() {
+        true => (String::new(), ""),
+        false => (format!("> **{state}**{rules}\n>\n{}", line.unwrap_or_default()), "\n"),
     };
-    let heavy: Vec<_> = review.findings.found.iter().filter(|finding| finding.level > Level::Note).collect();
-    for finding in heavy.iter().take(most) {
-        let (word, message) = (finding.level.word(), escaped(&finding.message));
-        text += &format!("- {word} {} {message} ({})\n", code(&finding.rule), code(&found::place(&finding.place)));
-    }
-    if heavy.len() > most {
-        text += &format!("- and {} more\n", heavy.len() - most);
-    }
-    text + if heavy.is_empty() { "" } else { "\n" }
+    let lines = if signing.is_empty() { Vec::new() } else { signing.lines() };
+    let pieces = lines.iter().map(|(_, line)| format!("> - {}\n", escaped(line.trim_start()))).collect();
+    Part { head, pieces, end, noun: "line about signatures", more: "> - and {} more\n" }
 }
 
-fn table(review: &Review, detail: Detail) -> String {
-    let mut text = "| # | action | what | why | way back |\n|--:|---|---|---|---|\n".to_owned();
-    let shown = if let Detail::Rows(rows) = detail { rows } else { review.steps.len() };
-    for step in review.steps.iter().take(shown) {
+fn owed(review: &Review) -> Part {
+    let line = format!("> **Left as it is, and owed:** {}\n\n", escaped(&review.owed.join(", ")));
+    let pieces = if review.owed.is_empty() { Vec::new() } else { vec![line] };
+    Part { head: String::new(), pieces, end: "", noun: "what is owed", more: "" }
+}
+
+/// What the targets say of themselves.
+fn said(review: &Review) -> Part {
+    let lines =
+        |target: &super::TargetView| target.lines().into_iter().map(|line| line.text + "\n").collect::<String>();
+    let all: String = review.targets.iter().map(lines).collect();
+    let pieces = if all.is_empty() { Vec::new() } else { vec![fenced("", &harmless(&all)) + "\n"] };
+    Part { head: String::new(), pieces, end: "", noun: "what the databases say", more: "" }
+}
+
+/// What the rules have to say, one line each, the heaviest first; notes are counted only.
+fn findings(review: &Review) -> Part {
+    let tally = found::tally(&review.findings);
+    let heavy = review.findings.found.iter().filter(|finding| finding.level > Level::Note);
+    let line = |finding: &Finding| {
+        let (word, message) = (finding.level.word(), escaped(&finding.message).replace('\n', " "));
+        format!("- {word} {} {message} ({})\n", code(&finding.rule), code(&found::place(&finding.place)))
+    };
+    let pieces: Vec<String> = heavy.map(line).collect();
+    let head = if tally.is_empty() { String::new() } else { format!("**Rules:** {tally}\n\n") };
+    let end = if pieces.is_empty() { "" } else { "\n" };
+    Part { head, pieces, end, noun: "finding", more: "- and {} more\n" }
+}
+
+fn table(review: &Review) -> Part {
+    let row = |step: &StepView| {
         let lost = if step.inverse.reversible { "" } else { "⚠ " };
-        text += &format!(
-            "| {} | {} | {} | {} | {lost}{} |\n",
-            step.id,
-            step.action,
-            code(&step.title),
-            escaped(&step.because),
-            step.inverse.class
-        );
+        let (title, because) = (code(&step.title), escaped(&step.because).replace('\n', " "));
+        format!("| {} | {} | {title} | {because} | {lost}{} |\n", step.id, step.action, step.inverse.class)
+    };
+    Part {
+        head: "| # | action | what | why | way back |\n|--:|---|---|---|---|\n".to_owned(),
+        pieces: review.steps.iter().map(row).collect(),
+        end: "",
+        noun: "step",
+        more: "\n… and {} more steps\n",
     }
-    if shown < review.steps.len() {
-        text += &format!("\n… and {} more steps\n", review.steps.len() - shown);
-    }
-    text
 }
 
-fn details(review: &Review, step: &StepView, detail: Detail) -> String {
+fn details(review: &Review, detail: Detail) -> Part {
+    let pieces = review.steps.iter().map(|step| details_of(review, step, detail)).filter(|piece| !piece.is_empty());
+    Part { head: String::new(), pieces: pieces.collect(), end: "", noun: "detail", more: "" }
+}
+
+fn details_of(review: &Review, step: &StepView, detail: Detail) -> String {
     let mut inside = String::new();
     let differences = &step.changes.attributes;
     if !differences.is_empty() && !matches!(step.action, "delete" | "retire") {
@@ -209,16 +257,15 @@ fn details(review: &Review, step: &StepView, detail: Detail) -> String {
     format!("\n<details><summary>{summary}</summary>\n\n{inside}\n</details>\n")
 }
 
-fn outputs(review: &Review) -> String {
-    if review.outputs.is_empty() {
-        return String::new();
-    }
+fn outputs(review: &Review) -> Part {
     let lines: String = review
         .outputs
         .iter()
         .map(|output| format!("{} = {}\n", harmless(&output.name), harmless(&output.value.to_string())))
         .collect();
-    format!("\n<details><summary>Outputs afterwards</summary>\n\n{}\n</details>\n", fenced("", &lines))
+    let text = format!("\n<details><summary>Outputs afterwards</summary>\n\n{}\n</details>\n", fenced("", &lines));
+    let pieces = if lines.is_empty() { Vec::new() } else { vec![text] };
+    Part { head: String::new(), pieces, end: "", noun: "the outputs", more: "" }
 }
 
 /// A fenced block whose fence is longer than any run of backticks inside.

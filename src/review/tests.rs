@@ -164,6 +164,74 @@ fn a_comment_never_outgrows_the_forge() {
     }
 }
 
+/// A plan of so many steps: long SQL, losses, findings of each level, what the target says.
+fn crowded(count: u32) -> Review {
+    let mut large = sample();
+    let mut findings = crate::rules::Findings::default();
+    for id in 6..=count {
+        let sql = format!("SELECT '{}';\n", "x".repeat(90)).repeat(1 + (id as usize % 40));
+        let way_back = match id % 3 {
+            0 => Inverse::Impossible { why: format!("table t{id} is gone, and nobody kept what was in it") },
+            _ => Inverse::Exact { way: Way::MigrateBack },
+        };
+        large.steps.push(step(id, "database.app", migration(&sql), Reason::Pending, way_back));
+        let level = crate::rules::Level::ALL[id as usize % 3];
+        findings.found.push(crate::rules::Finding {
+            rule: "some-rule".to_owned(),
+            level,
+            place: crate::rules::Place { step: Some(StepId(id)), version: Some(7), ..Default::default() },
+            message: format!("finding {id} of level {}", level.word()),
+            reason: String::new(),
+            help: String::new(),
+            rewrite: Some(sql),
+        });
+    }
+    findings.found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    Review::proved(&large, &Grounds { findings, targets: targets(), ..Grounds::default() })
+}
+
+#[test]
+fn a_comment_on_five_hundred_steps_summarises_and_cuts_nothing() {
+    let review = crowded(500);
+    let comment = markdown::render(&review);
+    assert!(comment.len() <= markdown::LIMIT && comment.chars().count() < 65_000, "{}", comment.len());
+    assert!(comment.len() > markdown::LIMIT / 2, "there is room for more: {}", comment.len());
+    // Losses and findings go before the table: all of these fit, so all of them are there.
+    let losses = &review.point_of_no_return.as_ref().expect("a point").losses;
+    for loss in losses {
+        assert!(comment.contains(&format!("> - step {} ", loss.step)), "step {}", loss.step);
+    }
+    for finding in review.findings.found.iter().filter(|finding| finding.level > crate::rules::Level::Note) {
+        assert!(comment.contains(&finding.message), "{}", finding.message);
+    }
+    // How many of what is not shown, and where it is.
+    let rows = (1..=500).filter(|id| comment.contains(&format!("\n| {id} | "))).count();
+    let said = comment.lines().find(|line| line.starts_with("**Not shown here**")).expect("the summary");
+    assert!(rows < 500 && said.contains(&format!("{} of 500 steps", 500 - rows)), "{rows}: {said}");
+    assert!(said.contains("the SQL of 496 migrations") && said.contains("switchback show PLANFILE"), "{said}");
+    assert!(comment.contains(&format!("… and {} more steps", 500 - rows)));
+    // Nothing is cut: what is opened is closed, each line of a list is one that the whole review has.
+    for (open, close) in [("<details>", "</details>"), ("<code>", "</code>"), ("<summary>", "</summary>")] {
+        assert_eq!(comment.matches(open).count(), comment.matches(close).count(), "{open}");
+    }
+    assert_eq!(comment.lines().filter(|line| line.starts_with("```")).count() % 2, 0);
+    assert!(comment.ends_with(&format!("change set `{}`\n", review.digest.short())));
+    for row in comment.lines().filter(|line| line.starts_with("| ")) {
+        assert_eq!(row.matches(" | ").count(), 4, "{row}");
+    }
+}
+
+#[test]
+fn what_fits_is_not_summarised() {
+    for count in [5, 20] {
+        let comment = markdown::render(&crowded(count));
+        assert!(!comment.contains("Not shown here") && comment.contains("```sql"), "{comment}");
+    }
+    let some = markdown::render(&crowded(60));
+    assert!(some.contains("**Not shown here**") && some.contains("the SQL of"), "{}", &some[some.len() - 400..]);
+    assert!(!some.contains("more steps"), "the table is whole before any SQL is shown");
+}
+
 #[test]
 fn words_of_others_cannot_leave_their_place_in_a_comment_or_on_a_terminal() {
     let mut evil = sample();

@@ -46,8 +46,3 @@ pub const RULES: &[Rule] = &[
     role_with_all_rights::RULE,
     way_back_makes_anew::RULE,
 ];
-
-/// Whether things of this kind hold what is not in the spec.
-fn holds_data(kind: &str) -> bool {
-    matches!(kind, "postgres_database" | "aws_cloudwatch_log_group")
-}

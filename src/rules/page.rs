@@ -55,6 +55,10 @@ fn section(rule: &Rule, found: Option<(String, Option<String>)>) -> String {
             }
             text += &format!("\nNot found:\n\n{}", fenced("sql", good));
         }
+        Example::Change { before, bad, good } => {
+            text += &format!("\nApplied before:\n\n{}", fenced("hcl", before));
+            text += &format!("\nFound:\n\n{}\nNot found:\n\n{}", fenced("hcl", bad), fenced("hcl", good));
+        }
         Example::Spec { bad, good } => {
             text += &format!("\nFound:\n\n{}\nNot found:\n\n{}", fenced("hcl", bad), fenced("hcl", good));
         }

@@ -131,6 +131,15 @@ pub enum Example {
         /// What the rewrite of the bad one claims.
         claim: Claim,
     },
+    /// The spec of an environment as it was applied, and two changes of it.
+    Change {
+        /// As it was applied.
+        before: &'static str,
+        /// What it finds something in.
+        bad: &'static str,
+        /// What it finds nothing in.
+        good: &'static str,
+    },
     /// The spec of an environment.
     Spec {
         /// What it finds something in.

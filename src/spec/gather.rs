@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
-use super::{EnvironmentBlock, Module, blocks, paths, project, refactor, rule, said_at};
+use super::{EnvironmentBlock, Module, blocks, paths, policy, project, refactor, rule, said_at};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use crate::suggest::{did_you_mean, listed};
 
@@ -36,7 +36,7 @@ pub(super) struct Gatherer<'a> {
 }
 
 /// The blocks there are.
-const BLOCKS: [&str; 13] = [
+const BLOCKS: [&str; 14] = [
     "environment",
     "variable",
     "locals",
@@ -50,6 +50,7 @@ const BLOCKS: [&str; 13] = [
     "removed",
     "import",
     "rule",
+    "policy",
 ];
 
 /// Words of the language that have no meaning yet.
@@ -98,7 +99,12 @@ impl Gatherer<'_> {
                     self.module.rules.extend(rule::rule(&block, self.diagnostics));
                 }
             }
-            "environment" | "provider" | "database" | "import" | "rule" => self.root_only(&block),
+            "policy" if self.is_root => {
+                if self.labels(&block, &["NAME"]) {
+                    self.module.policies.extend(policy::policy(&block, self.diagnostics));
+                }
+            }
+            "environment" | "provider" | "database" | "import" | "rule" | "policy" => self.root_only(&block),
             "moved" => {
                 if self.labels(&block, &[]) {
                     self.module.moved.extend(refactor::moved(block, self.diagnostics));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::approval_blocks;
 use super::body::{Block, Body};
+use super::policy::policy;
 use super::rule::rule;
 use super::settings::{Plain, Shape};
 use super::{Door, EnvironmentBlock, Project, budget_block};
@@ -14,17 +15,17 @@ use crate::suggest::did_you_mean;
 
 /// Reads the project's file.
 pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) -> Project {
-    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule")) {
+    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule" | "policy")) {
         diagnostics.push(
             Diagnostic::error("this block does not belong into the project's file")
                 .at(block.header)
                 .detail(format!(
-                    "`switchback.hcl` holds one `project` block and `rule` blocks, and here stands `{}`",
+                    "`switchback.hcl` holds one `project` block, `rule` and `policy` blocks, and here stands `{}`",
                     block.word
                 ))
                 .help(did_you_mean(
                     &block.word,
-                    ["project", "rule"],
+                    ["project", "rule", "policy"],
                     "move it to a file of `environments/` or `modules/`",
                 )),
         );
@@ -69,9 +70,24 @@ pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) ->
         lease: plain.text("lease"),
         required_version: plain.text("required_version"),
         rules: Vec::new(),
+        policies: Vec::new(),
     };
     let rules = body.blocks("rule").filter(|block| block.labels.len() == 1);
     let project = Project { rules: rules.filter_map(|block| rule(block, diagnostics)).collect(), ..project };
+    let policies = body.blocks("policy").filter(|block| {
+        if block.labels.len() != 1 {
+            diagnostics.push(
+                Diagnostic::error("a `policy` block has one label")
+                    .at(block.header)
+                    .detail("the label is the policy's name")
+                    .help("write `policy \"NAME\" { … }`"),
+            );
+        }
+        block.labels.len() == 1
+    });
+    let policies: Vec<&Block> = policies.collect();
+    let policies = policies.into_iter().filter_map(|block| policy(block, diagnostics)).collect();
+    let project = Project { policies, ..project };
     if let (Some(range), Some(expr)) = (&project.required_version, block.body.expr("required_version")) {
         diagnostics.0.extend(check_version(range, expr.span));
     }

@@ -2,6 +2,7 @@
 
 mod script;
 mod scanner;
+mod published;
 mod validator;
 
 use switchback::migration::certificate::Evidence;

@@ -33,6 +33,9 @@ mod evidence;
 mod fence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod forms;
+mod infrastructure;
+#[cfg(all(feature = "postgres", feature = "cli"))]
+mod policies;
 mod house;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod judged;

@@ -10,6 +10,7 @@ use crate::cli::gate::{self, Asking, Pass};
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::policies;
 use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
@@ -226,7 +227,10 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
         }
         _ => {
-            refused::refuse(&change_set, &grounds.findings)?;
+            // What was signed is what was found when it was planned; who asks and when may differ by now.
+            let mut now = grounds.clone();
+            policies::ask(session, policies::at_hand(session, &environment), &change_set, &mut now);
+            refused::refuse(&change_set, &now.findings)?;
             let words = unproved::typed("apply", &typed);
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             budget::refuse(&change_set, &grounds)?;

@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::{show, talk_review};
@@ -80,6 +81,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     talk_review(session, &review);
+    refused::refuse(&change_set, &grounds.findings)?;
     let author = Some(&*session.actor.name);
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
     let pass = gate::pass(session, hold.ledger.state(), asking)?;

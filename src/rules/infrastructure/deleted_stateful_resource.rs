@@ -2,12 +2,11 @@
 //!
 //! Invariant: something that holds data is removed; nothing else is found.
 
-use super::view::{finding, mended, removed};
-use super::holds_data;
-use crate::value::Value;
+use super::view::{finding, holds_data, mended, removed};
 use crate::rules::finding::{Finding, Level};
 use crate::rules::rule::{Check, Example, Rule};
-use crate::step::{Operation, Reason, ChangeSet};
+use crate::step::{ChangeSet, Operation, Reason};
+use crate::value::Value;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -41,11 +40,17 @@ fn look(change_set: &ChangeSet) -> Vec<Finding> {
         // There everything goes, which is what was asked for.
         return Vec::new();
     }
-    let goes = removed(change_set).filter(|(step, kind, _)| holds_data(kind) && !matches!(step.reason, Reason::Replaced { .. } | Reason::ReplaceAsked));
+    let goes = removed(change_set).filter(|(step, kind, _)| {
+        holds_data(kind) && !matches!(step.reason, Reason::Replaced { .. } | Reason::ReplaceAsked)
+    });
     goes.filter(|(_, _, before)| before.get("skip_destroy").and_then(Value::as_bool) != Some(true))
         .map(|(step, _, _)| {
             let message = format!("`{}` is removed with all that is in it", step.address);
-            mended(finding(&RULE, step, "", message), "let it go from the spec without removing it, and remove it by hand when nobody needs it", &format!("removed {{\n  from = {}\n  lifecycle {{\n    destroy = false\n  }}\n}}\n", step.address))
+            mended(
+                finding(&RULE, step, "", message),
+                "let it go from the spec without removing it, and remove it by hand when nobody needs it",
+                &format!("removed {{\n  from = {}\n  lifecycle {{\n    destroy = false\n  }}\n}}\n", step.address),
+            )
         })
         .collect()
 }

@@ -34,7 +34,11 @@ fn look(change_set: &ChangeSet) -> Vec<Finding> {
         .filter(|(_, after)| is_absent(after, "retention_in_days") || number(after, "retention_in_days") == Some(0))
         .map(|(step, _)| {
             let message = format!("`{}` never lets an event go", step.address);
-            mended(finding(&RULE, step, "retention_in_days", message), "say how long they are kept", "retention_in_days = 30\n")
+            mended(
+                finding(&RULE, step, "retention_in_days", message),
+                "say how long they are kept",
+                "retention_in_days = 30\n",
+            )
         })
         .collect()
 }

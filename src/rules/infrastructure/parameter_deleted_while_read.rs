@@ -46,7 +46,9 @@ fn look(change_set: &ChangeSet) -> Vec<Finding> {
         .flat_map(|(step, after)| containers(after).into_iter().map(move |container| (step, container)))
         .flat_map(|(step, container)| {
             let secrets = container.get("secrets").and_then(Json::as_array).cloned().unwrap_or_default();
-            secrets.into_iter().filter_map(move |one| Some((one.get("valueFrom")?.as_str()?.to_owned(), step.address.to_string())))
+            secrets
+                .into_iter()
+                .filter_map(move |one| Some((one.get("valueFrom")?.as_str()?.to_owned(), step.address.to_string())))
         })
         .collect();
     let gone = removed(change_set).filter(|(_, kind, _)| *kind == "aws_ssm_parameter");
@@ -56,7 +58,11 @@ fn look(change_set: &ChangeSet) -> Vec<Finding> {
         let is_it = |from: &str| from == name || from.ends_with(&format!(":parameter/{bare}"));
         let (_, reader) = read.iter().find(|(from, _)| is_it(from))?;
         let message = format!("`{}` goes, and `{reader}` reads it", step.address);
-        Some(mended(finding(&RULE, step, "name", message), "remove it with the change after the one that stops reading it", ""))
+        Some(mended(
+            finding(&RULE, step, "name", message),
+            "remove it with the change after the one that stops reading it",
+            "",
+        ))
     })
     .collect()
 }

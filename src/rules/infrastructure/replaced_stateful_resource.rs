@@ -2,11 +2,10 @@
 //!
 //! Invariant: something that holds data is removed and made again; nothing else is found.
 
-use super::view::{finding, mended, removed};
-use super::holds_data;
+use super::view::{finding, holds_data, mended, removed};
 use crate::rules::finding::{Finding, Level};
 use crate::rules::rule::{Check, Example, Rule};
-use crate::step::{Reason, ChangeSet};
+use crate::step::{ChangeSet, Reason};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -38,12 +37,19 @@ resource "aws_cloudwatch_log_group" "shop" {
 };
 
 fn look(change_set: &ChangeSet) -> Vec<Finding> {
-    let found = removed(change_set).filter(|(step, kind, _)| holds_data(kind) && matches!(step.reason, Reason::Replaced { .. } | Reason::ReplaceAsked));
+    let found = removed(change_set).filter(|(step, kind, _)| {
+        holds_data(kind) && matches!(step.reason, Reason::Replaced { .. } | Reason::ReplaceAsked)
+    });
     found
         .map(|(step, _, _)| {
             let why = why(&step.reason);
-            let message = format!("`{}` is removed and made again{why}: what is in it does not come with it", step.address);
-            mended(finding(&RULE, step, "", message), "make the new one beside the old one, move what is in it, and remove the old one later", "lifecycle {\n  prevent_destroy = true\n}\n")
+            let message =
+                format!("`{}` is removed and made again{why}: what is in it does not come with it", step.address);
+            mended(
+                finding(&RULE, step, "", message),
+                "make the new one beside the old one, move what is in it, and remove the old one later",
+                "lifecycle {\n  prevent_destroy = true\n}\n",
+            )
         })
         .collect()
 }

@@ -5,10 +5,10 @@
 use serde_json::Value as Json;
 
 use super::view::{containers, finding, is_secret, mended, name_of, names_a_secret, wanted};
-use crate::value::Object;
 use crate::rules::finding::{Finding, Level};
 use crate::rules::rule::{Check, Example, Rule};
-use crate::step::{Step, ChangeSet};
+use crate::step::{ChangeSet, Step};
+use crate::value::Object;
 
 /// The rule.
 pub const RULE: Rule = Rule {

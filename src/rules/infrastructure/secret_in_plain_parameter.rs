@@ -34,7 +34,8 @@ resource "aws_ssm_parameter" "password" {
 };
 
 fn look(change_set: &ChangeSet) -> Vec<Finding> {
-    let plain = wanted(change_set, "aws_ssm_parameter").filter(|(_, after)| matches!(text(after, "type"), Some("String" | "StringList")));
+    let plain = wanted(change_set, "aws_ssm_parameter")
+        .filter(|(_, after)| matches!(text(after, "type"), Some("String" | "StringList")));
     plain
         .filter(|(_, after)| {
             let value = after.get("value").or(after.get("insecure_value"));

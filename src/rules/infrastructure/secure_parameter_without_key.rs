@@ -37,7 +37,9 @@ resource "aws_ssm_parameter" "password" {
 fn look(change_set: &ChangeSet) -> Vec<Finding> {
     wanted(change_set, "aws_ssm_parameter")
         .filter(|(_, after)| text(after, "type") == Some("SecureString"))
-        .filter(|(_, after)| after.get("key_id").is_none_or(|key| key.is_null() || key.as_str() == Some("alias/aws/ssm")))
+        .filter(|(_, after)| {
+            after.get("key_id").is_none_or(|key| key.is_null() || key.as_str() == Some("alias/aws/ssm"))
+        })
         .map(|(step, _)| {
             let message = format!("`{}` is encrypted with the account's own key", step.address);
             mended(finding(&RULE, step, "key_id", message), "name a key", "key_id = \"alias/shop\"\n")

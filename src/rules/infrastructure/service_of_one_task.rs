@@ -44,7 +44,9 @@ resource "aws_ecs_service" "web" {
 
 fn look(change_set: &ChangeSet) -> Vec<Finding> {
     wanted(change_set, "aws_ecs_service")
-        .filter(|(_, after)| number(after, "desired_count") == Some(1) && text(after, "scheduling_strategy") != Some("DAEMON"))
+        .filter(|(_, after)| {
+            number(after, "desired_count") == Some(1) && text(after, "scheduling_strategy") != Some("DAEMON")
+        })
         .map(|(step, _)| {
             let message = format!("`{}` has one task only", step.address);
             mended(finding(&RULE, step, "desired_count", message), "run two, in two zones", "desired_count = 2\n")

@@ -46,11 +46,17 @@ resource "aws_ecs_service" "web" {
 
 fn look(change_set: &ChangeSet) -> Vec<Finding> {
     wanted(change_set, "aws_ecs_service")
-        .filter(|(_, after)| number(after, "deployment_minimum_healthy_percent") == Some(0) && number(after, "desired_count") != Some(0))
+        .filter(|(_, after)| {
+            number(after, "deployment_minimum_healthy_percent") == Some(0) && number(after, "desired_count") != Some(0)
+        })
         .map(|(step, _)| {
             let message = format!("`{}` may have no task at all while it rolls out", step.address);
             let hcl = "deployment_minimum_healthy_percent = 100\ndeployment_maximum_percent         = 200\n";
-            mended(finding(&RULE, step, "deployment_minimum_healthy_percent", message), "keep the old tasks until new ones are well", hcl)
+            mended(
+                finding(&RULE, step, "deployment_minimum_healthy_percent", message),
+                "keep the old tasks until new ones are well",
+                hcl,
+            )
         })
         .collect()
 }

@@ -43,7 +43,8 @@ fn look(change_set: &ChangeSet) -> Vec<Finding> {
         .filter(|(_, after)| {
             let controller = block(after, "deployment_controller").and_then(|one| one.get("type")?.as_str());
             let says = |part: &str| block(after, "deployment_circuit_breaker").and_then(|one| one.get(part)?.as_bool());
-            controller.is_none_or(|controller| controller == "ECS") && !(says("enable") == Some(true) && says("rollback") == Some(true))
+            controller.is_none_or(|controller| controller == "ECS")
+                && !(says("enable") == Some(true) && says("rollback") == Some(true))
         })
         .map(|(step, _)| {
             let message = format!("`{}` does not give up a rollout that fails", step.address);

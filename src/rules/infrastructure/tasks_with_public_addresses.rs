@@ -51,11 +51,17 @@ resource "aws_ecs_service" "web" {
 
 fn look(change_set: &ChangeSet) -> Vec<Finding> {
     wanted(change_set, "aws_ecs_service")
-        .filter(|(_, after)| block(after, "network_configuration").and_then(|one| one.get("assign_public_ip")?.as_bool()) == Some(true))
+        .filter(|(_, after)| {
+            block(after, "network_configuration").and_then(|one| one.get("assign_public_ip")?.as_bool()) == Some(true)
+        })
         .map(|(step, _)| {
             let message = format!("the tasks of `{}` can be reached from the open internet", step.address);
             let hcl = "network_configuration {\n  subnets          = […]\n  assign_public_ip = false\n}\n";
-            mended(finding(&RULE, step, "network_configuration", message), "put them behind a load balancer, in private subnets", hcl)
+            mended(
+                finding(&RULE, step, "network_configuration", message),
+                "put them behind a load balancer, in private subnets",
+                hcl,
+            )
         })
         .collect()
 }

@@ -23,6 +23,11 @@ pub fn removed(change_set: &ChangeSet) -> impl Iterator<Item = (&Step, &str, &Ob
     })
 }
 
+/// Whether things of this kind hold what is not in the spec.
+pub fn holds_data(kind: &str) -> bool {
+    matches!(kind, "postgres_database" | "aws_cloudwatch_log_group")
+}
+
 /// A finding about an attribute of a step's thing; the rule adds its name and level.
 pub fn finding(rule: &Rule, step: &Step, attribute: &str, message: String) -> Finding {
     Finding {
@@ -83,7 +88,8 @@ pub fn is_secret(value: &Value) -> bool {
 /// The containers of a task definition; none where their text is not known, or withheld.
 pub fn containers(object: &Object) -> Vec<Map<String, Json>> {
     let parsed = text(object, "container_definitions").and_then(|text| serde_json::from_str::<Vec<Json>>(text).ok());
-    let maps = parsed.into_iter().flatten().filter_map(|one| if let Json::Object(map) = one { Some(map) } else { None });
+    let maps =
+        parsed.into_iter().flatten().filter_map(|one| if let Json::Object(map) = one { Some(map) } else { None });
     maps.collect()
 }
 
@@ -97,7 +103,8 @@ pub fn names_a_secret(name: &str) -> bool {
     let lower = name.to_lowercase().replace(['-', '.'], "_");
     let last = lower.rsplit('/').next().unwrap_or(&lower);
     let points = ["_arn", "_file", "_path", "_name", "_id", "_url", "_ttl", "_age", "_length"];
-    let words = ["password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "credential", "session_key"];
+    let words =
+        ["password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "credential", "session_key"];
     !points.iter().any(|end| last.ends_with(end)) && words.iter().any(|word| last.contains(word))
 }
 

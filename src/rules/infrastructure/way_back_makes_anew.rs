@@ -5,7 +5,7 @@
 use super::view::{finding, mended};
 use crate::rules::finding::{Finding, Level};
 use crate::rules::rule::{Check, Example, Rule};
-use crate::step::{Action, Inverse, ChangeSet};
+use crate::step::{Action, ChangeSet, Inverse};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -52,12 +52,21 @@ fn look(change_set: &ChangeSet) -> Vec<Finding> {
     change_set
         .steps
         .iter()
-        .filter(|step| matches!(step.inverse, Inverse::Recreates { .. }) && !matches!(step.action, Action::Migrate { .. }))
+        .filter(|step| {
+            matches!(step.inverse, Inverse::Recreates { .. }) && !matches!(step.action, Action::Migrate { .. })
+        })
         .filter_map(|step| {
-            let user = change_set.steps.iter().find(|other| other.address != step.address && (other.needs.contains(&step.address) || other.rests_on.contains_key(&step.address)))?;
+            let user = change_set.steps.iter().find(|other| {
+                other.address != step.address
+                    && (other.needs.contains(&step.address) || other.rests_on.contains_key(&step.address))
+            })?;
             let why = step.inverse.why().unwrap_or_default();
             let message = format!("the way back makes `{}` anew ({why}), and `{}` uses it", step.address, user.address);
-            Some(mended(finding(&RULE, step, "", message), "make the new one beside the old one, move its users, and remove the old one later", ""))
+            Some(mended(
+                finding(&RULE, step, "", message),
+                "make the new one beside the old one, move its users, and remove the old one later",
+                "",
+            ))
         })
         .collect()
 }

@@ -80,6 +80,7 @@ fn a_plan_of_an_older_form_is_carried_out() {
         targets: Targets::default(),
         risks: Risks::default(),
         findings: Findings::default(),
+        policies: Vec::new(),
     };
     bench.write("old.plan.json", &serde_json::to_string(&file).unwrap());
     bench.expect(0, "apply old.plan.json --ledger file:new").has("run 1, apply of dev: complete").has("2 done");

@@ -91,7 +91,9 @@ fn a_fingerprint_stays_when_lines_above_it_move() {
 /// Reads XML as strictly as a parser that knows nothing but elements, attributes and the five entities: the names of its
 /// elements in order, or what is wrong.
 fn elements(xml: &str) -> Result<Vec<String>, String> {
-    if let Some(wrong) = xml.chars().find(|letter| letter.is_control() && !matches!(letter, '\n' | '\t') || matches!(letter, '\u{fffe}' | '\u{ffff}')) {
+    if let Some(wrong) = xml.chars().find(|letter| {
+        letter.is_control() && !matches!(letter, '\n' | '\t') || matches!(letter, '\u{fffe}' | '\u{ffff}')
+    }) {
         return Err(format!("{wrong:?} may not stand in XML"));
     }
     let entity = regex::Regex::new("&(amp|lt|gt|quot|#[0-9]+);").unwrap();

@@ -87,11 +87,23 @@ fn files() -> Vec<(&'static str, &'static str)> {
     vec![
         ("V1__first.sql", FIRST),
         ("V1__first.down.sql", "drop schema app cascade"),
-        ("V2__index.sql", "-- switchback: transaction off\ncreate table app.extra (a int);\ncreate index concurrently named on app.customers (name);\ncreate index concurrently on app.customers (email);\nvacuum app.customers;\ncreate unique index concurrently if not exists once on app.customers (email)"),
-        ("V2__index.down.sql", "-- switchback: transaction off\ndrop index concurrently app.once;\ndrop index concurrently app.customers_email_idx;\ndrop index concurrently app.named;\ndrop table app.extra"),
+        (
+            "V2__index.sql",
+            "-- switchback: transaction off\ncreate table app.extra (a int);\ncreate index concurrently named on app.customers (name);\ncreate index concurrently on app.customers (email);\nvacuum app.customers;\ncreate unique index concurrently if not exists once on app.customers (email)",
+        ),
+        (
+            "V2__index.down.sql",
+            "-- switchback: transaction off\ndrop index concurrently app.once;\ndrop index concurrently app.customers_email_idx;\ndrop index concurrently app.named;\ndrop table app.extra",
+        ),
         ("V3__fill.sql", BATCHES),
-        ("V3__fill.down.sql", "alter table app.customers alter note drop not null;\nupdate app.customers set note = null"),
-        ("V4__add.sql", "alter table app.customers add column points int not null default 5;\ncreate table app.orders (id int)"),
+        (
+            "V3__fill.down.sql",
+            "alter table app.customers alter note drop not null;\nupdate app.customers set note = null",
+        ),
+        (
+            "V4__add.sql",
+            "alter table app.customers add column points int not null default 5;\ncreate table app.orders (id int)",
+        ),
         ("V4__add.down.sql", "drop table app.orders;\nalter table app.customers drop column points;"),
     ]
 }
@@ -167,7 +179,10 @@ async fn each_layout_gets_its_own_rows() {
         shared().psql(&copy, "delete from two");
         good(&copy, &back);
         assert_eq!(rows(&copy, layout), "", "{layout}");
-        assert_eq!(shared().psql(&copy, "select count(*) from pg_class where relname in ('one', 'two', 'both_of')"), "0");
+        assert_eq!(
+            shared().psql(&copy, "select count(*) from pg_class where relname in ('one', 'two', 'both_of')"),
+            "0"
+        );
     }
 }
 
@@ -201,7 +216,13 @@ async fn what_would_be_lost_or_does_not_hold_stops_the_script() {
     ask("delete from old");
     good(&bench.url, &back);
 
-    let wrong = Bench::new("script_wrong", &[("V1__t.sql", "-- switchback: assert after select count(*) = 1 from t\ncreate table t (a int)"), ("V1__t.down.sql", "drop table t")]);
+    let wrong = Bench::new(
+        "script_wrong",
+        &[
+            ("V1__t.sql", "-- switchback: assert after select count(*) = 1 from t\ncreate table t (a int)"),
+            ("V1__t.down.sql", "drop table t"),
+        ],
+    );
     let (code, heard) = psql(&wrong.url, &scripts(&wrong).0);
     assert!(code == 3 && heard.contains("line 1: what must be true after it is false"), "{heard}");
     assert_eq!(wrong.ask("select to_regclass('t') is null"), "t", "it went with its transaction");
@@ -209,12 +230,16 @@ async fn what_would_be_lost_or_does_not_hold_stops_the_script() {
 
 #[tokio::test]
 async fn a_script_that_is_stopped_half_way_leaves_what_a_run_leaves() {
-    let text = "-- switchback: transaction off\ncreate table one (a int);\ncreate index concurrently two on nowhere (a)";
+    let text =
+        "-- switchback: transaction off\ncreate table one (a int);\ncreate index concurrently two on nowhere (a)";
     let bench = Bench::new("script_half", &[("V1__half.sql", text), ("V1__half.down.sql", "drop table one")]);
     let (forth, _) = scripts(&bench);
     let (code, _) = psql(&bench.url, &forth);
     assert_eq!(code, 3);
-    assert_eq!(bench.ask("select name, direction, statements, under_way from switchback_progress"), "half|up|1|{\"there\" : false}");
+    assert_eq!(
+        bench.ask("select name, direction, statements, under_way from switchback_progress"),
+        "half|up|1|{\"there\" : false}"
+    );
     let (code, heard) = psql(&bench.url, &forth);
     assert!(code == 3 && heard.contains("migration half was left in the middle"), "{heard}");
     // The turn is another's.

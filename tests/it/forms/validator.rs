@@ -32,7 +32,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 check(root, target, value, at, found);
             }
             "type" => of_type(rule, value, at, found),
-            "enum" if !rule.as_array().unwrap().contains(value) => found.push(format!("{at}: {value} is none of {rule}")),
+            "enum" if !rule.as_array().unwrap().contains(value) => {
+                found.push(format!("{at}: {value} is none of {rule}"))
+            }
             "const" if rule != value => found.push(format!("{at}: {value} is not {rule}")),
             "enum" | "const" => {}
             "anyOf" | "oneOf" => alternatives(root, keyword, rule, (value, at), found),
@@ -154,7 +156,9 @@ fn of_text(keyword: &str, rule: &Value, value: &Value, at: &str, found: &mut Vec
         ("minLength", rule) => text.chars().count() as u64 >= rule.as_u64().unwrap(),
         (_, rule) => match rule.as_str().unwrap() {
             "uri" => regex::Regex::new(r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$").unwrap().is_match(text),
-            "uri-reference" => regex::Regex::new(r"^([!$&-;=?-Z_a-z~#\[\]@]|%[0-9A-Fa-f]{2})*$").unwrap().is_match(text),
+            "uri-reference" => {
+                regex::Regex::new(r"^([!$&-;=?-Z_a-z~#\[\]@]|%[0-9A-Fa-f]{2})*$").unwrap().is_match(text)
+            }
             "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
             other => panic!("the validator does not know format `{other}`"),
         },

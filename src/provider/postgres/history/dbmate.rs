@@ -47,11 +47,7 @@ pub fn create(table: &Table) -> String {
 
 /// Adds a version.
 pub fn put(table: &Table, migration: &Migration) -> String {
-    format!(
-        "insert into {} (version) values ({})",
-        table.name(),
-        quoting::literal(&migration.version_text())
-    )
+    format!("insert into {} (version) values ({})", table.name(), quoting::literal(&migration.version_text()))
 }
 
 /// Removes the row of a migration.

@@ -66,10 +66,7 @@ pub fn insert(table: &Table, migration: &Migration) -> String {
 
 /// Makes the table as golang-migrate does.
 pub fn create(table: &Table) -> String {
-    format!(
-        "create table if not exists {} (version bigint not null primary key, dirty boolean not null)",
-        table.name()
-    )
+    format!("create table if not exists {} (version bigint not null primary key, dirty boolean not null)", table.name())
 }
 
 /// Makes a version the one that is there.

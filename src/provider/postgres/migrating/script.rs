@@ -74,7 +74,10 @@ pub fn write(change_set: &ChangeSet, way: Way, database: Option<&Address>) -> Re
         (Some(wanted), all) if all.contains(&wanted) => wanted,
         (Some(wanted), all) => {
             let there = listed(all);
-            return Err(NoScript::new(format!("the plan migrates nothing of `{wanted}`"), format!("it migrates {there}")));
+            return Err(NoScript::new(
+                format!("the plan migrates nothing of `{wanted}`"),
+                format!("it migrates {there}"),
+            ));
         }
         (None, [one]) => one,
         (None, []) => {
@@ -92,7 +95,9 @@ pub fn write(change_set: &ChangeSet, way: Way, database: Option<&Address>) -> Re
     };
     let steps: Vec<&Step> = match way {
         Way::Forth => change_set.steps.iter().filter(|step| step.address == *address && is_of_schema(step)).collect(),
-        Way::Back => change_set.steps.iter().rev().filter(|step| step.address == *address && is_of_schema(step)).collect(),
+        Way::Back => {
+            change_set.steps.iter().rev().filter(|step| step.address == *address && is_of_schema(step)).collect()
+        }
     };
     let mut script = Script::new(change_set, way, address, &steps)?;
     script.head(&steps);
@@ -108,7 +113,10 @@ pub fn write(change_set: &ChangeSet, way: Way, database: Option<&Address>) -> Re
             Way::Back => "back from there",
         };
         let summary = format!("there is no script that goes {word}");
-        return Err(NoScript { causes, ..NoScript::new(summary, "`switchback apply` and `rollback` do what a script cannot") });
+        return Err(NoScript {
+            causes,
+            ..NoScript::new(summary, "`switchback apply` and `rollback` do what a script cannot")
+        });
     }
     Ok(script.end())
 }
@@ -138,7 +146,8 @@ impl<'a> Script<'a> {
     fn new(change_set: &'a ChangeSet, way: Way, address: &'a Address, steps: &[&Step]) -> Result<Self, NoScript> {
         let settings = steps.first().map(|step| &step.binding.settings);
         let layout = settings.map_or(Ok(Layout::default()), Layout::of);
-        let layout = layout.map_err(|error| NoScript::new(error.to_string(), "use the version of switchback that planned it"))?;
+        let layout = layout
+            .map_err(|error| NoScript::new(error.to_string(), "use the version of switchback that planned it"))?;
         let text = |name: &str| settings.and_then(|settings| settings.get(name)?.as_str().map(str::to_owned));
         let needs_wide = steps.iter().filter_map(|step| migration(step)).any(|one| i32::try_from(one.version).is_err());
         let set_role = text("set_role").filter(|role| !role.is_empty());
@@ -211,7 +220,9 @@ impl<'a> Script<'a> {
             (Action::Purge { .. }, Way::Back) => Err("what was dropped at last cannot be brought back".to_owned()),
             (Action::Migrate { direction, lock_timeout_milliseconds, from, .. }, way) => {
                 if !from.is_start() {
-                    return Err("it was left in the middle, and only a run can go on: `resume` or `rollback`".to_owned());
+                    return Err(
+                        "it was left in the middle, and only a run can go on: `resume` or `rollback`".to_owned()
+                    );
                 }
                 let direction = match way {
                     Way::Forth => *direction,

@@ -127,7 +127,9 @@ impl Script<'_> {
         };
         self.statement(&start);
         self.statement("commit");
-        self.comment("The runner also halves a batch that takes longer than the lock time-out, and waits for standbys that");
+        self.comment(
+            "The runner also halves a batch that takes longer than the lock time-out, and waits for standbys that",
+        );
         self.comment("are far behind; a script does neither.");
         self.statement(&format!("set lock_timeout = {}", job.lock_timeout.as_millis().max(1)));
         self.statement(&batches(cut, migration.version));

@@ -92,7 +92,8 @@ pub fn standing(standing: &Standing<'_>) -> String {
         let select = quoting::literal(&format!("select {expression}"));
         format!("    execute pg_catalog.format({select}, {}) into found;\n", history())
     };
-    let refuse = |when: &str, why: &str| format!("    if {when} then\n      raise exception '% {why}', {label};\n    end if;\n");
+    let refuse =
+        |when: &str, why: &str| format!("    if {when} then\n      raise exception '% {why}', {label};\n    end if;\n");
     let mut asked = String::new();
     if let Some(is_dirty) = is_dirty {
         asked += &ask(is_dirty);
@@ -199,5 +200,8 @@ fn column_block(table: &str, column: &str) -> String {
          {relation_text}, condition) into found;\n  if found then\n    raise exception '% has been written to since', \
          {what};\n  end if;"
     );
-    block("  computed boolean;\n  numbered boolean;\n  standard text;\n  of_type text;\n  condition text;\n  found boolean;", &body)
+    block(
+        "  computed boolean;\n  numbered boolean;\n  standard text;\n  of_type text;\n  condition text;\n  found boolean;",
+        &body,
+    )
 }

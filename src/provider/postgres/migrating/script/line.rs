@@ -23,7 +23,9 @@ fn statement(statement: &Statement) -> Result<(), String> {
         return Err(format!("line {line}: psql would take the lines behind `COPY` for its rows"));
     }
     match variable(statement) {
-        Some(name) => Err(format!("line {line}: psql would take `:{name}` for a variable of its own; write a space between")),
+        Some(name) => {
+            Err(format!("line {line}: psql would take `:{name}` for a variable of its own; write a space between"))
+        }
         None => Ok(()),
     }
 }
@@ -36,7 +38,11 @@ fn variable(statement: &Statement) -> Option<String> {
         let is_name = token.sort != TokenSort::Sign || token.text.starts_with('\'');
         // `::` may be two tokens: a cast is none.
         let is_cast = at >= 2 && is_colon(at - 2);
-        if is_name && is_colon(at - 1) && !is_cast && statement.text.contains(&format!(":{}", written(statement, &token.text))) {
+        if is_name
+            && is_colon(at - 1)
+            && !is_cast
+            && statement.text.contains(&format!(":{}", written(statement, &token.text)))
+        {
             return Some(token.text.clone());
         }
     }

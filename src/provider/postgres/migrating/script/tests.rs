@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Way, blocks, line, write};
-use crate::migration::{Direction, Migration};
 use crate::migration::position::Position;
+use crate::migration::{Direction, Migration};
 use crate::step::{Action, ChangeSet, Fingerprint, Inverse, Operation, Reason, Standing, Step, StepId};
 use crate::world::Binding;
 
@@ -79,7 +79,8 @@ fn what_stands_in_names_stays_in_its_comment() {
 
 #[test]
 fn what_no_script_can_do_is_refused_by_name() {
-    let refused = |migration: Migration, way| write(&change_set(vec![step(3, "database.a", migration)]), way, None).unwrap_err();
+    let refused =
+        |migration: Migration, way| write(&change_set(vec![step(3, "database.a", migration)]), way, None).unwrap_err();
     let no_way = refused(plain("create table a ()", None), Way::Back);
     assert_eq!(no_way.summary, "there is no script that goes back from there");
     assert_eq!(no_way.causes, ["step 3 database.a V1__one: there is no V1__one.down.sql"]);
