@@ -17,7 +17,7 @@ import tempfile
 
 from migrations import SWITCHBACK, Server
 
-FLOOR_SECONDS = 0.02
+FLOOR_SECONDS = 0.05
 FACTOR = 3.0
 
 TABLES = """

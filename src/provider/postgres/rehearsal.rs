@@ -120,7 +120,7 @@ impl Rehearsals for Rehearser {
 
     async fn calibrate(&self, major: Option<u32>, progress: &dyn Progress) -> Result<Option<Rates>, WorldError> {
         // Always on a server of our own: whoever shares one has other things to do than to be measured.
-        let Ok(mut lease) = self.servers.lend(major, false, progress).await? else { return Ok(None) };
+        let Ok(mut lease) = self.servers.lend(major, true, progress).await? else { return Ok(None) };
         let measured = calibration::calibrate(&mut lease).await;
         self.servers.give_back(lease).await;
         measured.map(Some)
