@@ -101,10 +101,13 @@ fn axe_finds_no_barrier_in_any_light_at_any_width() {
         let looks = if review.signing.is_empty() { &looks[..1] } else { &looks[..] };
         for look in looks.iter().copied() {
             page.look(look);
-            let found = page.ask(
-                "axe.run(document, { resultTypes: ['violations'] }).then((found) => ({ passes: found.passes.length, \
-                 bad: found.violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)) }))",
-            );
+            // Colours are the same at any width, and looking at them is most of the work.
+            let colours = look.width > 500;
+            let found = page.ask(&format!(
+                "axe.run(document, {{ resultTypes: ['violations'], rules: {{ 'color-contrast': {{ enabled: {colours} }} }} }}).then((found) => ({{ \
+                 passes: found.passes.length, bad: found.violations.flatMap((one) => one.nodes.map((node) => \
+                 `${{one.id}}: ${{node.html.slice(0, 200)}} ${{node.failureSummary}}`)) }}))",
+            ));
             assert_eq!(strings(&found["bad"]), [""; 0], "{look:?}");
             assert!(found["passes"].as_u64().unwrap() > 20, "axe looked: {found}");
         }
