@@ -83,7 +83,10 @@ pub fn render(review: &Review) -> Value {
 
 impl Said {
     fn of(finding: &Finding, silenced: Option<&str>) -> Self {
-        let about = Rule { short: finding.rule.replace('-', " "), help: finding.help.clone(), level: None };
+        let known = crate::rules::of_name(&finding.rule);
+        let short = known.map_or_else(|| finding.rule.replace('-', " "), |rule| format!("{}.", rule.title));
+        let help = known.map_or_else(|| finding.help.clone(), |rule| format!("{}. {}", rule.reason, finding.help));
+        let about = Rule { short, help: help.trim_end().to_owned(), level: known.map(|rule| rule.level) };
         let reason = if finding.reason.is_empty() { String::new() } else { format!("\n{}", finding.reason) };
         let help = if finding.help.is_empty() { String::new() } else { format!("\n{}", finding.help) };
         Self {

@@ -94,16 +94,7 @@ impl Gatherer<'_> {
                     self.module.imports.extend(refactor::import(block, self.diagnostics));
                 }
             }
-            "rule" if self.is_root => {
-                if self.labels(&block, &["NAME"]) {
-                    self.module.rules.extend(rule::rule(&block, self.diagnostics));
-                }
-            }
-            "policy" if self.is_root => {
-                if self.labels(&block, &["NAME"]) {
-                    self.module.policies.extend(policy::policy(&block, self.diagnostics));
-                }
-            }
+            "rule" | "policy" if self.is_root => self.asked_of_changes(&block),
             "environment" | "provider" | "database" | "import" | "rule" | "policy" => self.root_only(&block),
             "moved" => {
                 if self.labels(&block, &[]) {
@@ -161,6 +152,17 @@ impl Gatherer<'_> {
                 .help(did_you_mean(word, BLOCKS, format!("blocks are {}", listed(BLOCKS)))),
         };
         self.diagnostics.push(diagnostic.at(block.header));
+    }
+
+    /// What is asked of every change: levels of rules, policies of the house.
+    fn asked_of_changes(&mut self, block: &Block) {
+        if !self.labels(block, &["NAME"]) {
+            return;
+        }
+        match &*block.word {
+            "rule" => self.module.rules.extend(rule::rule(block, self.diagnostics)),
+            _ => self.module.policies.extend(policy::policy(block, self.diagnostics)),
+        }
     }
 
     fn root_only(&mut self, block: &Block) {

@@ -9,27 +9,13 @@ use super::body::{Block, Body};
 use super::policy::policy;
 use super::rule::rule;
 use super::settings::{Plain, Shape};
-use super::{Door, EnvironmentBlock, Project, budget_block};
+use super::{Door, EnvironmentBlock, PolicyBlock, Project, budget_block};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::suggest::did_you_mean;
 
 /// Reads the project's file.
 pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) -> Project {
-    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule" | "policy")) {
-        diagnostics.push(
-            Diagnostic::error("this block does not belong into the project's file")
-                .at(block.header)
-                .detail(format!(
-                    "`switchback.hcl` holds one `project` block, `rule` and `policy` blocks, and here stands `{}`",
-                    block.word
-                ))
-                .help(did_you_mean(
-                    &block.word,
-                    ["project", "rule", "policy"],
-                    "move it to a file of `environments/` or `modules/`",
-                )),
-        );
-    }
+    refuse_others(body, diagnostics);
     let mut blocks = body.blocks("project");
     let Some(block) = blocks.next() else {
         diagnostics.push(
@@ -74,24 +60,48 @@ pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) ->
     };
     let rules = body.blocks("rule").filter(|block| block.labels.len() == 1);
     let project = Project { rules: rules.filter_map(|block| rule(block, diagnostics)).collect(), ..project };
-    let policies = body.blocks("policy").filter(|block| {
-        if block.labels.len() != 1 {
-            diagnostics.push(
-                Diagnostic::error("a `policy` block has one label")
-                    .at(block.header)
-                    .detail("the label is the policy's name")
-                    .help("write `policy \"NAME\" { … }`"),
-            );
-        }
-        block.labels.len() == 1
-    });
-    let policies: Vec<&Block> = policies.collect();
-    let policies = policies.into_iter().filter_map(|block| policy(block, diagnostics)).collect();
+    let policies = policies(body, diagnostics);
     let project = Project { policies, ..project };
     if let (Some(range), Some(expr)) = (&project.required_version, block.body.expr("required_version")) {
         diagnostics.0.extend(check_version(range, expr.span));
     }
     project
+}
+
+/// Blocks that stand elsewhere.
+fn refuse_others(body: &Body, diagnostics: &mut Diagnostics) {
+    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule" | "policy")) {
+        diagnostics.push(
+            Diagnostic::error("this block does not belong into the project's file")
+                .at(block.header)
+                .detail(format!(
+                    "`switchback.hcl` holds one `project` block, `rule` and `policy` blocks, and here stands `{}`",
+                    block.word
+                ))
+                .help(did_you_mean(
+                    &block.word,
+                    ["project", "rule", "policy"],
+                    "move it to a file of `environments/` or `modules/`",
+                )),
+        );
+    }
+}
+
+/// The `policy` blocks, each with its one label.
+fn policies(body: &Body, diagnostics: &mut Diagnostics) -> Vec<PolicyBlock> {
+    let mut found = Vec::new();
+    for block in body.blocks("policy") {
+        match block.labels.len() {
+            1 => found.extend(policy(block, diagnostics)),
+            _ => diagnostics.push(
+                Diagnostic::error("a `policy` block has one label")
+                    .at(block.header)
+                    .detail("the label is the policy's name")
+                    .help("write `policy \"NAME\" { … }`"),
+            ),
+        }
+    }
+    found
 }
 
 type Version = (u64, u64, u64);

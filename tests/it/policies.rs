@@ -160,7 +160,7 @@ fn a_policy_names_nothing_but_the_plan() {
         (policy("true", "").replace(" \"p\"", ""), "has one label"),
     ] {
         bench.write("switchback.hcl", &format!("project \"shop\" {{}}\n{text}"));
-        let said = bench.expect(3, "validate dev");
+        let said = bench.expect(4, "validate dev");
         assert!(said.contains(part), "{text}\n{said}");
     }
 }

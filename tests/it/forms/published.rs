@@ -156,6 +156,6 @@ fn what_the_program_prints_fits() {
     fits(&json("show dev --as json"));
     fits(&json("plan dev --destroy --json"));
     bench.expect(0, "plan dev --as junit");
-    let said = bench.expect(2, "plan dev --as text --database database.app");
+    let said = bench.expect(3, "plan dev --as text --database database.app");
     assert!(said.contains("no script is asked for"), "{said}");
 }
