@@ -1,8 +1,8 @@
 //! The refusal of a change that costs more than its environment can bear. Pure.
 //!
-//! Invariant: what is above a limit goes forward only if the limit names a class, and somebody of it signed.
+//! Invariant: what is above a limit goes forward only if the limit names a class; the gate sees that somebody of it
+//! signed.
 
-use super::exit::Exit;
 use super::failure::Failure;
 use crate::review::grounds::Grounds;
 use crate::risk::budget::Exceeded;
@@ -11,7 +11,7 @@ use crate::step::{ChangeSet, Operation};
 /// Refuses a change set that goes forward above a limit.
 ///
 /// # Errors
-/// With exit code 1 where the limit refuses; with 9 where a signature is missing.
+/// With exit code 1 where a limit refuses.
 pub fn refuse(change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> {
     match change_set.operation {
         Operation::Apply => {}
@@ -25,27 +25,23 @@ pub fn refuse(change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> 
         })
     };
     let refused: Vec<&Exceeded> = grounds.risks.exceeded().filter(|one| one.refuses()).collect();
-    if !refused.is_empty() {
-        let failure = Failure::failed("the change is above the budget; nothing was done");
-        return Err(told(&refused, failure)
-            .help("the estimates and what they rest on: `switchback plan ENV --json`, at `risk` of the step")
-            .help("make it lighter, or change the limit in the `budget` block; `above = \"dba\"` lets somebody sign for it"));
+    if refused.is_empty() {
+        return Ok(());
     }
-    let is_signed =
-        |class: &str| grounds.signing.needed.iter().any(|needed| needed.class == class && needed.is_given());
-    let unsigned: Vec<&Exceeded> =
-        grounds.risks.exceeded().filter(|one| one.class_needed().is_some_and(|class| !is_signed(class))).collect();
-    let Some(class) = unsigned.first().and_then(|one| one.class_needed()) else { return Ok(()) };
-    let failure =
-        Failure::new(Exit::Unconfirmed, "the change is above the budget, and nobody signed for that; nothing was done");
-    Err(told(&unsigned, failure).help(format!("somebody of the class `{class}` has to approve it")))
+    let failure = Failure::failed("the change is above the budget; nothing was done");
+    Err(told(&refused, failure)
+        .help("the estimates and what they rest on: `switchback plan ENV --json`, at `risk` of the step")
+        .help(
+            "make it lighter, or change the limit in the `budget` block; `above = \"dba\"` lets somebody sign for it",
+        ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::class::{Class, Part};
+    use crate::cli::exit::Exit;
     use crate::rehearse::target::Along;
-    use crate::review::signing::{Given, Needed, Signing};
     use crate::risk::{Risk, Risks};
     use crate::step::StepId;
     use crate::world::Quantity;
@@ -80,24 +76,11 @@ mod tests {
         assert!(refuse(&change_set, &grounds(Along::Back, None)).is_ok());
         assert!(refuse(&change_set, &Grounds::default()).is_ok());
 
-        let mut signed = grounds(Along::Forth, Some("dba"));
-        assert_eq!(refuse(&change_set, &signed).unwrap_err().exit, Exit::Unconfirmed);
-        let given =
-            Given { by: "ann".to_owned(), at: "2026-11-21T10:00:00Z".parse().unwrap(), until: None, void: None };
-        let needed = |class: &str| Needed {
-            class: class.to_owned(),
-            part: "database".to_owned(),
-            digest: String::new(),
-            why: String::new(),
-            by: Vec::new(),
-            given: vec![given.clone()],
-            count: 1,
-        };
-        signed.signing = Signing { needed: vec![needed("owner")], ..Signing::default() };
-        assert_eq!(refuse(&change_set, &signed).unwrap_err().exit, Exit::Unconfirmed, "another class");
-        signed.signing.needed.push(needed("dba"));
-        assert!(refuse(&change_set, &signed).is_ok());
-        signed.signing.needed[1].given[0].void = Some("expired".to_owned());
-        assert!(refuse(&change_set, &signed).is_err());
+        let signed = grounds(Along::Forth, Some("dba"));
+        assert!(refuse(&change_set, &signed).is_ok(), "that is asked for at the gate");
+        let demands = crate::cli::gate::demands(&signed);
+        assert_eq!((demands.len(), demands[0].class, demands[0].part), (1, Class::Dba, Part::Database));
+        assert!(demands[0].why.starts_with("step 5: max_blocked_writes is 2 s"), "{demands:?}");
+        assert!(crate::cli::gate::demands(&grounds(Along::Back, Some("dba"))).is_empty());
     }
 }

@@ -5,6 +5,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{Session, quoted};
+use crate::approval::class::{Class, Part};
 use crate::approval::record::{Admission, BrokenGlass};
 use crate::gate::demand::{self, Case, Demand};
 use crate::gate::judge::{self, Verdict};
@@ -12,6 +13,7 @@ use crate::ledger::State;
 use crate::review::Loss;
 use crate::review::grounds::Grounds;
 use crate::review::signing::Signing;
+use crate::risk::budget::Exceeded;
 use crate::step::{ChangeSet, Operation};
 
 /// Leave to begin a run.
@@ -72,9 +74,13 @@ pub fn case<'a>(session: &'a Session, state: &'a State, asking: Asking<'a>, dema
     Case { change_set, grounds, state, kinds: &session.kinds, demands }
 }
 
-/// The signatures that what is known of a change set asks for, beside the rules of who may sign.
-pub fn demands(_grounds: &Grounds) -> Vec<Demand> {
-    Vec::new()
+/// The signatures that what is known of a change set asks for, beside the rules of who may sign: those of budgets.
+pub fn demands(grounds: &Grounds) -> Vec<Demand> {
+    let of_budget = |one: &Exceeded| {
+        let class = Class::of(one.class_needed()?)?;
+        Some(Demand { class, part: Part::Database, why: format!("step {}: {}", one.step, one.words()) })
+    };
+    grounds.risks.exceeded().filter_map(of_budget).collect()
 }
 
 /// What to type to sign it.

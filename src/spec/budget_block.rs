@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use super::body::{Block, Body};
 use super::settings::{Plain, Shape};
+use crate::approval::class::Class;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::migration::length::milliseconds;
+use crate::suggest::did_you_mean;
 use crate::world::{Above, Budget, Limit, Quantity, bytes};
 
 /// Reads the one `budget` block of a body, if there is one.
@@ -64,17 +66,17 @@ fn no_amount(quantity: Quantity, text: &str, span: Span) -> Diagnostic {
 /// `above = "refuse"`, or the class of whoever has to sign.
 fn above(block: &Block, diagnostics: &mut Diagnostics) -> Above {
     let Some(text) = (Plain { body: &block.body, diagnostics }).text("above") else { return Above::default() };
-    let is_class = text.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
     match text.as_str() {
         "refuse" => Above::Refused,
-        _ if is_class => Above::Signed(text),
-        _ => {
+        word if Class::of(word).is_some() => Above::Signed(text),
+        word => {
+            let words: Vec<&str> = ["refuse"].into_iter().chain(Class::ALL.map(Class::word)).collect();
+            let help = "write `\"refuse\"`, or the class of whoever has to sign it, like `\"dba\"`";
             diagnostics.push(
                 Diagnostic::error("this is no class of signatures")
                     .at(place(block, "above"))
                     .detail(format!("`above` says what becomes of a change that is above a limit, `{text}` does not"))
-                    .help("write `\"refuse\"`, or the class of whoever has to sign it, like `\"dba\"`"),
+                    .help(did_you_mean(word, words, help)),
             );
             Above::default()
         }

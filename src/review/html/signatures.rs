@@ -5,7 +5,7 @@
 use super::markup::{Element, Markup, element, of_class};
 use super::pieces::{self, Sign, Tone, badge, code};
 use crate::review::Review;
-use crate::review::signing::{Given, Needed};
+use crate::review::signing::{Given, Needed, Refused};
 
 /// The part about signatures.
 pub fn part(review: &Review) -> Element {
@@ -15,19 +15,43 @@ pub fn part(review: &Review) -> Element {
         return section.with(of_class("p", "lead", "Nobody has to sign this change set.")).with(exactly(review));
     }
     let needed = signing.needed.iter().map(one);
+    let refused = signing.refused.iter().map(refusal);
     let rules = (!signing.rules.is_empty()).then(|| of_class("p", "quiet", pieces::prose(&signing.rules)));
     section
         .with(of_class("p", "lead", standing(review)))
         .with(rules)
-        .with(of_class("div", "needed", "").with_all(needed))
+        .with((!signing.changes_of_rules.is_empty()).then(|| changes(&signing.changes_of_rules)))
+        .with(of_class("div", "needed", "").with_all(refused).with_all(needed))
         .with(signing.line.as_ref().map(line))
         .with(exactly(review))
+}
+
+/// What it changes of the rules of who may sign.
+fn changes(lines: &[String]) -> Element {
+    let lines = lines.iter().map(|line| element("li").with(code(line)));
+    let title = element("h3").with(badge(Tone::Warn, Sign::Pen, "changes")).with(" Who may sign changes with it");
+    of_class("article", "card", title).with(of_class("ul", "given", "").with_all(lines))
+}
+
+/// Somebody who does not want it.
+fn refusal(refused: &Refused) -> Element {
+    let title = element("h3")
+        .with(badge(Tone::Bad, Sign::Stop, "refused"))
+        .with(" ")
+        .with(format!("{} refuses the {} part", refused.by, refused.part));
+    let since = Markup::from("since ").with(pieces::moment(refused.at));
+    of_class("article", "card", title)
+        .with(of_class("p", "", pieces::prose(&refused.reason)))
+        .with(of_class("p", "quiet", since))
 }
 
 /// How it stands with the signatures, in a few words.
 pub fn standing(review: &Review) -> String {
     let signing = &review.signing;
     let missing: Vec<&Needed> = signing.needed.iter().filter(|needed| !needed.is_given()).collect();
+    if let Some(refused) = signing.refused.first() {
+        return format!("Refused by {}", refused.by);
+    }
     match (signing.is_empty(), missing.as_slice()) {
         (true, _) => "Nobody has to sign".to_owned(),
         (false, []) => "Everybody signed who has to".to_owned(),

@@ -45,6 +45,8 @@ fn verdict(review: &Review) -> Element {
     let (tone, words) = if errors > 0 {
         let are = if errors == 1 { "is" } else { "are" };
         (Tone::Bad, format!("It is refused as it stands: there {are} {}.", words::counted(errors, "error")))
+    } else if let Some(exceeded) = exceeded(review) {
+        (Tone::Bad, format!("It is refused as it stands, for it is above the budget: {exceeded}."))
     } else if !review.signing.is_empty() && !review.signing.is_complete() {
         (Tone::Warn, format!("{}.", signatures::standing(review)))
     } else if review.point_of_no_return.is_some() {
@@ -54,6 +56,13 @@ fn verdict(review: &Review) -> Element {
     };
     let words = of_class("strong", "", words);
     of_class("p", tone.frame(), sign(sign_of(tone))).with(" ").with(words)
+}
+
+/// The first limit above which it is refused.
+fn exceeded(review: &Review) -> Option<String> {
+    let risks = review.steps.iter().filter_map(|step| step.risk.as_ref());
+    let refusing = risks.flat_map(|risk| &risk.exceeded).find(|one| one.refuses())?;
+    Some(format!("step {}: {}", refusing.step, refusing.words()))
 }
 
 fn answer(question: &'static str, headline: impl Into<Markup>) -> Element {

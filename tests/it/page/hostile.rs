@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use switchback::migration::certificate::Verdict;
 use switchback::migration::{Direction, Migration};
 use switchback::review::Review;
-use switchback::review::signing::{Given, Needed, Signing};
+use switchback::review::signing::{Given, Needed, Refused, Signing};
 use switchback::rules::{Finding, Findings, Ignored, Level, Place};
 use switchback::step::{Action, Inverse, PlannedOutput, Reason, StepId, Way};
 
@@ -118,5 +118,12 @@ fn signing(all: &dyn Fn() -> String) -> Signing {
     let given = Given { by: all(), at: "2026-11-21T10:42:00Z".parse().unwrap(), until: None, void: Some(all()) };
     let needed =
         Needed { class: all(), part: all(), digest: all(), why: all(), by: vec![all()], given: vec![given], count: 1 };
-    Signing { needed: vec![needed], rules: all(), line: Some(all()) }
+    let refused = Refused { by: all(), at: "2026-11-21T10:42:00Z".parse().unwrap(), part: all(), reason: all() };
+    Signing {
+        needed: vec![needed],
+        refused: vec![refused],
+        changes_of_rules: vec![all()],
+        rules: all(),
+        line: Some(all()),
+    }
 }

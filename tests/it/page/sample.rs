@@ -56,6 +56,7 @@ pub fn step(id: u32, address: &str, action: Action, reason: Reason, inverse: Inv
 pub fn change_set(steps: Vec<Step>) -> ChangeSet {
     let point = steps.iter().find(|step| !step.inverse.is_reversible()).map(|step| step.id);
     ChangeSet {
+        approval_rules: None,
         format: switchback::step::FORMAT,
         project: "shop".into(),
         environment: "prod".into(),
@@ -295,7 +296,8 @@ fn risk(version: i64) -> Risk {
         _ => (Vec::new(), Vec::new()),
     };
     let sum = |all: &[Estimate]| all.iter().filter_map(|one| one.seconds).sum::<f64>();
-    let mut risk = Risk { forth: cost(sum(&forth).max(0.003), forth), back: cost(sum(&back).max(0.003), back) };
+    let mut risk =
+        Risk { forth: cost(sum(&forth).max(0.003), forth), back: cost(sum(&back).max(0.003), back), ..Risk::default() };
     match version {
         5 => {
             risk.forth.seconds = Some(212.0);
@@ -473,7 +475,8 @@ fn signing() -> Signing {
         ],
         rules: "Who may sign stands in the environment as it was last applied (run 57), not in the spec under review."
             .to_owned(),
-        line: Some("switchback approve release.plan.json --as data-loss".to_owned()),
+        line: Some("switchback approve release.plan.json --class data-loss".to_owned()),
+        ..Signing::default()
     }
 }
 
@@ -487,6 +490,7 @@ pub fn grounds() -> Grounds {
         risks: Risks(risks.map(|(step, version)| (StepId(step), risk(version))).into()),
         findings: findings(),
         signing: signing(),
+        ..Grounds::default()
     }
 }
 
