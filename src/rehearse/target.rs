@@ -44,6 +44,10 @@ pub struct Target {
 }
 
 /// What a target said, or why it did not.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each database of a plan, and it is nearly always the large one"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {

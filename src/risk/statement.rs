@@ -32,9 +32,12 @@ pub enum Doing {
     Unknown(&'static str),
 }
 
+/// Tells what sort of work a statement is, from what stands behind its beginning.
+type Telling = fn(&Statement, Cursor<'_>) -> Doing;
+
 /// How statements begin, and what they are then. The first that fits counts; a word in brackets may be missing.
 #[rustfmt::skip]
-const BEGINNINGS: &[(&str, fn(&Statement, Cursor<'_>) -> Doing)] = &[
+const BEGINNINGS: &[(&str, Telling)] = &[
     ("update [only]",             |_, cursor| changed(cursor, |table, all| Doing::Update { table, all })),
     ("delete from [only]",        |_, cursor| changed(cursor, |table, all| Doing::Delete { table, all })),
     ("insert into",               |statement, _| rows_of(statement)),
