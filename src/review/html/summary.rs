@@ -125,7 +125,7 @@ fn locks(review: &Review) -> Element {
         card = card.with(of_class("ul", "waits", "").with_all(shown.iter().map(wait)));
     }
     if !folded.is_empty() {
-        let head = element("summary").with(format!("and {} more", words::counted(folded.len(), "lock")));
+        let head = element("summary").with(format!("{} not longer than these", words::counted(folded.len(), "lock")));
         card = card
             .with(element("details").with(head).with(of_class("ul", "waits", "").with_all(folded.iter().map(wait))));
     }
