@@ -24,6 +24,9 @@ use crate::rules::policy::Policy;
 use crate::secret::Secrets;
 use crate::world::{Databases, Rehearsals, World};
 
+/// How often those in the background have a turn before a wait ends; a session needs two to be closed.
+const GOODBYES: usize = 8;
+
 /// The name of the project's file.
 pub const PROJECT_FILE: &str = "switchback.hcl";
 
@@ -70,7 +73,8 @@ impl Session {
     /// When the folder is not there.
     pub fn begin(globals: Globals, terminal: Terminal) -> Result<Self, Failure> {
         let folder = working_folder(globals.directory.as_deref())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One thread: between two, every answer of a server wakes one more, which costs more than what is asked.
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
@@ -86,7 +90,15 @@ impl Session {
 
     /// Waits for an asynchronous stage.
     pub fn wait<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
+        self.runtime.block_on(async {
+            let output = future.await;
+            // Sessions that were let go say good-bye: until the next wait, and there may be a person to wait for in
+            // between, nothing goes on in the background.
+            for _ in 0..GOODBYES {
+                tokio::task::yield_now().await;
+            }
+            output
+        })
     }
 
     /// A command to type next, with what leads it to the same ledger and folder.

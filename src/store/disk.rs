@@ -19,9 +19,10 @@ impl Files for DiskFiles {
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            // Links count as what they lead to, so that a linked file is a file.
-            if path.is_file() {
+            let entry = entry?;
+            let (path, is) = (entry.path(), entry.file_type()?);
+            // Links count as what they lead to, so that a linked file is a file; of all others the folder itself knows.
+            if is.is_file() || (is.is_symlink() && path.is_file()) {
                 files.push(path);
             }
         }

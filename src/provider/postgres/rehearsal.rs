@@ -63,7 +63,8 @@ impl Rehearser {
         progress: &dyn Progress,
     ) -> Result<Result<Lease, String>, WorldError> {
         let Some(given) = &job.server else {
-            return self.servers.lend(major, progress).await;
+            let with_rows = job.settings.seed.is_some() || job.settings.sample.is_some();
+            return self.servers.lend(major, with_rows, progress).await;
         };
         let lease = Lease::of_given(target(&given.settings)?).await?;
         Ok(match major {
@@ -117,7 +118,7 @@ impl Rehearsals for Rehearser {
     }
 
     async fn propose(&self, job: &ProposalJob, progress: &dyn Progress) -> Result<Proposal, WorldError> {
-        let lent = self.servers.lend(job.settings.version, progress).await?;
+        let lent = self.servers.lend(job.settings.version, false, progress).await?;
         let tried = "propose a migration";
         let mut lease = lent.map_err(|cause| refused(tried, cause, "`apt-get install postgresql` gives one"))?;
         let proposed = proposing::propose(&mut lease, job, progress).await;
@@ -135,7 +136,7 @@ impl ThrowAway {
     /// # Errors
     /// When there is none of it, or it does not start.
     pub async fn start(cache: PathBuf, major: u32, progress: &dyn Progress) -> Result<Self, WorldError> {
-        let lent = Servers::new(cache).lend(Some(major), progress).await?;
+        let lent = Servers::new(cache).lend(Some(major), true, progress).await?;
         let tried = format!("start a PostgreSQL {major} of our own");
         lent.map(Self).map_err(|cause| refused(tried, cause, "install it, or see that npm's registry is reached"))
     }

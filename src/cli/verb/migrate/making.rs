@@ -88,8 +88,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let folder = arguments.folder.path(session);
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))?;
-    let layout = arguments.folder.layout(session, &[])?;
-    let there = arguments.folder.load(session, layout)?;
+    let (layout, there) = arguments.folder.read(session, &[])?;
     let Some(wanted) = &arguments.from_schema else {
         let files = write(session, arguments, (layout, &there), &name, None)?;
         session.terminal.show(&Made { layout: layout.name(), files });

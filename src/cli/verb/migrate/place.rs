@@ -100,11 +100,22 @@ impl FolderArguments {
         session.path(&self.dir)
     }
 
+    /// The folder's layout and its migrations, each file read once where that is possible. `tables` are the layouts whose
+    /// history table the database has.
+    ///
+    /// # Errors
+    /// When the layout cannot be told, or with all mistakes.
+    pub fn read(&self, session: &Session, tables: &[Layout]) -> Result<(Layout, Vec<Migration>), Failure> {
+        let (layout, found) = self.layout(session, tables)?;
+        let found = found.map_or_else(|| self.load(session, layout), Ok)?;
+        Ok((layout, found))
+    }
+
     /// The folder's migrations in this layout.
     ///
     /// # Errors
     /// With all mistakes.
-    pub fn load(&self, session: &Session, layout: Layout) -> Result<Vec<Migration>, Failure> {
+    fn load(&self, session: &Session, layout: Layout) -> Result<Vec<Migration>, Failure> {
         let (found, mistakes) = layout.load(&DiskFiles, &self.path(session));
         if mistakes.is_empty() {
             return Ok(found);
@@ -123,33 +134,43 @@ impl FolderArguments {
     ///
     /// # Errors
     /// When it cannot be told.
-    pub fn layout(&self, session: &Session, tables: &[Layout]) -> Result<Layout, Failure> {
+    fn layout(&self, session: &Session, tables: &[Layout]) -> Result<(Layout, Option<Vec<Migration>>), Failure> {
         if let Some(layout) = self.layout {
-            return Ok(layout);
+            return Ok((layout, None));
         }
         let which = |candidates: &[Layout], why: &str| {
             let names: Vec<&str> = candidates.iter().map(|layout| layout.name()).collect();
             Failure::usage(format!("{why}: {}", names.join(", "))).help("say which: `--layout NAME`")
         };
         match tables {
-            [layout] => return Ok(*layout),
+            [layout] => return Ok((*layout, None)),
             [] => {}
             several => return Err(which(several, "the database has the history tables of several tools")),
         }
-        let count = |layout: &Layout| {
-            let (found, mistakes) = layout.load(&DiskFiles, &self.path(session));
-            (mistakes.is_empty() && !found.is_empty()).then_some(*layout)
-        };
-        let fitting: Vec<Layout> = Layout::ALL.iter().filter_map(count).collect();
-        match fitting.as_slice() {
-            [] => Ok(Layout::default()),
-            [layout] => Ok(*layout),
-            // Whoever says nothing and numbers plainly has the layout that the spec has when it says nothing.
-            several if several.contains(&Layout::Refinery) => Ok(Layout::Refinery),
-            // Both ways in one file: any other tool would run them one after the other.
-            several if several.contains(&Layout::Dbmate) => Ok(Layout::Dbmate),
-            several => Err(which(several, "the names of the files fit several tools")),
+        // Whoever says nothing and numbers plainly has the layout that the spec has when it says nothing; whether other
+        // tools could read that folder as well need not be asked then.
+        if let Some(found) = self.fitting(session, Layout::Refinery) {
+            return Ok((Layout::Refinery, Some(found)));
         }
+        let others = Layout::ALL.iter().filter(|layout| **layout != Layout::Refinery);
+        let mut fitting: Vec<(Layout, Vec<Migration>)> =
+            others.filter_map(|layout| Some((*layout, self.fitting(session, *layout)?))).collect();
+        // Both ways in one file: any other tool would run them one after the other.
+        let place = fitting.iter().position(|(layout, _)| fitting.len() == 1 || *layout == Layout::Dbmate);
+        match place.map(|place| fitting.swap_remove(place)) {
+            Some((layout, found)) => Ok((layout, Some(found))),
+            None if fitting.is_empty() => Ok((Layout::default(), None)),
+            None => {
+                let names: Vec<Layout> = fitting.iter().map(|(layout, _)| *layout).collect();
+                Err(which(&names, "the names of the files fit several tools"))
+            }
+        }
+    }
+
+    /// The folder's migrations, if there are any in this layout and nothing is wrong with them.
+    fn fitting(&self, session: &Session, layout: Layout) -> Option<Vec<Migration>> {
+        let (found, mistakes) = layout.load(&DiskFiles, &self.path(session));
+        (mistakes.is_empty() && !found.is_empty()).then_some(found)
     }
 }
 
@@ -179,8 +200,7 @@ impl Place {
         let databases = session.world.databases.clone();
         let databases = databases.ok_or_else(|| world(&no_provider("postgres")))?;
         let tables = session.wait(databases.layouts(&connection)).map_err(|error| world(&error))?;
-        let layout = folder.layout(session, &tables)?;
-        let folder = folder.load(session, layout)?;
+        let (layout, folder) = folder.read(session, &tables)?;
         connection.settings.insert(Layout::SETTING.to_owned(), Value::from(layout.name()));
         Ok(Self { shown, layout, folder, connection, databases, lock_wait })
     }

@@ -181,8 +181,7 @@ type Task = (Option<String>, Layout, RehearsalJob);
 
 /// The whole folder, from nothing.
 fn everything(arguments: &Arguments, session: &Session) -> Result<Task, Failure> {
-    let layout = arguments.folder.layout(session, &[])?;
-    let folder = arguments.folder.load(session, layout)?;
+    let (layout, folder) = arguments.folder.read(session, &[])?;
     let settings = arguments.server.settings(session, arguments.url.as_deref())?;
     let steps = steps(folder);
     Ok((

@@ -54,8 +54,11 @@ pub async fn take_turn(client: &Client, patience: Duration, progress: &dyn Progr
     }
 }
 
-/// Asked without a prepared statement: each migration asks at least once.
-async fn try_turn(client: &Client) -> Result<bool, tokio_postgres::Error> {
+/// Whether our turn is to be had at once. Asked without a prepared statement: each migration asks at least once.
+///
+/// # Errors
+/// As the server says.
+pub async fn try_turn(client: &Client) -> Result<bool, tokio_postgres::Error> {
     let answer = client.simple_query(&format!("select pg_catalog.pg_try_advisory_lock({KEY})")).await?;
     Ok(answer.iter().any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
 }

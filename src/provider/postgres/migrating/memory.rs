@@ -12,6 +12,7 @@ use super::super::history::{self, Extent, Table};
 use super::super::reuse::{self, first_row};
 use super::super::settings::Target;
 use super::super::{pooler, quoting};
+use super::locks;
 use super::progress::Book;
 use crate::migration::layout::Layout;
 use crate::world::WorldError;
@@ -35,6 +36,17 @@ pub struct Memory {
     is_used: bool,
     /// The history table without its rows, and its mark.
     known: Option<(String, Table)>,
+    /// What was seen to hold when the session was taken up again.
+    seen: Seen,
+}
+
+/// What a session knows already that was taken up again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// It has the turn of its database.
+    has_turn: bool,
+    /// The history table is the one that is known, and ends below this version.
+    ends_below: Option<i64>,
 }
 
 impl Opened {
@@ -48,18 +60,33 @@ impl Opened {
         let failed = |error| world_error(tried, &error);
         let settings = reuse::settings(&client).await.map_err(failed)?;
         let row = client.query_one("select pg_catalog.pg_backend_pid()", &[]).await.map_err(failed)?;
-        let memory = Memory { process: row.get(0), target: target.clone(), settings, is_used: false, known: None };
+        let memory = Memory {
+            process: row.get(0),
+            target: target.clone(),
+            settings,
+            is_used: false,
+            known: None,
+            seen: Seen::default(),
+        };
         Ok(Self { client, memory })
     }
 
-    /// The same session for the next effect, if it is as good as a new one.
-    pub async fn again(mut self, target: &Target, token: &str) -> Option<Self> {
+    /// The same session for the next effect, if it is as good as a new one. All that is asked is sent at once and answered
+    /// in that order, so that what is said of the history counts if the turn was had.
+    pub async fn again(mut self, target: &Target, token: &str, layout: Layout, version: i64) -> Option<Self> {
         if self.memory.target != *target || self.client.is_closed() {
             return None;
         }
         let (name, role) = (application_of(token), target.set_role.as_deref());
-        let is_as_new = reuse::welcome(&self.client, Some(&name), role, &self.memory.settings).await.ok()?;
+        let (client, memory) = (&self.client, &self.memory);
+        let (is_as_new, has_turn, ends_below) = tokio::join!(
+            reuse::welcome(client, Some(&name), role, &memory.settings),
+            locks::try_turn(client),
+            memory.ends_below(client, layout, version),
+        );
+        let (is_as_new, has_turn) = (is_as_new.ok()?, has_turn.ok()?);
         self.memory.is_used = true;
+        self.memory.seen = Seen { has_turn, ends_below: (has_turn && ends_below).then_some(version) };
         is_as_new.then_some(self)
     }
 
@@ -74,20 +101,21 @@ impl Opened {
         }
     }
 
+    /// Whether the session has the turn already.
+    pub fn has_turn(&self) -> bool {
+        self.memory.seen.has_turn
+    }
+
     /// The history: what there is of this version and of later ones. Only who has the turn asks.
     ///
     /// # Errors
     /// As the server says, or when the table is not that tool's.
     pub async fn history(&mut self, layout: Layout, version: i64) -> Result<Table, WorldError> {
-        if let Some((mark, table)) = &self.memory.known
+        if let Some((_, table)) = &self.memory.known
+            && self.memory.seen.ends_below == Some(version)
             && table.layout == layout
         {
-            let later = format!("(select count(*) from {} where version >= {version})", table.name());
-            // Whatever goes wrong here is told by whoever looks closely.
-            let answer = first_row(&self.client, &format!("select {}, {later}", mark_of(table))).await.ok().flatten();
-            if answer.is_some_and(|row| row.get(0) == Some(mark) && row.get(1) == Some("0")) {
-                return Ok(table.clone());
-            }
+            return Ok(table.clone());
         }
         self.memory.known = None;
         let table = history::find_from(&self.client, layout, Extent::From(version)).await?;
@@ -100,6 +128,19 @@ impl Opened {
             self.memory.known = mark.map(|mark| (mark, known));
         }
         Ok(table)
+    }
+}
+
+impl Memory {
+    /// Whether the history table is the one that is known, with no row of this version or a later one.
+    async fn ends_below(&self, client: &Client, layout: Layout, version: i64) -> bool {
+        let Some((mark, table)) = self.known.as_ref().filter(|(_, table)| table.layout == layout) else {
+            return false;
+        };
+        let later = format!("(select count(*) from {} where version >= {version})", table.name());
+        // Whatever goes wrong here is told by whoever looks closely.
+        let answer = first_row(client, &format!("select {}, {later}", mark_of(table))).await.ok().flatten();
+        answer.is_some_and(|row| row.get(0) == Some(mark) && row.get(1) == Some("0"))
     }
 }
 

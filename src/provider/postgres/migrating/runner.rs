@@ -130,7 +130,7 @@ impl Migrator {
         let layout = history::layout(connection).map_err(nothing)?;
         let started = Instant::now();
         let left = match left {
-            Some(left) => left.again(&target, &effect.token).await,
+            Some(left) => left.again(&target, &effect.token, layout, effect.migration.version).await,
             None => None,
         };
         let mut opened = match left {
@@ -139,7 +139,10 @@ impl Migrator {
         };
         let client = &opened.client;
         let guard = Guard::take_over(client, &target, &effect.fence, &job.tried, progress).await.map_err(nothing)?;
-        let waited = locks::take_turn(client, self.patience.turn, progress).await.map_err(nothing)?;
+        let waited = match opened.has_turn() {
+            true => Duration::ZERO,
+            false => locks::take_turn(client, self.patience.turn, progress).await.map_err(nothing)?,
+        };
         guard.sit_down(client, &job.tried).await.map_err(nothing)?;
         let (table, book, begin) = begin(&mut opened, effect, &job, layout).await.map_err(nothing)?;
         let first = begin.row.position.statements;

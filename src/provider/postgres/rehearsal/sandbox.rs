@@ -355,11 +355,13 @@ pub fn missing(error: &str, code: Option<&str>, surroundings: &Surroundings) -> 
         Some("58P01") => true,
         Some("0A000") => error.contains("extension") && error.contains("is not available"),
         Some("42704") => !surroundings.is_complete() && error.contains("role \""),
-        Some("42501") => false,
+        // It ran out of room, in memory or on the disk.
+        Some("53100" | "53200") => true,
         Some(_) | None => false,
     };
     is_environment.then(|| match code {
         Some("42704") => format!("{error}; name it in `roles`"),
+        Some("53100" | "53200") => format!("{error}; the server for rehearsals has too little room"),
         Some(_) | None => format!("{error}; it is missing on the server for rehearsals"),
     })
 }
@@ -374,4 +376,18 @@ async fn roles(client: &Client) -> Result<Vec<String>, WorldError> {
         from pg_catalog.pg_roles r where rolname !~ '^pg_' order by 1";
     let rows = client.query(statement, &[]).await.map_err(|error| world_error("look at the roles", &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_lacks_is_told_from_what_is_wrong_with_the_text() {
+        let said = |error, code| missing(error, Some(code), &Surroundings::none());
+        assert!(said("could not extend file: No space left on device", "53100").unwrap().contains("too little room"));
+        assert!(said("extension \"x\" is not available", "0A000").unwrap().contains("missing on the server"));
+        assert_eq!(said("syntax error", "42601"), None);
+        assert_eq!(said("permission denied", "42501"), None);
+    }
 }

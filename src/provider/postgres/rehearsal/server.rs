@@ -25,6 +25,10 @@ pub const BOOTSTRAP: &str = "postgres";
 
 /// How the folders of throw-away servers are called.
 const PREFIX: &str = "switchback-rehearsal-";
+/// Where files lie in memory.
+const MEMORY: &str = "/dev/shm";
+/// What has to be free there, in bytes; a server takes 40 MB, and each of its databases 8.
+const ROOM: u64 = 4 << 30;
 /// How long a server may take to start, and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -69,6 +73,8 @@ pub struct Server {
     pub programs: Programs,
     /// Our own superuser of it.
     pub login: Target,
+    /// Whether its files are in memory, where there is little room for rows.
+    pub in_memory: bool,
     folder: PathBuf,
     guard: Child,
     /// Locked as long as we live.
@@ -88,17 +94,27 @@ impl Drop for Claim {
 }
 
 impl Server {
-    /// Starts one.
+    /// Starts one; in memory, if that has room and no rows are to be expected.
     ///
     /// # Errors
     /// Why it does not start.
-    pub async fn start(programs: Programs, cache: &Path) -> Result<Self, WorldError> {
+    pub async fn start(programs: Programs, cache: &Path, with_rows: bool) -> Result<Self, WorldError> {
         let cache = cache.to_owned();
         let started = tokio::task::spawn_blocking(move || {
-            let place = place();
-            reap(&place);
+            let (disk, memory) = (place(), Path::new(MEMORY));
+            reap(&disk);
+            reap(memory);
             let cluster = cluster(&programs, &cache)?;
-            Self::launch(programs, &cluster, &place)
+            if !with_rows && has_room(memory) {
+                match Self::launch(programs.clone(), &cluster, memory) {
+                    Ok(mut server) => {
+                        server.in_memory = true;
+                        return Ok(server);
+                    }
+                    Err(cause) => tracing::debug!(%cause, "no throw-away server in memory"),
+                }
+            }
+            Self::launch(programs, &cluster, &disk)
         });
         let mut server = started.await.expect("starting a server does not panic").map_err(|cause| failed(&cause))?;
         server.take_possession().await?;
@@ -130,7 +146,7 @@ impl Server {
             tunnel: Vec::new(),
             connect_timeout: PATIENCE,
         };
-        Ok(Self { programs, login, folder, guard, _claim: claim })
+        Ok(Self { programs, login, in_memory: false, folder, guard, _claim: claim })
     }
 
     /// Waits until it answers, then makes a superuser of our own, and passwords the rule.
@@ -200,6 +216,18 @@ fn failed(cause: &str) -> WorldError {
 fn place() -> PathBuf {
     let usual = std::env::temp_dir();
     if programs::is_root() || usual.as_os_str().len() > 60 { PathBuf::from("/tmp") } else { usual }
+}
+
+/// Whether the files of a server without rows fit into memory many times over: copying a cluster makes a thousand files,
+/// which takes a disk ten times as long.
+fn has_room(memory: &Path) -> bool {
+    let free = |text: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    };
+    let in_all = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| free(&text));
+    let here = rustix::fs::statvfs(memory).map(|found| found.f_bavail * found.f_frsize);
+    in_all.is_some_and(|bytes| bytes >= ROOM) && here.is_ok_and(|bytes| bytes >= ROOM)
 }
 
 /// A name for a folder that is ours as long as we live.
@@ -283,14 +311,10 @@ fn cluster(programs: &Programs, cache: &Path) -> Result<PathBuf, String> {
     let mut initdb = programs::as_server(Command::new(programs.folder.join("initdb")), &beside);
     initdb.arg("--pgdata").arg(&beside).arg(format!("--username={BOOTSTRAP}"));
     // Passwords become the rule before anything is in it; until then its folder is open to its owner only.
-    initdb.args([
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-        "--no-instructions",
-        "--no-sync",
-        "--wal-segsize=1",
-    ]);
+    initdb.args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--wal-segsize=1"]);
+    if programs.major >= 14 {
+        initdb.arg("--no-instructions");
+    }
     let made = programs::run(initdb).map_err(|error| error.to_string()).and_then(|_| {
         match std::fs::rename(&beside, &cluster) {
             Err(_) if cluster.join("PG_VERSION").exists() => Ok(()),

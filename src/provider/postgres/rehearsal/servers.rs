@@ -52,12 +52,19 @@ impl Servers {
         Self { cache, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Lends a server of our own, of this major version or the newest that is at hand.
+    /// Lends a server of our own, of this major version or the newest that is at hand, with room for rows or without.
     ///
     /// # Errors
     /// In the inner result, why there is none of that version; in the outer one, why it does not start.
-    pub async fn lend(&self, major: Option<u32>, progress: &dyn Progress) -> Result<Result<Lease, String>, WorldError> {
-        let fits = |server: &Server| major.is_none_or(|major| server.programs.major == major);
+    pub async fn lend(
+        &self,
+        major: Option<u32>,
+        with_rows: bool,
+        progress: &dyn Progress,
+    ) -> Result<Result<Lease, String>, WorldError> {
+        let fits = |server: &Server| {
+            major.is_none_or(|major| server.programs.major == major) && !(with_rows && server.in_memory)
+        };
         let idle = {
             let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             idle.iter().position(fits).map(|place| idle.swap_remove(place))
@@ -77,7 +84,7 @@ impl Servers {
             Ok(programs) => programs,
             Err(why) => return Ok(Err(why)),
         };
-        let server = Server::start(programs, &self.cache).await?;
+        let server = Server::start(programs, &self.cache, with_rows).await?;
         Ok(Ok(Lease::of(server.login.clone(), Some(server)).await?))
     }
 
