@@ -111,7 +111,7 @@ fn summarised(review: &Review, head: &str, parts: &[Part], foot: &str) -> String
     let room = LIMIT.saturating_sub(head.len() + foot.len() + FOOT);
     let mut page = Page { text: head.to_owned(), room, missing: Vec::new() };
     // In the order of what matters, which is the order on the page: each gets a share of what is left.
-    for (part, share) in parts.iter().zip([45, 20, 30, 60, 30, 75]) {
+    for (part, share) in parts.iter().zip([45, 20, 30, 85, 30, 75]) {
         page.put(part, share);
     }
     let all = details(review, Detail::Everything);

@@ -38,11 +38,11 @@ fn variable(statement: &Statement) -> Option<String> {
         let is_name = token.sort != TokenSort::Sign || token.text.starts_with('\'');
         // `::` may be two tokens: a cast is none.
         let is_cast = at >= 2 && is_colon(at - 2);
-        if is_name
-            && is_colon(at - 1)
-            && !is_cast
-            && statement.text.contains(&format!(":{}", written(statement, &token.text)))
-        {
+        let at_once = match token.sort {
+            TokenSort::Quoted => ":\"".to_owned(),
+            TokenSort::Word | TokenSort::Sign => format!(":{}", written(statement, &token.text)),
+        };
+        if is_name && is_colon(at - 1) && !is_cast && statement.text.contains(&at_once) {
             return Some(token.text.clone());
         }
     }
