@@ -80,7 +80,7 @@ pub fn judge(
 ) -> Vec<Finding> {
     let here = |policy: &&Policy| {
         let environments = &policy.environments;
-        environments.is_empty() || environments.iter().any(|name| *name == change_set.environment)
+        environments.is_empty() || environments.contains(&change_set.environment)
     };
     let asked: Vec<&Policy> = policies.iter().filter(here).collect();
     if asked.is_empty() {

@@ -27,7 +27,7 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
     let table = sight.name(&alteration.written);
     let adds =
         |action: &&[_]| fit("add constraint * exclude", action).is_some() || fit("add exclude", action).is_some();
-    if !sight.is_heavy(&table) || !alteration.actions.iter().any(|action| adds(action)) {
+    if !sight.is_heavy(&table) || !alteration.actions.iter().any(adds) {
         return Vec::new();
     }
     let found = Found::that(format!("an index is built while everybody who uses `{table}` waits")).about(table);

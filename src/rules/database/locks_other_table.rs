@@ -36,7 +36,7 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
         let of = |index: &&str| {
             catalog.relation(index).and_then(|one| one.index.as_ref()).is_some_and(|index| index.table == name)
         };
-        named.iter().any(|index| of(index))
+        named.iter().any(of)
             || named.iter().any(|part| catalog.relation(part).is_some_and(|one| one.parents.contains(name)))
     };
     let locks =

@@ -105,11 +105,11 @@ fn paths(value: &Value, at: &str, found: &mut Vec<String>) {
         Value::Object(object) => {
             found.push(at.to_owned());
             object.iter().for_each(|(name, value)| {
-                paths(value, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found)
+                paths(value, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
             });
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(place, one)| paths(one, &format!("{at}/{place}"), found))
+            items.iter().enumerate().for_each(|(place, one)| paths(one, &format!("{at}/{place}"), found));
         }
         _ => {}
     }

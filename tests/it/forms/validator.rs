@@ -33,7 +33,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             }
             "type" => of_type(rule, value, at, found),
             "enum" if !rule.as_array().unwrap().contains(value) => {
-                found.push(format!("{at}: {value} is none of {rule}"))
+                found.push(format!("{at}: {value} is none of {rule}"));
             }
             "const" if rule != value => found.push(format!("{at}: {value} is not {rule}")),
             "enum" | "const" => {}
