@@ -6,8 +6,11 @@ use super::database::SHOP;
 use super::finding::Level;
 use super::rule::{Check, Claim, Example, Rule, Sort};
 
-/// The page; `found` gives for a rule what it says of its bad example: message and rewrite.
-pub fn page(rules: &[Rule], generated: &str, found: &dyn Fn(&Rule) -> Option<(String, Option<String>)>) -> String {
+/// What a rule says of its bad example: message and rewrite.
+pub type Said = Option<(String, Option<String>)>;
+
+/// The page; `found` gives what a rule says of its bad example.
+pub fn page(rules: &[Rule], generated: &str, found: &dyn Fn(&Rule) -> Said) -> String {
     let mut page = format!(
         "# Rules\n\n{generated}\n\nWhat is said about a change before anybody signs it. A finding stands in the review \
          (`switchback plan`, `show`) at its step, with its\nfile and line; `switchback migrate lint` applies the rules of \

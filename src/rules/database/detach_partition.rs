@@ -38,7 +38,7 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
     let told = told.help("detach it concurrently; the check that this leaves on the partition is dropped behind it");
     let key = catalog.relation(&root).map(|root| root.partition_key.clone()).unwrap_or_default();
     let [column] = key.as_slice() else { return vec![told] };
-    let check = given_name(sight, &part, &[column.clone()], "check");
+    let check = given_name(sight, &part, std::slice::from_ref(column), "check");
     let steps = [
         format!("alter table {} detach partition {written} concurrently", alteration.written),
         format!("alter table {written} drop constraint {check}"),
