@@ -7,4 +7,4 @@ pub mod case;
 mod differential;
 mod document;
 mod facts;
-mod versions;
+pub mod versions;

@@ -7,7 +7,8 @@ use switchback::provider::postgres::settings::{Host, Target};
 use super::differential::{assert_agreement, compare};
 use crate::stack::{self, Quiet};
 
-fn url_of(target: &Target) -> String {
+/// How a throw-away server is reached.
+pub fn url_of(target: &Target) -> String {
     let Host::Socket(folder) = &target.host else { panic!("a server of our own listens on a socket") };
     format!("postgres://{}@{}:{}/{}", target.user, folder.replace('/', "%2F"), target.port, target.dbname)
 }

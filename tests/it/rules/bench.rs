@@ -9,8 +9,8 @@ use switchback::migration::statements::Script;
 use switchback::migration::{Direction, Migration, directives};
 use switchback::provider::postgres::fingerprint_text;
 use switchback::provider::postgres::observation::view;
-use switchback::provider::postgres::rehearsal::Beside;
 use switchback::provider::postgres::rehearsal::observer::{Observer as _, Sent};
+use switchback::provider::postgres::rehearsal::{Beside, ThrowAway};
 use switchback::provider::postgres::settings::Target;
 use switchback::rules::finding::Findings;
 use switchback::rules::judging::{Job, Judge};
@@ -18,6 +18,7 @@ use switchback::rules::{Levels, Rule};
 use switchback::world::TargetFacts;
 use tokio_postgres::Client;
 
+use crate::observation::versions::url_of;
 use crate::postgres::{connection, in_database, session};
 use crate::stack;
 
@@ -25,6 +26,17 @@ use crate::stack;
 pub struct Bench {
     url: String,
     template: String,
+    _server: ThrowAway,
+}
+
+/// A throw-away server of the version of the shared one: it writes nothing to disk, so that databases come and go quickly.
+pub async fn server() -> (ThrowAway, String) {
+    let shared = session(&stack::shared().postgres_url()).await;
+    let row = shared.query_one("select current_setting('server_version_num')::int4 / 10000", &[]).await.unwrap();
+    let major = u32::try_from(row.get::<_, i32>(0)).unwrap();
+    let server = ThrowAway::start(stack::places().cache, major, &stack::Quiet).await.unwrap();
+    let url = url_of(server.login());
+    (server, url)
 }
 
 /// What becomes of what a text leaves.
@@ -48,13 +60,13 @@ pub struct Ran {
 
 impl Bench {
     pub async fn new(tables: &str) -> Self {
-        let url = stack::shared().postgres_url();
+        let (server, url) = server().await;
         let template = stack::unique("rules");
         session(&url).await.batch_execute(&format!("create database {template}")).await.unwrap();
         session(&in_database(&url, &template)).await.batch_execute(tables).await.unwrap();
         let shared = format!("create database {template}_shared template {template}");
         session(&url).await.batch_execute(&shared).await.unwrap();
-        Self { url, template }
+        Self { url, template, _server: server }
     }
 
     /// Runs a text in a session that `before` was run in: on a copy of its own where what it leaves is of interest or `before`
@@ -102,7 +114,7 @@ impl Bench {
 
     pub async fn end(self) {
         let admin = session(&self.url).await;
-        for name in [format!("{}_shared", self.template), self.template] {
+        for name in [format!("{}_shared", self.template), self.template.clone()] {
             admin.batch_execute(&format!("drop database {name} with (force)")).await.unwrap();
         }
     }

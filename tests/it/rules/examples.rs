@@ -158,7 +158,10 @@ async fn what_is_read_before_a_statement_is_what_the_whole_catalog_says_of_it() 
 
 /// Without what no rule looks at.
 fn comparable(mut catalog: Catalog) -> Catalog {
+    let there: Vec<String> = catalog.relations.keys().cloned().collect();
     for relation in catalog.relations.values_mut() {
+        // Of a neighbour it is not known who looks at it.
+        relation.seen_by.retain(|view, _| there.contains(view));
         relation.access_method.clear();
         relation.definition = None;
         relation.tablespace = None;

@@ -15,10 +15,10 @@ use switchback::rules::judging::{Job, Judge};
 use switchback::rules::rule::{Check, Sort};
 use switchback::rules::{Levels, Rule, rules};
 
+use super::bench::server;
 use crate::docs::current;
 use crate::observation::bench::Bench;
 use crate::observation::case;
-use crate::stack;
 
 /// How heavy a statement is, by what was seen of it alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,8 @@ const STYLE: [&str; 8] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn all_heavy_kinds_are_flagged_and_no_quick_one_is() {
     let rules = rules();
-    let mut bench = Bench::new(&stack::shared().postgres_url()).await;
+    let (_server, url) = server().await;
+    let mut bench = Bench::new(&url).await;
     let (mut heavy, mut flagged, mut quick, mut false_alarms) = (0, 0, 0, Vec::new());
     let (mut squawk_heavy, mut squawk_quick, mut missed) = (0, 0, Vec::new());
     let mut table = String::new();

@@ -14,7 +14,6 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::terminal::View;
-use crate::diagnostic::Sources;
 use crate::migration::Direction;
 use crate::migration::certificate::Verdict;
 use crate::migration::layout::Layout;
@@ -169,10 +168,14 @@ fn levels(session: &Session) -> Result<Levels, Failure> {
     let Some(project) = session.project() else { return Ok(Levels::default()) };
     let project = crate::spec::load_project(&DiskFiles, &project, &session.kinds);
     let (levels, diagnostics) = Levels::of_blocks(&project.rules, &rules());
-    match diagnostics.has_errors() {
-        true => Err(Failure::mistakes(diagnostics, &Sources::default())),
-        false => Ok(levels),
+    if !diagnostics.has_errors() {
+        return Ok(levels);
     }
+    let failure = Failure::new(Exit::Spec, "the `rule` blocks of switchback.hcl have mistakes; nothing was done");
+    Err(diagnostics.0.into_iter().fold(failure, |failure, mistake| {
+        let failure = mistake.detail.into_iter().fold(failure, Failure::cause);
+        mistake.help.into_iter().fold(failure, Failure::help)
+    }))
 }
 
 /// What the database says about the relations that are locked or worked on.
