@@ -51,11 +51,15 @@ fn full() -> (ChangeSet, Grounds) {
             {"relation": "public.t", "lock": "share", "seconds": 1.5, "readers": 3.0, "writers": 4.0}]}],
         "unknown": ["traffic"],
     });
-    grounds.risks.0.insert(StepId(1), serde_json::from_value(json!({"forth": cost, "back": {}})).unwrap());
+    grounds.risks.0.insert(StepId(1), serde_json::from_value(json!({
+        "forth": cost, "back": {}, "measured_on": "15.18",
+        "exceeded": [{"budget": "max_wal", "step": 1, "way": "forth", "value": 8.0, "limit": 7.0, "class": "dba"}],
+    })).unwrap());
     grounds.signing = serde_json::from_value(json!({
         "needed": [{"class": "dba", "part": "database", "digest": "abc", "why": "it rewrites", "by": ["eva"], "count": 1,
             "given": [{"by": "eva", "at": "2026-11-21T10:00:00Z", "until": "2026-11-22T10:00:00Z", "void": "expired"}]}],
-        "rules": "as last applied", "line": "switchback approve p.plan.json",
+        "refused": [{"by": "eva", "at": "2026-11-21T10:00:00Z", "part": "database", "reason": "not now"}],
+        "changes_of_rules": ["- eva"], "rules": "as last applied", "line": "switchback approve p.plan.json",
     }))
     .unwrap();
     grounds.targets = serde_json::from_value(json!({
@@ -63,6 +67,11 @@ fn full() -> (ChangeSet, Grounds) {
             "at": "2026-11-21T10:00:00Z",
             "facts": {
                 "server": "15.18", "sizes": {"public.t": {"rows": 3, "bytes": 4}},
+                "measures": {"public.t": {"heap_bytes": 4, "toast_bytes": 0, "rows": 3, "all_columns": true,
+                    "columns": {"a": {"bytes": 4, "varies": true}}, "indexes": {"public.i": {"bytes": 8, "method": "btree"}},
+                    "traffic": {"reads_per_second": 1.0, "writes_per_second": 2.0, "since": "reset", "seconds": 60.0}}},
+                "settings": {"max_wal_bytes": 1, "maintenance_bytes": 2, "shared_buffers_bytes": 3, "maintenance_workers": 4,
+                    "wal_level": "replica", "synchronous_standby_names": "s", "full_page_writes": true},
                 "waiting": [{"process": 1, "seconds": 2.5, "waits_for": [2], "query": "x"}],
                 "long": [{"process": 2, "user": "u", "application": "a", "seconds": 3.5, "query": "y"}],
                 "replicas": [{"name": "r", "lag_bytes": 5, "lag_seconds": 0.5}],
