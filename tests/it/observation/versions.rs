@@ -2,7 +2,7 @@
 //! on throw-away servers. The programs of versions that are not installed are fetched.
 
 use switchback::provider::postgres::rehearsal::ThrowAway;
-use switchback::provider::postgres::settings::{Host, Target};
+use switchback::provider::postgres::settings::{Host, Password, Target};
 
 use super::differential::{assert_agreement, compare};
 use crate::stack::{self, Quiet};
@@ -10,7 +10,12 @@ use crate::stack::{self, Quiet};
 /// How a throw-away server is reached.
 pub fn url_of(target: &Target) -> String {
     let Host::Socket(folder) = &target.host else { panic!("a server of our own listens on a socket") };
-    format!("postgres://{}@{}:{}/{}", target.user, folder.replace('/', "%2F"), target.port, target.dbname)
+    let password = match &target.password {
+        Password::Given(password) => format!(":{password}"),
+        Password::Absent | Password::File(_) | Password::Iam { .. } => String::new(),
+    };
+    let (user, folder) = (&target.user, folder.replace('/', "%2F"));
+    format!("postgres://{user}{password}@{folder}:{}/{}", target.port, target.dbname)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,7 @@ use crate::stack;
 pub struct Bench {
     url: String,
     template: String,
+    admin: Client,
     _server: ThrowAway,
 }
 
@@ -62,11 +63,12 @@ impl Bench {
     pub async fn new(tables: &str) -> Self {
         let (server, url) = server().await;
         let template = stack::unique("rules");
-        session(&url).await.batch_execute(&format!("create database {template}")).await.unwrap();
+        let admin = session(&url).await;
+        admin.batch_execute(&format!("create database {template}")).await.unwrap();
         session(&in_database(&url, &template)).await.batch_execute(tables).await.unwrap();
         let shared = format!("create database {template}_shared template {template}");
-        session(&url).await.batch_execute(&shared).await.unwrap();
-        Self { url, template, _server: server }
+        admin.batch_execute(&shared).await.unwrap();
+        Self { url, template, admin, _server: server }
     }
 
     /// Runs a text in a session that `before` was run in: on a copy of its own where what it leaves is of interest or `before`
@@ -76,7 +78,7 @@ impl Bench {
         let header = directives::header(&script);
         let is_shared = before.is_empty() && header.transaction && ending == Ending::Forgotten;
         let name = if is_shared { format!("{}_shared", self.template) } else { stack::unique("ruled") };
-        let admin = session(&self.url).await;
+        let admin = &self.admin;
         if !is_shared {
             admin.batch_execute(&format!("create database {name} template {}", self.template)).await.unwrap();
         }
@@ -113,7 +115,7 @@ impl Bench {
     }
 
     pub async fn end(self) {
-        let admin = session(&self.url).await;
+        let admin = &self.admin;
         for name in [format!("{}_shared", self.template), self.template.clone()] {
             admin.batch_execute(&format!("drop database {name} with (force)")).await.unwrap();
         }
