@@ -11,9 +11,11 @@ pub fn listen(terminal: &Terminal) -> (StopSignal, Listening) {
     let signal = StopSignal::default();
     let raised = signal.clone();
     let terminal = terminal.clone();
+    // From this line on, and not only when the task first has its turn.
+    let mut requests = Requests::listen();
     let task = tokio::spawn(async move {
         let mut times = 0_u32;
-        while next().await {
+        while requests.next().await {
             times += 1;
             terminal.say_as(
                 Role::Warning,
@@ -38,20 +40,36 @@ impl Drop for Listening {
     }
 }
 
+/// Requests to stop, none of which is missed once this is made.
+struct Requests {
+    #[cfg(unix)]
+    signals: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
+}
+
 #[cfg(unix)]
-async fn next() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return false;
-    };
-    tokio::select! {
-        heard = interrupt.recv() => heard.is_some(),
-        heard = terminate.recv() => heard.is_some(),
+impl Requests {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
+        Self { signals }
+    }
+
+    async fn next(&mut self) -> bool {
+        let Some((interrupt, terminate)) = &mut self.signals else { return false };
+        tokio::select! {
+            heard = interrupt.recv() => heard.is_some(),
+            heard = terminate.recv() => heard.is_some(),
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn next() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
+impl Requests {
+    fn listen() -> Self {
+        Self {}
+    }
+
+    async fn next(&mut self) -> bool {
+        tokio::signal::ctrl_c().await.is_ok()
+    }
 }

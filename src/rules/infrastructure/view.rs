@@ -54,7 +54,8 @@ pub fn mended(finding: Finding, help: &str, hcl: &str) -> Finding {
 /// Whether an attribute is known and empty: absent, null, or a collection of nothing.
 pub fn is_absent(object: &Object, name: &str) -> bool {
     object.get(name).is_none_or(|value| {
-        let empty = value.items().is_some_and(<[Value]>::is_empty) || value.entries().is_some_and(std::collections::BTreeMap::is_empty);
+        let empty = value.items().is_some_and(<[Value]>::is_empty)
+            || value.entries().is_some_and(std::collections::BTreeMap::is_empty);
         value.is_null() || empty
     })
 }

@@ -51,10 +51,14 @@ fn full() -> (ChangeSet, Grounds) {
             {"relation": "public.t", "lock": "share", "seconds": 1.5, "readers": 3.0, "writers": 4.0}]}],
         "unknown": ["traffic"],
     });
-    grounds.risks.0.insert(StepId(1), serde_json::from_value(json!({
-        "forth": cost, "back": {}, "measured_on": "15.18",
-        "exceeded": [{"budget": "max_wal", "step": 1, "way": "forth", "value": 8.0, "limit": 7.0, "class": "dba"}],
-    })).unwrap());
+    grounds.risks.0.insert(
+        StepId(1),
+        serde_json::from_value(json!({
+            "forth": cost, "back": {}, "measured_on": "15.18",
+            "exceeded": [{"budget": "max_wal", "step": 1, "way": "forth", "value": 8.0, "limit": 7.0, "class": "dba"}],
+        }))
+        .unwrap(),
+    );
     grounds.signing = serde_json::from_value(json!({
         "needed": [{"class": "dba", "part": "database", "digest": "abc", "why": "it rewrites", "by": ["eva"], "count": 1,
             "given": [{"by": "eva", "at": "2026-11-21T10:00:00Z", "until": "2026-11-22T10:00:00Z", "void": "expired"}]}],

@@ -115,7 +115,10 @@ fn compare(claim: Claim, bad: &Ran, instead: &Ran) -> Option<String> {
     let is_weaker = match claim {
         Claim::Nothing | Claim::Same | Claim::Works => true,
         Claim::Work(mode) => new < old && new <= Some(mode),
-        Claim::Quick => old.is_some_and(switchback::migration::observation::LockMode::blocks_writers) && !new.is_some_and(switchback::migration::observation::LockMode::blocks_writers),
+        Claim::Quick => {
+            old.is_some_and(switchback::migration::observation::LockMode::blocks_writers)
+                && !new.is_some_and(switchback::migration::observation::LockMode::blocks_writers)
+        }
         Claim::Lock(relation, mode) => {
             let (old, new) = (bad.lock(relation), instead.lock(relation));
             return (new >= old || new > Some(mode))
