@@ -1,7 +1,7 @@
 //! Rules: what is to be said about a change before anybody signs it. Pure.
 //!
 //! Invariant: a rule decides by what the rehearsal saw, the catalogs and the target's sizes; what it finds names its
-//! place and the way to mend it. Every rule is one line of [`RULES`].
+//! place and the way to mend it. Every rule is one line of [`rules()`].
 
 pub mod finding;
 pub mod reading;
