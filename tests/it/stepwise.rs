@@ -51,6 +51,8 @@ async fn run(url: &str, one: &Migration, direction: Direction, from: Position) {
 /// One kind of migration in a database of its own.
 struct Bench {
     url: String,
+    /// What the sessions that are broken are called by: of this bench alone, because settling ends all that are called so.
+    token: String,
     one: Migration,
     before: (String, String),
     after: (String, String),
@@ -70,13 +72,13 @@ impl Bench {
         run(&url, &one, Direction::Down, Position::default()).await;
         assert_eq!(everything(&url).await, before, "the way back of the test itself is exact");
         assert_ne!(after, before);
-        Self { url, one, before, after }
+        Self { url, token: format!("cut_{name}"), one, before, after }
     }
 
     /// Goes one way and breaks the session at a message; whether it was broken there.
     async fn broken(&self, direction: Direction, at: usize, how: Break) -> Option<Settlement> {
-        let wire = Wire::start(&self.url, "cut", at, how).await;
-        let effect = effect(&self.one, direction, "cut");
+        let wire = Wire::start(&self.url, &self.token, at, how).await;
+        let effect = effect(&self.one, direction, &self.token);
         let result = Migrator::default().migrate(&connection(&wire.url), &effect, &Heard::default()).await;
         if !wire.broken.load(Ordering::SeqCst) {
             result.unwrap();
@@ -145,8 +147,8 @@ impl Bench {
             Direction::Down => (Direction::Up, Direction::Down),
         };
         self.bring(start).await;
-        let wire = Wire::start(&self.url, "cut", usize::MAX, Break::CutBefore).await;
-        let whole = effect(&self.one, direction, "cut");
+        let wire = Wire::start(&self.url, &self.token, usize::MAX, Break::CutBefore).await;
+        let whole = effect(&self.one, direction, &self.token);
         Migrator::default().migrate(&connection(&wire.url), &whole, &Heard::default()).await.unwrap();
         let count = wire.seen.load(Ordering::SeqCst);
         assert!(count > 5, "the session goes through the wire: {count}");

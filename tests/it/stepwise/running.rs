@@ -14,7 +14,7 @@ use crate::postgres::{Heard, connection, effect, migration, run, session, up, va
 use crate::stack;
 
 async fn settle(url: &str, one: &Migration, direction: Direction) -> Settlement {
-    Migrator::default().settle(&connection(url), &effect(one, direction, "t0")).await.unwrap()
+    Migrator::default().settle(&connection(url), &effect(one, direction, "settled")).await.unwrap()
 }
 
 const COUNT: &str = "select count(*) from refinery_schema_history";
