@@ -3,7 +3,8 @@
 Each tool applies the same migrations to a fresh database of one throw-away server, each migration in one transaction
 with its history row, then finds nothing to do. psql gets one script for all of them: it is what the server itself
 costs. `apply` is the same through a plan and the ledger, without a rehearsal. Tools that are not on the path are left
-out. The best of so many runs counts (SWITCHBACK_BENCH_RUNS).
+out. The tools take turns, each round beginning with another one; the first round is not counted, for a server that has
+just been made is faster than it will ever be again. The median of so many rounds counts (SWITCHBACK_BENCH_RUNS).
 """
 
 import os
@@ -11,13 +12,14 @@ import pathlib
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 SWITCHBACK = os.path.abspath(os.environ["SWITCHBACK"])
-RUNS = int(os.environ.get("SWITCHBACK_BENCH_RUNS", "3"))
+RUNS = int(os.environ.get("SWITCHBACK_BENCH_RUNS", "5"))
 NOBODY = 65534
 
 
@@ -133,20 +135,23 @@ def main(count):
                 commands["refinery"] = ["refinery", "migrate", "-e", "DATABASE_URL", "-p", str(ours)]
             if shutil.which("sqlx"):
                 commands["sqlx"] = ["sqlx", "migrate", "run", "--source", str(sqlx)]
-            best = {}
-            for run in range(RUNS):
-                for name, command in commands.items():
+            rounds = {name: [] for name in commands}
+            for number in range(RUNS + 1):
+                names = list(commands)
+                first = number % len(names)
+                for name in names[first:] + names[:first]:
                     server.fresh("bench")
-                    folder = project(root / f"project{run}", url, ours) if name == "apply" else None
-                    first = measure(command, environment, folder)
-                    again = measure(command, environment, folder) if name != "psql" else (0.0, 0.0)
-                    known = best.setdefault(name, [first, again])
-                    best[name] = [min(known[0], first), min(known[1], again)]
-            wall, cpu = best["psql"][0]
-            for name, (first, again) in best.items():
+                    folder = project(root / f"project{number}", url, ours) if name == "apply" else None
+                    run = measure(commands[name], environment, folder)
+                    again = measure(commands[name], environment, folder) if name != "psql" else (0.0, 0.0)
+                    if number:
+                        rounds[name].append((*run, again[0]))
+            figures = {name: [statistics.median(of) for of in zip(*runs)] for name, runs in rounds.items()}
+            wall, cpu, _ = figures["psql"]
+            for name, (took, spent, again) in figures.items():
                 print(
-                    f"{count} migrations {name:11} {first[0]:7.2f} s wall ({first[0] / wall:4.2f} times psql)"
-                    f"  {first[1]:6.2f} s client CPU ({first[1] / cpu:5.2f} times)   second run {again[0]:.3f} s wall"
+                    f"{count} migrations {name:11} {took:7.2f} s wall ({took / wall:4.2f} times psql)"
+                    f"  {spent:6.2f} s client CPU ({spent / cpu:5.2f} times)   second run {again:.3f} s wall"
                 )
         finally:
             server.stop()

@@ -111,6 +111,11 @@ impl Guard {
         Ok(guard)
     }
 
+    /// Whether there is no lease, so that nothing is asked before a commit.
+    pub fn is_open(&self) -> bool {
+        self.table.is_none()
+    }
+
     fn number(&self) -> i64 {
         i64::try_from(self.fence.number()).unwrap_or(i64::MAX)
     }

@@ -8,15 +8,14 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage, SimpleQueryRow};
 use super::quoting;
 
 /// What a role or a database tells new sessions: one that is open does not hear of it.
-const SETTINGS: &str = "select coalesce(pg_catalog.md5(pg_catalog.string_agg(s::text, ' ' order by s.setdatabase, s.setrole)), '') \
-                        from pg_catalog.pg_db_role_setting s";
+const SETTINGS: &str = "select setdatabase, setrole, setconfig from pg_catalog.pg_db_role_setting";
 
 /// By what it is known whether a new session would be told the same; asked right after one was opened.
 ///
 /// # Errors
 /// As the server says.
 pub async fn settings(client: &Client) -> Result<String, Error> {
-    Ok(first_row(client, SETTINGS).await?.and_then(|row| row.get(0).map(str::to_owned)).unwrap_or_default())
+    Ok(told_by(&client.simple_query(SETTINGS).await?))
 }
 
 /// Takes away what was left in a session, its advisory locks included.
@@ -39,8 +38,23 @@ pub async fn welcome(client: &Client, name: Option<&str>, role: Option<&str>, to
     if let Some(role) = role {
         text += &format!("set role {}; ", quoting::name(role));
     }
-    let row = first_row(client, &(text + SETTINGS)).await?;
-    Ok(row.is_some_and(|row| row.get(0) == Some(told)))
+    Ok(told_by(&client.simple_query(&(text + SETTINGS)).await?) == told)
+}
+
+/// All rows in one text, in an order of their own; the server is not asked to sort or to join them, which takes it longer.
+fn told_by(answer: &[SimpleQueryMessage]) -> String {
+    let mut rows: Vec<String> = answer.iter().filter_map(whole).collect();
+    rows.sort_unstable();
+    rows.concat()
+}
+
+fn whole(message: &SimpleQueryMessage) -> Option<String> {
+    match message {
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).fold(String::new(), |text, place| text + row.get(place).unwrap_or_default() + "\n"))
+        }
+        _ => None,
+    }
 }
 
 /// The first row of an answer, asked for without a prepared statement.

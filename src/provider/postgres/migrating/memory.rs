@@ -4,7 +4,7 @@
 //! Invariant: nothing that a migration told its session is left for the next one; what is remembered is used only while
 //! its marks are still as they were.
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryRow};
 
 use super::super::connection::{application_of, open_for};
 use super::super::errors::world_error;
@@ -35,10 +35,13 @@ pub struct Memory {
     /// Whether a migration ran in it before.
     is_used: bool,
     /// The history table without its rows, and its mark.
-    known: Option<(String, Table)>,
+    known: Option<(Mark, Table)>,
     /// What was seen to hold when the session was taken up again.
     seen: Seen,
 }
+
+/// The two tables as they are found by name, by their numbers; none where there is none.
+type Mark = [Option<String>; 2];
 
 /// What a session knows already that was taken up again.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,7 +74,8 @@ impl Opened {
         Ok(Self { client, memory })
     }
 
-    /// The same session for the next effect, if it is as good as a new one. All that is asked is sent at once and answered
+    /// The same session for the next effect, if it is as good as a new one: what the effect before left in it is taken
+    /// away, the turn as well, which is then to be had again. All that is asked is sent at once and answered
     /// in that order, so that what is said of the history counts if the turn was had.
     pub async fn again(mut self, target: &Target, token: &str, layout: Layout, version: i64) -> Option<Self> {
         if self.memory.target != *target || self.client.is_closed() {
@@ -79,26 +83,17 @@ impl Opened {
         }
         let (name, role) = (application_of(token), target.set_role.as_deref());
         let (client, memory) = (&self.client, &self.memory);
-        let (is_as_new, has_turn, ends_below) = tokio::join!(
+        let (tidied, is_as_new, has_turn, ends_below) = tokio::join!(
+            reuse::tidy(client),
             reuse::welcome(client, Some(&name), role, &memory.settings),
             locks::try_turn(client),
             memory.ends_below(client, layout, version),
         );
+        tidied.ok()?;
         let (is_as_new, has_turn) = (is_as_new.ok()?, has_turn.ok()?);
         self.memory.is_used = true;
         self.memory.seen = Seen { has_turn, ends_below: (has_turn && ends_below).then_some(version) };
         is_as_new.then_some(self)
-    }
-
-    /// Takes away what the migration left in its session, and with it the turn.
-    pub async fn tidied(self) -> Option<Self> {
-        match reuse::tidy(&self.client).await {
-            Ok(()) => Some(self),
-            Err(error) => {
-                tracing::debug!(%error, "the next migration gets another session");
-                None
-            }
-        }
     }
 
     /// Whether the session has the turn already.
@@ -122,7 +117,7 @@ impl Opened {
         if self.memory.is_used && layout == Layout::Refinery && table.exists {
             let mark = first_row(&self.client, &format!("select {}", mark_of(&table))).await;
             let mark = mark.map_err(|error| world_error("look at the history table", &error))?;
-            let mark = mark.and_then(|row| row.get(0).map(str::to_owned));
+            let mark = mark.as_ref().map(read_mark);
             let mut known = table.clone();
             known.rows.clear();
             self.memory.known = mark.map(|mark| (mark, known));
@@ -137,16 +132,23 @@ impl Memory {
         let Some((mark, table)) = self.known.as_ref().filter(|(_, table)| table.layout == layout) else {
             return false;
         };
-        let later = format!("(select count(*) from {} where version >= {version})", table.name());
+        let question = format!("select {}, max(version) from {}", mark_of(table), table.name());
         // Whatever goes wrong here is told by whoever looks closely.
-        let answer = first_row(client, &format!("select {}, {later}", mark_of(table))).await.ok().flatten();
-        answer.is_some_and(|row| row.get(0) == Some(mark) && row.get(1) == Some("0"))
+        let answer = first_row(client, &question).await.ok().flatten();
+        answer.is_some_and(|row| {
+            let newest = row.get(2).map_or(Ok(i64::MIN), str::parse);
+            read_mark(&row) == *mark && newest.is_ok_and(|newest: i64| newest < version)
+        })
     }
 }
 
-/// Which table is found as the history, and whether one for migrations left in the middle stands beside it.
+/// Two columns that say which table is found as the history, and which for migrations left in the middle beside it.
 fn mark_of(table: &Table) -> String {
     let beside = Book::of(&table.schema, table.has_progress).name;
     let regclass = |name: &str| format!("pg_catalog.to_regclass({})::pg_catalog.oid", quoting::literal(name));
-    format!("pg_catalog.concat_ws(' ', {}, '/', {})", regclass(table.layout.table()), regclass(&beside))
+    format!("{}, {}", regclass(table.layout.table()), regclass(&beside))
+}
+
+fn read_mark(row: &SimpleQueryRow) -> Mark {
+    [0, 1].map(|column| row.get(column).map(str::to_owned))
 }

@@ -190,35 +190,69 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
+    /// One transaction. What needs no answer in between is sent at once: what begins it with the migration's text, and,
+    /// where no lease is asked about before the commit, the commit with the last that we write.
     async fn together(&self, parts: &[Part<'_>]) -> Result<Vec<Done>, Failure> {
         self.in_time()?;
         let milliseconds = self.job.lock_timeout.as_millis().max(1);
-        let begin = format!("begin; set local lock_timeout = {milliseconds}");
-        self.client.batch_execute(&begin).await.map_err(|error| self.certain("", 1, &error))?;
-        let mut done = Vec::new();
-        for part in parts {
-            match self.take(part).await {
-                Ok(did) => done.extend(did),
-                Err(failure) => {
-                    roll_back(&self.client).await;
-                    return Err(failure);
-                }
-            }
-        }
-        let held = match self.in_time() {
-            Ok(()) => self.guard.lock(&self.client).await.map_err(|closed| self.closed(closed)),
-            late => late,
+        let begin = format!("begin; set local lock_timeout = {milliseconds}; ");
+        let (last, parts) = match parts {
+            [parts @ .., Part::Ours(last)] if self.guard.is_open() => (Some(*last), parts),
+            parts => (None, parts),
         };
-        if let Err(failure) = held {
-            roll_back(&self.client).await;
-            return Err(failure);
-        }
+        let result = match parts {
+            [Part::Text, rest @ ..] if self.job.spared.is_empty() => {
+                self.take_all(self.send_all(&begin, &self.job.text, &self.job.writes(), 1).await, rest).await
+            }
+            parts => {
+                let begun = self.client.batch_execute(&begin).await.map_err(|error| self.certain("", 1, &error));
+                self.take_all(begun.map(|()| Vec::new()), parts).await
+            }
+        };
+        let held = match result.and_then(|done| self.in_time().map(|()| done)) {
+            Ok(done) => self.guard.lock(&self.client).await.map_err(|closed| self.closed(closed)).map(|()| done),
+            Err(failure) => Err(failure),
+        };
+        let done = match held {
+            Ok(done) => done,
+            Err(failure) => {
+                roll_back(&self.client).await;
+                return Err(failure);
+            }
+        };
         // Deferred constraints may wait for locks as well.
-        self.during(commit(&self.client)).await.map_err(|(error, certain)| match certain {
-            true => self.certain("", 1, &error),
-            false => Failure { error: unknown(world_error(&self.tried, &error)), is_lock_timeout: false },
-        })?;
+        self.during(self.end(last)).await?;
         Ok(done)
+    }
+
+    /// The other parts, if the first went well.
+    async fn take_all(&self, first: Result<Vec<Done>, Failure>, rest: &[Part<'_>]) -> Result<Vec<Done>, Failure> {
+        let mut done = first?;
+        for part in rest {
+            done.extend(self.take(part).await?);
+        }
+        Ok(done)
+    }
+
+    /// Commits, with a last statement of ours; what follows one that failed is a rollback.
+    async fn end(&self, last: Option<&str>) -> Result<(), Failure> {
+        let write = async {
+            match last {
+                Some(last) => self.client.batch_execute(last).await,
+                None => Ok(()),
+            }
+        };
+        let (written, committed) = tokio::join!(write, commit(&self.client));
+        let refused = match (written, committed) {
+            (Ok(()), Ok(())) => return Ok(()),
+            // What the server said to the write itself, it said before it could come to the commit.
+            (Err(error), _) => (error.as_db_error().is_some(), error),
+            (Ok(()), Err((error, certain))) => (certain, error),
+        };
+        Err(match refused {
+            (true, error) => self.certain("", 1, &error),
+            (false, error) => Failure { error: unknown(world_error(&self.tried, &error)), is_lock_timeout: false },
+        })
     }
 
     /// One part of a transaction.
@@ -250,8 +284,15 @@ impl<'a> Session<'a> {
 
     /// Sends what the migration itself says; what it does is counted.
     pub(super) async fn send(&self, text: &str, writes: &[bool], line: usize) -> Result<Vec<Done>, Failure> {
+        self.send_all("", text, writes, line).await
+    }
+
+    /// As [`Session::send`], with statements of ours, in one line, before it.
+    async fn send_all(&self, ours: &str, text: &str, writes: &[bool], line: usize) -> Result<Vec<Done>, Failure> {
         self.progress.called("postgresql:migrate");
-        self.during(tally::run(&self.client, text, writes)).await.map_err(|error| self.certain(text, line, &error))
+        let (whole, count) = (format!("{ours}{text}"), ours.matches(';').count());
+        let ran = self.during(tally::run(&self.client, &whole, count, writes)).await;
+        ran.map_err(|error| self.certain(&whole, line, &error))
     }
 
     /// What nobody had written to when the way back was planned is taken away only if that is still so.

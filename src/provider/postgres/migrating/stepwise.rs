@@ -207,7 +207,7 @@ impl Session<'_> {
         let piece = &self.job.pieces[number];
         let (text, line) = (&piece.statement.text, piece.statement.line);
         self.progress.called("postgresql:migrate");
-        let ran = self.during(super::tally::run(&self.client, text, &[piece.writes])).await;
+        let ran = self.during(super::tally::run(&self.client, text, 0, &[piece.writes])).await;
         let error = match ran {
             Ok(done) => return self.assert_done(outside).await.map(|()| done),
             Err(error) => error,

@@ -32,17 +32,20 @@ pub fn writes(statement: &Statement) -> bool {
     ["insert", "update", "delete", "merge"].iter().any(|word| statement.starts_with(&[word]))
 }
 
-/// Runs a text; `writes` says of each of its statements whether rows that it shows were written.
+/// Runs a text; `writes` says of each of its statements whether rows that it shows were written. The first so many of
+/// its statements are ours, and are not counted.
 ///
 /// # Errors
 /// As the server says.
-pub async fn run(client: &Client, text: &str, writes: &[bool]) -> Result<Vec<Done>, Error> {
+pub async fn run(client: &Client, text: &str, ours: usize, writes: &[bool]) -> Result<Vec<Done>, Error> {
     let mut messages = pin!(client.simple_query_raw(text).await?);
     let mut done = Vec::with_capacity(writes.len());
+    let mut ours = ours;
     let (mut shows, mut since) = (false, Instant::now());
     while let Some(message) = messages.next().await {
         match message? {
             SimpleQueryMessage::RowDescription(_) => shows = true,
+            SimpleQueryMessage::CommandComplete(_) if ours > 0 => (ours, since) = (ours - 1, Instant::now()),
             SimpleQueryMessage::CommandComplete(tag) => {
                 let written = !shows || writes.get(done.len()).copied().unwrap_or_default();
                 done.push(Done { took: since.elapsed(), rows: if written { tag } else { 0 } });
