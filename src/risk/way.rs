@@ -317,9 +317,11 @@ fn sum(parts: &[Part], facts: &TargetFacts) -> Cost {
     cost.seconds = parts.iter().map(|part| part.load.seconds).sum::<Option<f64>>().map(rounded);
     cost.blocked_writes = Some(rounded(writes));
     cost.blocked_reads = Some(rounded(reads));
-    cost.disk_bytes = Some(whole(rounded(disk)));
-    cost.wal_bytes = Some(whole(rounded(log)));
-    cost.lag_seconds = lag(log, facts);
+    // Where a statement cannot be told, what the others need is the least; nothing at all would be no number.
+    let least = |amount: f64| (cost.seconds.is_some() || amount > 0.0).then_some(amount);
+    cost.disk_bytes = least(disk).map(|disk| whole(rounded(disk)));
+    cost.wal_bytes = least(log).map(|log| whole(rounded(log)));
+    cost.lag_seconds = least(log).and_then(|log| lag(log, facts));
     cost
 }
 
