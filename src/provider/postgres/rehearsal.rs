@@ -31,8 +31,8 @@ use super::errors::refused;
 use super::settings::Target;
 use crate::migration::certificate::Certificate;
 use crate::world::{
-    Compared, Connection, Progress, Proposal, ProposalJob, Rates, RehearsalJob, Rehearsals, SchemaDifference, SchemaSite,
-    WorldError,
+    Compared, Connection, Progress, Proposal, ProposalJob, Rates, RehearsalJob, Rehearsals, SchemaDifference,
+    SchemaSite, WorldError,
 };
 
 pub use beside::Beside;
@@ -149,8 +149,9 @@ impl Rehearsals for Rehearser {
         let Some((original, surroundings)) = Original::of(job).await? else {
             return Ok(Compared::Untold("there is no database to compare".to_owned()));
         };
-        let surroundings = match migrated_by {
-            Some(connection) => surroundings.migrated_by(&target(&connection.settings)?),
+        let migrator = migrated_by.and_then(|connection| target(&connection.settings).ok());
+        let surroundings = match migrator {
+            Some(migrator) => surroundings.migrated_by(&migrator),
             None => surroundings,
         };
         // From here on nothing is the target's fault: what goes wrong only means that nothing is compared.

@@ -47,10 +47,8 @@ async fn look(site: &SchemaSite) -> Result<Fingerprint, WorldError> {
     let read_only = client.batch_execute("set default_transaction_read_only = on").await;
     read_only.map_err(|error| world_error(format!("read {target}"), &error))?;
     let fingerprint = Taker::of(&client).await?.take(&client).await?;
-    let migrator = match &site.migrated_by {
-        Some(connection) => read_target(&connection.settings)?,
-        None => target,
-    };
+    let migrator = site.migrated_by.as_ref().and_then(|connection| read_target(&connection.settings).ok());
+    let migrator = migrator.unwrap_or(target);
     let migrator = migrator.set_role.unwrap_or(migrator.user);
     Ok(without_migrator(fingerprint, &migrator))
 }

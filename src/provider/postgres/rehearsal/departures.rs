@@ -23,12 +23,11 @@ pub fn departures(expected: &Fingerprint, found: &Fingerprint) -> Vec<SchemaDiff
         return Vec::new();
     }
     let mut departures = Vec::new();
-    for (these, those, change) in
-        [(expected, found, SchemaChange::Missing), (found, expected, SchemaChange::Extra)]
-    {
+    for (these, those, change) in [(expected, found, SchemaChange::Missing), (found, expected, SchemaChange::Extra)] {
         let all: BTreeSet<String> = only_in(these, those).map(ToString::to_string).collect();
         // What belongs to a thing that is told goes without saying.
-        let wholes = only_in(these, those).filter(|thing| !thing.place.as_ref().is_some_and(|place| all.contains(place)));
+        let wholes =
+            only_in(these, those).filter(|thing| !thing.place.as_ref().is_some_and(|place| all.contains(place)));
         departures.extend(wholes.map(|thing| departure(thing, change.clone())));
     }
     for (thing, facts) in &expected.things {
@@ -179,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_long_text_is_told_by_its_first_other_line_and_a_list_by_what_is_in_one_of_them() {
-        let of = |body: &str, grants: Json| print(&[("function", None, "f()", json!({"body": body, "grants": grants}))]);
+        let of =
+            |body: &str, grants: Json| print(&[("function", None, "f()", json!({"body": body, "grants": grants}))]);
         let (one, other) = (of("begin\n  a;\nend", json!(["x", "y"])), of("begin\n  b;\nend", json!(["y", "z"])));
         let departures = departures(&one, &other);
         let SchemaChange::Changed { facts } = &departures[0].change else { panic!("{departures:?}") };
