@@ -67,7 +67,7 @@ fn applied(guard: &Guard) -> Bench {
         ("V1__make.sql", "CREATE TABLE made (id int PRIMARY KEY, note text);\n"),
         (
             "V2__index.sql",
-            "-- switchback: statement by statement\nCREATE INDEX CONCURRENTLY made_by_note ON made (note);\n",
+            "-- switchback: transaction off\nCREATE INDEX CONCURRENTLY made_by_note ON made (note);\n",
         ),
     ];
     let mut bench = Bench::new("reading", SPEC, &migrations);
