@@ -124,6 +124,7 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::History(arguments) => verb::history::run(&arguments, session),
         Verb::Drift(arguments) => verb::drift::run(&arguments, session),
         Verb::Diff(arguments) => verb::diff::run(&arguments, session),
+        Verb::Permissions(arguments) => verb::permissions::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),
         Verb::Migrate(arguments) => verb::migrate::run(&arguments, session),
         Verb::Import(arguments) => verb::import::run(&arguments, session),

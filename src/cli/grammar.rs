@@ -86,6 +86,8 @@ pub enum Verb {
     Drift(verb::drift::Arguments),
     /// Show two environments side by side
     Diff(verb::diff::Arguments),
+    /// Print the least rights to plan an environment, and to apply it
+    Permissions(verb::permissions::Arguments),
     /// Show the outputs of an environment
     Output(verb::output::Arguments),
     /// Run migrations on any database, and take over what another tool has begun

@@ -18,6 +18,7 @@ pub mod init;
 pub mod local;
 pub mod migrate;
 pub mod output;
+pub mod permissions;
 pub mod plan;
 pub mod rehearse;
 pub mod reject;

@@ -184,7 +184,11 @@ fn schema(bench: &Bench) -> Vec<Told> {
         ("ALTER TABLE customers ADD COLUMN nick text", "table public.customers: column nick", "extra"),
         ("ALTER TABLE customers DROP COLUMN city", "table public.customers: column city", "missing"),
         ("DROP INDEX orders_by_customer", "table public.orders: index orders_by_customer", "missing"),
-        ("CREATE INDEX customers_by_name ON customers (name)", "table public.customers: index customers_by_name", "extra"),
+        (
+            "CREATE INDEX customers_by_name ON customers (name)",
+            "table public.customers: index customers_by_name",
+            "extra",
+        ),
         ("ALTER TABLE customers DROP CONSTRAINT grown_up", "table public.customers: constraint grown_up", "missing"),
         ("ALTER TABLE customers ALTER COLUMN age TYPE bigint", "table public.customers: column age", "changed"),
         (

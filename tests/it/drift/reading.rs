@@ -65,10 +65,7 @@ variable "password_file" {
 fn applied(guard: &Guard) -> Bench {
     let migrations = [
         ("V1__make.sql", "CREATE TABLE made (id int PRIMARY KEY, note text);\n"),
-        (
-            "V2__index.sql",
-            "-- switchback: transaction off\nCREATE INDEX CONCURRENTLY made_by_note ON made (note);\n",
-        ),
+        ("V2__index.sql", "-- switchback: transaction off\nCREATE INDEX CONCURRENTLY made_by_note ON made (note);\n"),
     ];
     let mut bench = Bench::new("reading", SPEC, &migrations);
     let stack = stack::shared();
@@ -85,30 +82,39 @@ fn applied(guard: &Guard) -> Bench {
         bench.project.edit(&path, &head, "user = var.user\n  url = \"postgres://");
         let file = format!("\"{}\"", stack.postgres_password_file().display());
         bench.project.edit(&path, &file, "var.password_file");
+        // What is printed for whoever applies is enough for that.
+        guard.allow(&permissions(&bench, name, "applying").0);
         bench.project.ok(&["apply", name, "--auto-approve"]);
     }
-    for database in [&bench.database, &other] {
-        may_only_read(database);
-    }
+    may_only_read(&bench, "dev", &bench.database);
+    may_only_read(&bench, "qa", &other);
     bench
 }
 
 const READER: &str = "it_drift_reader";
 
-/// The role has just this: it may connect, and read the tables that Switchback keeps.
-fn may_only_read(database: &str) {
+/// What `permissions` says of an environment, for one of the two.
+fn permissions(bench: &Bench, environment: &str, who: &str) -> (Vec<String>, Vec<String>) {
+    let said = bench.project.ok(&["permissions", environment, "--planner", READER, "--json"]).json();
+    let texts = |name: &str| -> Vec<String> {
+        said[who][name].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let sql = said[who]["databases"].as_array().unwrap().iter().map(|one| one["sql"].as_str().unwrap().to_owned());
+    (texts("actions"), sql.collect())
+}
+
+/// The role has just what `permissions` prints for whoever plans.
+fn may_only_read(bench: &Bench, environment: &str, database: &str) {
     let stack = stack::shared();
     let name = database.rsplit_once('/').unwrap().1;
-    let statement = format!(
+    let role = format!(
         "DO $$ BEGIN CREATE ROLE {READER} LOGIN PASSWORD 'it-reads'; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
-         REVOKE ALL ON DATABASE \"{name}\" FROM PUBLIC; GRANT CONNECT ON DATABASE \"{name}\" TO {READER}; \
-         GRANT SELECT ON refinery_schema_history TO {READER}"
+         REVOKE ALL ON DATABASE \"{name}\" FROM PUBLIC"
     );
-    stack.psql(database, &statement);
-    let beside = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^switchback_'";
-    for table in stack.psql(database, beside).lines() {
-        stack.psql(database, &format!("GRANT SELECT ON {table} TO {READER}"));
-    }
+    stack.psql(database, &role);
+    let (_, sql) = permissions(bench, environment, "planning");
+    assert_eq!(sql.len(), 1);
+    stack.psql(database, &sql[0]);
 }
 
 /// From now on the program runs where the folder with the ledger cannot be written, whoever it is.
@@ -147,7 +153,12 @@ fn looking_needs_no_right_to_write_anywhere() {
     bench.edit("shop/app:1", "shop/app:2");
     bench.sql("CREATE TABLE extra (id int)");
     with_a_read_only_ledger(&mut bench);
-    guard.refuse_writes();
+    let (actions, _) = permissions(&bench, "dev", "planning");
+    for action in &actions {
+        let (_, operation) = action.split_once(':').unwrap();
+        assert!(["Describe", "Get", "List"].iter().any(|begin| operation.starts_with(begin)), "{action} writes");
+    }
+    guard.allow(&actions);
     let rows = bench.sql("SELECT * FROM refinery_schema_history ORDER BY 1");
 
     let plan = bench.project.exits(2, &["plan", "dev", "--detailed-exitcode", "--out", "s.plan.json"]);
@@ -165,6 +176,7 @@ fn looking_needs_no_right_to_write_anywhere() {
         &["show", "s.plan.json"],
         &["output", "dev"],
         &["approvals", "dev"],
+        &["permissions", "dev"],
     ] {
         bench.project.ok(words);
     }
