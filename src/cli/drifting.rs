@@ -171,7 +171,7 @@ async fn compare_schema(
             blind(why.to_owned(), without());
         }
         Ok(Compared::Untold(why)) => {
-            blind(format!("the schema cannot be made again to compare with: {why}"), without())
+            blind(format!("the schema cannot be made again to compare with: {why}"), without());
         }
         Err(error) => blind(error.to_string(), error.help),
     }

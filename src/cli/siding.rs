@@ -74,7 +74,7 @@ async fn compare_schemas(
         match rehearsals.tell_apart(&here, &there).await {
             Ok(told) => apart.extend(schemas(address, &told, (left.name, right.name))),
             Err(error) => {
-                blind.push((format!("{} and {}", left.name, right.name), unseen(Area::Schema, address, &error)))
+                blind.push((format!("{} and {}", left.name, right.name), unseen(Area::Schema, address, &error)));
             }
         }
     }

@@ -83,7 +83,9 @@ fn departure(kinds: &Kinds, step: &Step) -> Option<Departure> {
         }
         Action::Return { before, after, .. } => (What::ToChange, None, leaves(before, after)),
         Action::Delete { .. } => match &step.reason {
-            Reason::Replaced { attributes } => (What::ToChange, None, attributes.iter().map(named).collect()),
+            Reason::Replaced { attributes } => {
+                (What::ToChange, None, attributes.iter().map(|name| named(name)).collect())
+            }
             _ => (What::ToRemove, None, Vec::new()),
         },
         // What goes from the world after something else took its place is no wish of its own.
@@ -97,7 +99,7 @@ fn departure(kinds: &Kinds, step: &Step) -> Option<Departure> {
         }
         // Who reads now need not be who applied last.
         Action::Remember { what } if what.iter().all(|what| what == "how it is reached") => return None,
-        Action::Remember { what } => (What::ToRecord, None, what.iter().map(named).collect()),
+        Action::Remember { what } => (What::ToRecord, None, what.iter().map(|name| named(name)).collect()),
         Action::Forget { .. } | Action::Import { .. } | Action::TakeUp { .. } | Action::Move { .. } => {
             (What::ToRecord, None, Vec::new())
         }
@@ -111,8 +113,8 @@ fn departure(kinds: &Kinds, step: &Step) -> Option<Departure> {
     Some(Departure { class: Class::Declared, area, address, object, what, because: None, differences })
 }
 
-fn named(name: &String) -> Difference {
-    Difference { path: name.clone(), before: None, after: None }
+fn named(name: &str) -> Difference {
+    Difference { path: name.to_owned(), before: None, after: None }
 }
 
 /// What the spec itself says otherwise; what the world computes from it is known only after the apply.

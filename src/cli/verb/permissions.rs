@@ -169,7 +169,6 @@ impl Database {
         let (tables, rights) = match who {
             Who::Plans => (vec![history, "switchback_progress", "switchback_texts"], "select"),
             Who::Applies => {
-                sql += &format!("grant usage, create on schema public to {to};\n");
                 let tables = vec![history, "switchback_progress", "switchback_texts", "switchback_fence"];
                 (tables, "select, insert, update, delete")
             }
@@ -209,7 +208,7 @@ impl View for Permissions {
             }
             text.push('\n');
         }
-        text += "Who applies also has to own what migrations alter: make it a member of the owner, or name that with `set_role`.\n";
+        text += "Who applies also has to own the database and what migrations alter, or be a member of who does (`set_role`).\n";
         text + "`Resource` is everything: narrow it to what is yours. `iam:PassRole` is for the roles that tasks have.\n"
     }
 }

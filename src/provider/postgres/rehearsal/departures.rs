@@ -8,11 +8,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::super::fingerprint::{Facts, Fingerprint, Thing};
+use super::super::tag;
 use super::difference::{POSITION, cut, only_in, orders, text};
 use crate::world::{FactChange, SchemaChange, SchemaDifference};
 
 /// What stands for whoever migrates, where two databases have two of them.
 const MIGRATOR: &str = "(who migrates)";
+/// What is said about a thing.
+const COMMENT: &str = "comment";
 /// The facts that say who owns a thing, and who may do what.
 const OWNER: &str = "owner";
 const GRANTS: &str = "grants";
@@ -41,9 +44,13 @@ pub fn departures(expected: &Fingerprint, found: &Fingerprint) -> Vec<SchemaDiff
     departures
 }
 
-/// The fingerprint as if it were the same one who migrates everywhere.
+/// The fingerprint as if it were the same one who migrates everywhere, without our own tags.
 #[must_use]
 pub fn without_migrator(mut fingerprint: Fingerprint, migrator: &str) -> Fingerprint {
+    let is_tag = |comment: &Json| comment.as_str().is_some_and(tag::is_tag);
+    for facts in fingerprint.things.values_mut().filter(|facts| facts.get(COMMENT).is_some_and(is_tag)) {
+        Arc::make_mut(facts).remove(COMMENT);
+    }
     let is_told = |facts: &Facts| facts.contains_key(OWNER) || facts.contains_key(GRANTS);
     for facts in fingerprint.things.values_mut().filter(|facts| is_told(facts)) {
         let facts = Arc::make_mut(facts);
@@ -203,7 +210,8 @@ mod tests {
     fn who_migrates_counts_as_the_same() {
         let of = |owner: &str| {
             let grants = json!([format!("{owner}=arw/{owner}"), format!("reader=r/{owner}")]);
-            print(&[("table", None, "t", json!({"owner": owner, "grants": grants}))])
+            let comment = format!("switchback: environment={owner}");
+            print(&[("table", None, "t", json!({"owner": owner, "grants": grants, "comment": comment}))])
         };
         let (one, other) = (without_migrator(of("dev"), "dev"), without_migrator(of("prod"), "prod"));
         assert!(told(&one, &other).is_empty());
