@@ -14,6 +14,7 @@ pub mod clock;
 pub mod commit;
 pub mod confirm;
 pub mod doubt;
+pub mod drifting;
 pub mod environment;
 pub mod evidence;
 pub mod exit;
@@ -41,6 +42,7 @@ pub mod report;
 pub mod secrets;
 pub mod session;
 pub mod showing;
+pub mod siding;
 pub mod signed;
 pub mod signer;
 pub mod spec;
@@ -120,6 +122,9 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Hold(arguments) => verb::hold::run(&arguments, session),
         Verb::Status(arguments) => verb::status::run(&arguments, session),
         Verb::History(arguments) => verb::history::run(&arguments, session),
+        Verb::Drift(arguments) => verb::drift::run(&arguments, session),
+        Verb::Diff(arguments) => verb::diff::run(&arguments, session),
+        Verb::Permissions(arguments) => verb::permissions::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),
         Verb::Migrate(arguments) => verb::migrate::run(&arguments, session),
         Verb::Import(arguments) => verb::import::run(&arguments, session),

@@ -359,6 +359,16 @@ pub enum Runs {
     Longer(&'static str),
 }
 
+/// What whoever looks at things of a kind must be allowed, and whoever changes them besides, as the access control of
+/// their world names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// For looking at them.
+    pub reads: &'static [&'static str],
+    /// For making, changing and removing them, beside looking.
+    pub writes: &'static [&'static str],
+}
+
 /// The pure rules of a kind.
 pub trait Rules: Send + Sync {
     /// Which part of a change a thing of this kind belongs to, for those who sign it.
@@ -402,6 +412,11 @@ pub trait Rules: Send + Sync {
     /// is retired (task definitions).
     fn has_revisions(&self) -> bool {
         false
+    }
+
+    /// The least rights to look at things of this kind, and to change them.
+    fn rights(&self) -> Rights {
+        Rights::default()
     }
 
     /// Whether a thing with these attributes runs code of its own (a service): migrations are ordered around it.

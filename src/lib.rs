@@ -31,6 +31,7 @@ pub mod rules;
 pub mod review;
 pub mod gate;
 pub mod verify;
+pub mod drift;
 pub mod apply;
 // -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
 pub mod provider;

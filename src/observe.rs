@@ -245,6 +245,13 @@ impl Subject {
 
     fn add_desired(&mut self, desired: &Desired, things: &Things, kinds: &Kinds) {
         for (address, resource) in &desired.resources {
+            // Who looks now need not be who applied last, and may have no way in but that of the spec.
+            if let Some(look) = self.things.get_mut(address)
+                && look.kind == resource.kind
+                && leads_to_the_same(&resource.binding, &look.binding)
+            {
+                look.binding = resource.binding.clone();
+            }
             let names_itself = kinds
                 .get(&resource.kind)
                 .is_some_and(|kind| kind.provider != "terraform" && kind.rules.identity(&resource.object).is_some());
@@ -299,6 +306,18 @@ pub async fn observe(
     ask_for_secrets(world, subject, &lookup, &mut observed, &mut errors).await;
     observe_databases(world, subject, &lookup, &mut observed, &mut errors).await;
     (observed, errors)
+}
+
+/// Whether two bindings lead to the same place, whoever goes in; where that is not plain they are taken not to.
+fn leads_to_the_same(wanted: &Binding, recorded: &Binding) -> bool {
+    const PLACE: [&str; 5] = ["region", "endpoint", "account", "host", "port"];
+    let is_same = |setting: &str| match (wanted.settings.get(setting), recorded.settings.get(setting)) {
+        (Some(wanted), Some(recorded)) => wanted == recorded,
+        (Some(_) | None, _) => true,
+    };
+    wanted.provider == recorded.provider
+        && PLACE.into_iter().all(is_same)
+        && wanted.deferred.values().all(|deferred| deferred.references().is_empty())
 }
 
 struct Group<'a> {

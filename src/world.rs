@@ -25,6 +25,7 @@ mod fence;
 mod rates;
 mod proposal;
 mod rehearsal;
+mod schema;
 
 pub use budget::{Above, Budget, Limit, Quantity, bytes};
 pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, bytes_in_words, count_in_words};
@@ -33,6 +34,7 @@ pub use measure::{IndexSize, Measure, ServerSettings, Since, Traffic, Width};
 pub use proposal::{Proposal, ProposalJob, SchemaSource, Trial};
 pub use rates::{FORMAT as RATES_FORMAT, Rates};
 pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
+pub use schema::{Compared, FactChange, SchemaChange, SchemaDifference, SchemaSite};
 
 /// Which provider, reached how: as recorded, so that a rollback finds the world again without any source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -82,6 +82,12 @@ pub enum Verb {
     Status(verb::status::Arguments),
     /// List the runs of an environment
     History(verb::history::Arguments),
+    /// Show what is not as it was applied, and what is not applied yet
+    Drift(verb::drift::Arguments),
+    /// Show two environments side by side
+    Diff(verb::diff::Arguments),
+    /// Print the least rights to plan an environment, and to apply it
+    Permissions(verb::permissions::Arguments),
     /// Show the outputs of an environment
     Output(verb::output::Arguments),
     /// Run migrations on any database, and take over what another tool has begun

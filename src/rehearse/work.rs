@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::ledger::Things;
+use crate::ledger::state::DatabaseState;
 use crate::migration::{Direction, Migration};
 use crate::observe::Observed;
 use crate::resolve::desired::DesiredDatabase;
@@ -110,6 +111,15 @@ fn begin(
         is_whole: history.is_none_or(|history| history.partial.is_none()),
         steps: Vec::new(),
     }
+}
+
+/// The migrations whose things are in a database, as the ledger knows it: those that are applied, and those that were
+/// taken back and left aside what they had added.
+pub fn standing(database: &DatabaseState) -> Vec<Arc<Migration>> {
+    let aside = database.aside.values().map(|aside| Arc::new(there_and_aside(aside)));
+    let mut standing: Vec<Arc<Migration>> = database.applied.values().cloned().chain(aside).collect();
+    standing.sort_by_key(|migration| migration.version);
+    standing
 }
 
 /// What was run and taken back, and left what it had added aside: as one text.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::proposal::{Proposal, ProposalJob};
 use super::rates::Rates;
+use super::schema::{Compared, SchemaDifference, SchemaSite};
 use super::{Connection, ErrorClass, Progress, WorldError};
 use crate::migration::certificate::Certificate;
 use crate::migration::{Direction, Migration};
@@ -81,6 +82,35 @@ pub trait Rehearsals: Send + Sync {
         let _ = (job, progress);
         Err(WorldError {
             tried: "propose a migration".to_owned(),
+            cause: "whoever rehearses here cannot do that".to_owned(),
+            help: None,
+            class: ErrorClass::Refused,
+        })
+    }
+
+    /// In what the schema of a job's target differs from the one that its applied migrations make on a throw-away server.
+    /// `migrated_by` is how the target is reached by whoever migrates it.
+    ///
+    /// # Errors
+    /// When the target cannot be read.
+    async fn departures(
+        &self,
+        job: &RehearsalJob,
+        migrated_by: Option<&Connection>,
+        progress: &dyn Progress,
+    ) -> Result<Compared, WorldError> {
+        let _ = (job, migrated_by, progress);
+        Ok(Compared::Untold("whoever rehearses here cannot compare schemas".to_owned()))
+    }
+
+    /// In what the schemas of two databases differ, which are only read. Who migrates each of them counts as the same.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    async fn tell_apart(&self, left: &SchemaSite, right: &SchemaSite) -> Result<Vec<SchemaDifference>, WorldError> {
+        let _ = (left, right);
+        Err(WorldError {
+            tried: "compare two schemas".to_owned(),
             cause: "whoever rehearses here cannot do that".to_owned(),
             help: None,
             class: ErrorClass::Refused,

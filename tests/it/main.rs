@@ -22,6 +22,8 @@ mod aws_rollout;
 mod cli;
 mod docs;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod drift;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod faults;
 #[cfg(feature = "cli")]
 mod durable;

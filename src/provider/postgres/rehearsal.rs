@@ -9,12 +9,14 @@ mod server;
 mod servers;
 mod surroundings;
 mod difference;
+mod departures;
 mod contents;
 mod dump;
 pub mod observer;
 mod beside;
 mod way;
 mod sandbox;
+mod departing;
 mod certify;
 mod proposing;
 mod calibration;
@@ -28,7 +30,10 @@ use super::connection::target;
 use super::errors::refused;
 use super::settings::Target;
 use crate::migration::certificate::Certificate;
-use crate::world::{Progress, Proposal, ProposalJob, Rates, RehearsalJob, Rehearsals, WorldError};
+use crate::world::{
+    Compared, Connection, Progress, Proposal, ProposalJob, Rates, RehearsalJob, Rehearsals, SchemaDifference,
+    SchemaSite, WorldError,
+};
 
 pub use beside::Beside;
 
@@ -133,6 +138,35 @@ impl Rehearsals for Rehearser {
         let proposed = proposing::propose(&mut lease, job, progress).await;
         self.servers.give_back(lease).await;
         proposed
+    }
+
+    async fn departures(
+        &self,
+        job: &RehearsalJob,
+        migrated_by: Option<&Connection>,
+        progress: &dyn Progress,
+    ) -> Result<Compared, WorldError> {
+        let Some((original, surroundings)) = Original::of(job).await? else {
+            return Ok(Compared::Untold("there is no database to compare".to_owned()));
+        };
+        let migrator = migrated_by.and_then(|connection| target(&connection.settings).ok());
+        let surroundings = match migrator {
+            Some(migrator) => surroundings.migrated_by(&migrator),
+            None => surroundings,
+        };
+        // From here on nothing is the target's fault: what goes wrong only means that nothing is compared.
+        let mut lease = match self.servers.lend(surroundings.major, false, progress).await {
+            Ok(Ok(lease)) => lease,
+            Ok(Err(why)) => return Ok(Compared::Untold(why)),
+            Err(error) => return Ok(Compared::Untold(error.to_string())),
+        };
+        let compared = departing::depart(&mut lease, job, &original, &surroundings).await;
+        self.servers.give_back(lease).await;
+        Ok(compared.unwrap_or_else(|error| Compared::Untold(error.to_string())))
+    }
+
+    async fn tell_apart(&self, left: &SchemaSite, right: &SchemaSite) -> Result<Vec<SchemaDifference>, WorldError> {
+        departing::apart(left, right).await
     }
 }
 

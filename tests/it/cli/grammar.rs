@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 26] = [
+const VERBS: [&str; 29] = [
     "init",
     "validate",
     "console",
@@ -24,6 +24,9 @@ const VERBS: [&str; 26] = [
     "hold",
     "status",
     "history",
+    "drift",
+    "diff",
+    "permissions",
     "output",
     "migrate",
     "import",

@@ -106,7 +106,7 @@ impl Proxy {
 }
 
 /// One message: its head and its body, as they came.
-fn message(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+pub fn message(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
     let mut head = String::new();
     loop {
         let mut line = String::new();

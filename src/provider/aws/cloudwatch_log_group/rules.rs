@@ -2,7 +2,7 @@
 //!
 //! Invariant: a log group is known by its name; its events are data, which no way back brings again.
 
-use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::{canonical, tags};
 use crate::value::{Object, Type, Value};
@@ -95,6 +95,22 @@ impl Rules for LogGroupRules {
 
     fn normalise(&self, attribute: &str, value: &Value) -> Value {
         canonical::canonical(&self.attributes, attribute, value)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            reads: &["logs:DescribeLogGroups", "logs:ListTagsForResource"],
+            writes: &[
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:PutRetentionPolicy",
+                "logs:DeleteRetentionPolicy",
+                "logs:AssociateKmsKey",
+                "logs:DisassociateKmsKey",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+        }
     }
 
     fn identity(&self, object: &Object) -> Option<String> {

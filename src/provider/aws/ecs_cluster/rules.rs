@@ -2,7 +2,7 @@
 //!
 //! Invariant: a cluster is known by its name, and its ARN follows from the name, the account and the region.
 
-use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules};
 use crate::provider::aws::wire::{Member, member};
 use crate::provider::aws::{canonical, tags};
 use crate::value::{Object, Type, Value};
@@ -127,6 +127,19 @@ impl Rules for ClusterRules {
 
     fn normalise(&self, attribute: &str, value: &Value) -> Value {
         canonical::canonical(&self.attributes, attribute, value)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            reads: &["ecs:DescribeClusters"],
+            writes: &[
+                "ecs:CreateCluster",
+                "ecs:UpdateCluster",
+                "ecs:DeleteCluster",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+            ],
+        }
     }
 
     fn identity(&self, object: &Object) -> Option<String> {

@@ -3,7 +3,7 @@
 //! Invariant: two references to the same cluster or revision, by name or by ARN, are equal.
 
 use super::attributes::attributes;
-use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Runs};
+use crate::kind::{Asked, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules, Runs};
 use crate::provider::aws::ecs_cluster::rules::{cluster_name, keep_names};
 use crate::provider::aws::ecs_task_definition::rules::short_reference;
 use crate::provider::aws::{canonical, period, tags};
@@ -108,6 +108,20 @@ impl Rules for ServiceRules {
                 form.rebuild(&|inner| if inner.as_str() == Some("host") { "instanceId".into() } else { inner })
             }
             _ => canonical::canonical(&self.attributes, attribute, value),
+        }
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            reads: &["ecs:DescribeServices"],
+            writes: &[
+                "ecs:CreateService",
+                "ecs:UpdateService",
+                "ecs:DeleteService",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+                "iam:PassRole",
+            ],
         }
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: a revision never changes; every change of what it runs is a new revision beside the earlier ones.
 
 use super::containers;
-use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::wire::{Member, member};
 use crate::provider::aws::{canonical, tags};
@@ -219,6 +219,19 @@ impl Rules for TaskDefinitionRules {
             ("cpu", Data::String(text)) => Value::from(units(text, "vcpu")).mark(value.marks()),
             ("memory", Data::String(text)) => Value::from(units(text, "gb")).mark(value.marks()),
             _ => canonical::canonical(&self.attributes, attribute, value),
+        }
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            reads: &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"],
+            writes: &[
+                "ecs:RegisterTaskDefinition",
+                "ecs:DeregisterTaskDefinition",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+                "iam:PassRole",
+            ],
         }
     }
 

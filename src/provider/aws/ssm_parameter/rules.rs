@@ -3,7 +3,9 @@
 //! Invariant: the value of a `SecureString` is a secret wherever it appears.
 
 use crate::approval::class::Part;
-use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Secrecy};
+use crate::kind::{
+    Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules, Secrecy,
+};
 use crate::provider::aws::ecs_cluster::rules::keep_names;
 use crate::provider::aws::{canonical, tags};
 use crate::value::{Object, Type, Value};
@@ -110,6 +112,19 @@ impl Rules for ParameterRules {
 
     fn normalise(&self, attribute: &str, value: &Value) -> Value {
         canonical::canonical(&self.attributes, attribute, value)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            reads: &["ssm:GetParameters", "ssm:GetParameter", "ssm:GetParameterHistory", "ssm:DescribeParameters"],
+            writes: &[
+                "ssm:PutParameter",
+                "ssm:DeleteParameter",
+                "ssm:ListTagsForResource",
+                "ssm:AddTagsToResource",
+                "ssm:RemoveTagsFromResource",
+            ],
+        }
     }
 
     fn identity(&self, object: &Object) -> Option<String> {

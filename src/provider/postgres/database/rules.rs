@@ -3,7 +3,7 @@
 //! Invariant: removing a database always loses data, whatever it held.
 
 use crate::approval::class::Part;
-use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules};
+use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules};
 use crate::provider::postgres::names;
 use crate::value::{Object, Type, Value};
 
@@ -82,6 +82,10 @@ impl Rules for DatabaseRules {
             }
             _ => value.clone(),
         }
+    }
+
+    fn rights(&self) -> Rights {
+        Rights { reads: &[], writes: &["CREATEDB"] }
     }
 
     fn identity(&self, object: &Object) -> Option<String> {

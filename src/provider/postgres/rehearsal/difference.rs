@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::super::fingerprint::{Facts, Fingerprint, Thing};
 
 /// The fact that says where a column stands.
-const POSITION: &str = "position";
+pub(super) const POSITION: &str = "position";
 /// More lines are not shown.
 const LINES: usize = 40;
 
@@ -97,12 +97,12 @@ pub fn additions(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
     found
 }
 
-fn only_in<'a>(these: &'a Fingerprint, those: &'a Fingerprint) -> impl Iterator<Item = &'a Thing> {
+pub(super) fn only_in<'a>(these: &'a Fingerprint, those: &'a Fingerprint) -> impl Iterator<Item = &'a Thing> {
     these.things.keys().filter(|thing| !those.things.contains_key(*thing))
 }
 
 /// The columns of each relation, in their order.
-fn orders(fingerprint: &Fingerprint) -> BTreeMap<&str, Vec<&str>> {
+pub(super) fn orders(fingerprint: &Fingerprint) -> BTreeMap<&str, Vec<&str>> {
     let mut found: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
     for (thing, facts) in &fingerprint.things {
         if let (Some(place), Some(position)) = (&thing.place, facts.get(POSITION).and_then(Json::as_u64)) {
@@ -173,14 +173,14 @@ fn short(value: &Json) -> String {
     cut(text(value).lines().next().unwrap_or_default())
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(160) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-fn text(value: &Json) -> String {
+pub(super) fn text(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         Json::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),

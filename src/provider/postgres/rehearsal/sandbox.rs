@@ -96,6 +96,11 @@ impl Original {
         let fingerprint = Taker::of(&client).await?.take(&client).await?;
         Ok(Some((Self { target, client, fingerprint }, surroundings)))
     }
+
+    /// Its schema.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
 }
 
 impl Sandbox {
@@ -226,13 +231,33 @@ async fn look(lease: &Lease, database: &str) -> Result<Look, WorldError> {
     Ok(Look { client, taker })
 }
 
-/// Runs what was applied again.
+/// Runs what was applied again, and sees whether that gives the target's schema.
 async fn replay(
     lease: &mut Lease,
     job: &RehearsalJob,
     original: Option<&Original>,
     surroundings: &Surroundings,
 ) -> Result<Result<String, Option<String>>, Refusal> {
+    let database = match rerun(lease, job, surroundings).await? {
+        Ok(database) => database,
+        Err(why) => return Ok(Err(Some(why))),
+    };
+    let Some(original) = original else { return Ok(Ok(database)) };
+    Ok(match compare(lease, &database, original).await? {
+        None => Ok(database),
+        Some(lines) => Err(Some(format!("the applied migrations alone do not give the target's schema: {lines}"))),
+    })
+}
+
+/// A database in which what was applied has run again; or why it does not.
+///
+/// # Errors
+/// When it cannot be run at all, or the server fails.
+pub async fn rerun(
+    lease: &mut Lease,
+    job: &RehearsalJob,
+    surroundings: &Surroundings,
+) -> Result<Result<String, String>, Refusal> {
     let database = surroundings.new_database(lease).await?;
     if let Err(why) = extend(lease, job, &database).await? {
         return Err(Refusal::Not(why));
@@ -249,16 +274,12 @@ async fn replay(
             Err(Broken::Fails { error, code, .. }) => {
                 let label = migration.label();
                 let why = missing(&error, code.as_deref(), surroundings).unwrap_or(error);
-                return Ok(Err(Some(format!("{label}, which is applied, does not run again here: {why}"))));
+                return Ok(Err(format!("{label}, which is applied, does not run again here: {why}")));
             }
         }
     }
     stage.leave();
-    let Some(original) = original else { return Ok(Ok(database)) };
-    Ok(match compare(lease, &database, original).await? {
-        None => Ok(database),
-        Some(lines) => Err(Some(format!("the applied migrations alone do not give the target's schema: {lines}"))),
-    })
+    Ok(Ok(database))
 }
 
 /// Makes the extensions that the spec asks for.

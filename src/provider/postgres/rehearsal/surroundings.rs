@@ -145,6 +145,16 @@ impl Surroundings {
         })
     }
 
+    /// With whoever migrates the target, where that is another one than who reads it.
+    #[must_use]
+    pub fn migrated_by(mut self, target: &Target) -> Self {
+        let is_there = |name: &str| name == self.bootstrap || self.roles.iter().any(|role| role.name == name);
+        if is_there(&target.user) && target.set_role.as_deref().is_none_or(is_there) {
+            (self.user, self.set_role) = (Some(target.user.clone()), target.set_role.clone());
+        }
+        self
+    }
+
     /// Makes the roles on a server of our own, and others that are named. On a given server nothing is made.
     ///
     /// # Errors

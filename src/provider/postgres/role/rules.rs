@@ -5,7 +5,9 @@
 use jiff::Timestamp;
 
 use crate::approval::class::Part;
-use crate::kind::{Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rules, Secrecy};
+use crate::kind::{
+    Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules, Secrecy,
+};
 use crate::provider::postgres::names;
 use crate::value::{Object, Type, Value};
 
@@ -106,6 +108,10 @@ impl Rules for RoleRules {
             },
             _ => value.clone(),
         }
+    }
+
+    fn rights(&self) -> Rights {
+        Rights { reads: &[], writes: &["CREATEROLE"] }
     }
 
     fn identity(&self, object: &Object) -> Option<String> {
