@@ -87,7 +87,13 @@ fn what(review: &Review) -> Element {
     let found = (!review.findings.is_empty()).then(|| {
         of_class("p", "", "Findings: ").with(element("a").to(Anchor::Part("findings")).with(findings::counts(review)))
     });
-    answer("What changes?", capital(&counts)).with(of_class("p", "quiet", more.join(", "))).with(databases).with(found)
+    let release = review.promotion.iter().flat_map(crate::review::promotion::PromotionView::lines);
+    let release = release.map(|line| Markup::from(of_class("p", "quiet", line.text))).collect::<Markup>();
+    answer("What changes?", capital(&counts))
+        .with(release)
+        .with(of_class("p", "quiet", more.join(", ")))
+        .with(databases)
+        .with(found)
 }
 
 fn counted(count: usize, noun: &str) -> String {

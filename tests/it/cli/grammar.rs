@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 26] = [
+const VERBS: [&str; 28] = [
     "init",
     "validate",
     "console",
@@ -26,6 +26,8 @@ const VERBS: [&str; 26] = [
     "history",
     "output",
     "migrate",
+    "release",
+    "promote",
     "import",
     "state",
     "destroy",
