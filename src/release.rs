@@ -73,9 +73,6 @@ pub struct Release {
     /// The keys of its `config` blocks, by block.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configuration: BTreeMap<String, BTreeSet<String>>,
-    /// The major version of PostgreSQL that each database had where it was verified, as far as it was asked.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub servers: BTreeMap<String, u32>,
 }
 
 impl Release {

@@ -86,7 +86,7 @@ pub fn describe(session: &Session, resolved: &Resolved, from: &State, verified: 
     let mut except = compare::except(pair, &images);
     except.extend(own(resolved));
     let keys = configuration(desired.resources.keys().map(ToString::to_string));
-    let gaps = compare::gaps(pair, &keys, &std::collections::BTreeMap::new());
+    let gaps = compare::gaps(pair, &keys);
     let gates = desired.environment.gates.clone();
     let verdicts = judge(session, &gates, from, verified.id, verified.at, source.expedited.as_deref());
     Some(Promotion { parcel, verified: verified.at, gates, verdicts, except, gaps })

@@ -85,7 +85,6 @@ fn describe(
             .map(|(address, database)| (address.to_string(), labels(database)))
             .collect(),
         configuration: configuration(desired.resources.keys().map(ToString::to_string)),
-        servers: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::record::{Actor, Record, RunResult};
 use super::signatures::Recorded;
 use super::state::{Run, State};
@@ -107,6 +109,14 @@ impl Releases {
     pub fn roles(&self, id: ReleaseId) -> std::collections::BTreeSet<String> {
         let of_it = self.accepted.iter().filter(|accepted| accepted.what.release == id);
         of_it.map(|accepted| accepted.what.role.clone()).collect()
+    }
+}
+
+impl Run {
+    /// Planning again was empty: for a release it counts since when.
+    pub(super) fn verify(&mut self, at: Timestamp) {
+        self.verified = true;
+        self.verified_at.get_or_insert(at);
     }
 }
 

@@ -302,11 +302,6 @@ impl Run {
 }
 
 impl Run {
-    fn verify(&mut self, at: Timestamp) {
-        self.verified = true;
-        self.verified_at.get_or_insert(at);
-    }
-
     fn resume(&mut self, lease: Option<Sequence>) {
         (self.parked, self.lease) = (None, lease);
     }

@@ -92,8 +92,8 @@ fn plain(value: &Value) -> Option<String> {
     (text.chars().count() <= 80 && !text.contains('\n') && !text.starts_with(['{', '['])).then_some(text)
 }
 
-/// Configuration keys that one of the two lacks, and servers of another version, in lines.
-pub fn gaps(pair: Pair<'_>, keys: &BTreeMap<String, BTreeSet<String>>, servers: &BTreeMap<String, u32>) -> Vec<String> {
+/// Configuration keys that one of the two lacks, in lines.
+pub fn gaps(pair: Pair<'_>, keys: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let Pair { from: (from, _), release, to: _ } = pair;
     let mut lines = Vec::new();
     let none = BTreeSet::new();
@@ -102,11 +102,6 @@ pub fn gaps(pair: Pair<'_>, keys: &BTreeMap<String, BTreeSet<String>>, servers: 
         let (there, here) = (release.configuration.get(block).unwrap_or(&none), keys.get(block).unwrap_or(&none));
         lines.extend(there.difference(here).map(|key| format!("{block} lacks {key}, which {from} has")));
         lines.extend(here.difference(there).map(|key| format!("{block} has {key}, which {from} lacks")));
-    }
-    for (database, here) in servers {
-        if let Some(there) = release.servers.get(database).filter(|there| *there != here) {
-            lines.push(format!("{database} is on PostgreSQL {here}; it was verified on {there}"));
-        }
     }
     lines
 }

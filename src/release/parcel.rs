@@ -144,7 +144,6 @@ mod tests {
             images: BTreeSet::new(),
             migrations: BTreeMap::new(),
             configuration: BTreeMap::new(),
-            servers: BTreeMap::new(),
         };
         Parcel { release, texts }
     }

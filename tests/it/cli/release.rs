@@ -119,7 +119,7 @@ fn released(staging: &str) -> (Bench, String) {
 
 #[test]
 fn what_dev_verified_goes_to_staging_and_by_its_tag_to_prod_and_back() {
-    let mut bench = project(STAGING, "");
+    let bench = project(STAGING, "");
     let approver = |name: &str, class: &str| {
         format!("  approver \"{name}\" {{\n    key     = \"{}\"\n    classes = [\"{class}\"]\n  }}\n", bench.key(name))
     };
@@ -172,12 +172,28 @@ fn what_dev_verified_goes_to_staging_and_by_its_tag_to_prod_and_back() {
     bench.expect(9, "up prod").has("it is protected");
     bench.expect(0, "plan prod").has("nothing to do").has(&format!("over release {short}"));
 
-    // And back, which holds it: the same one does not come again by itself.
+    // The next release, by its own tag; and back from it without a signature, for it was approved with its way back.
+    bench.write("modules/web/main.hcl", &MODULE.replace("hello", "howdy"));
+    bench.commit("friendlier");
+    bench.expect(0, &format!("apply dev --auto-approve {image}"));
+    let second = bench.release(image);
+    bench.expect(0, "promote dev staging --auto-approve").has("verified");
+    bench.expect(0, &format!("release tag {second} v1.5.0"));
+    bench.expect(0, "promote staging prod --tag v1.5.0 --out p.plan.json");
+    bench.approve("ada", "p.plan.json");
+    bench.expect(0, "apply p.plan.json").has("verified");
+    assert_eq!(bench.said("prod"), "howdy shop/web:1.1.0 times 1");
     bench.expect(0, "rollback prod --last --auto-approve").has("verified");
-    bench.expect(8, "promote staging prod --auto-approve").has("is held in prod");
-    bench.set("USER", "somebody");
+    assert_eq!(bench.said("prod"), "hello shop/web:1.1.0 times 1");
+    // It is held: the same one does not come again by itself, and the one before is there.
+    bench.expect(8, "promote staging prod --tag v1.5.0 --auto-approve").has("is held in prod");
+    bench.expect(0, "plan prod").has("nothing to do").has(&format!("over release {short}"));
     bench.expect(0, "hold prod lift --reason mended");
-    bench.expect(0, "promote staging prod --out again.plan.json").has("1 to create");
+    bench.expect(0, "promote staging prod --tag v1.5.0 --out p.plan.json").has("1 to update");
+    bench.expect(0, "apply p.plan.json").has("verified");
+    // An older tag is a way back.
+    bench.expect(0, "promote staging prod --tag v1.4.0 --auto-approve").has("this is a way back").has("verified");
+    assert_eq!(bench.said("prod"), "hello shop/web:1.1.0 times 1");
 }
 
 #[test]
