@@ -13,6 +13,7 @@ pub mod certified;
 pub mod clock;
 pub mod commit;
 pub mod confirm;
+pub mod door;
 pub mod doubt;
 pub mod drifting;
 pub mod environment;
@@ -21,6 +22,7 @@ pub mod exit;
 pub mod expression;
 pub mod failure;
 pub mod gate;
+pub mod git;
 pub mod grammar;
 pub mod holder;
 pub mod last;
@@ -36,8 +38,10 @@ pub mod planning;
 pub mod policies;
 pub mod pricing;
 pub mod progress;
+pub mod promotion;
 pub mod rates;
 pub mod refused;
+pub mod releasing;
 pub mod report;
 pub mod secrets;
 pub mod session;
@@ -127,6 +131,8 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Permissions(arguments) => verb::permissions::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),
         Verb::Migrate(arguments) => verb::migrate::run(&arguments, session),
+        Verb::Release(arguments) => verb::release::run(&arguments, session),
+        Verb::Promote(arguments) => verb::promote::run(&arguments, session),
         Verb::Import(arguments) => verb::import::run(&arguments, session),
         Verb::State(arguments) => verb::state::run(&arguments, session),
         Verb::Destroy(arguments) => verb::destroy::run(&arguments, session),

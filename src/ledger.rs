@@ -10,6 +10,7 @@ pub mod lease;
 mod line;
 mod memory;
 pub mod record;
+pub mod releases;
 pub mod signatures;
 pub mod state;
 pub mod text;

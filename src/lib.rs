@@ -17,6 +17,7 @@ pub mod expression;
 pub mod kind;
 pub mod migration;
 pub mod world;
+pub mod release;
 pub mod step;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
@@ -25,6 +26,7 @@ pub mod resolve;
 pub mod observe;
 pub mod plan;
 pub mod rollback;
+pub mod promote;
 pub mod rehearse;
 pub mod risk;
 pub mod rules;

@@ -402,6 +402,7 @@ impl<'a> Planner<'a> {
             approval_rules: self.inputs.state.signatures.rules.clone().map(Box::new),
             owed: BTreeSet::new(),
             with_schema: false,
+            release: None,
             origins: BTreeMap::new(),
         };
         (change_set, self.mistakes)

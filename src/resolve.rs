@@ -67,6 +67,8 @@ pub struct Resolved {
     pub secrets: RevealedSecrets,
     /// What becomes of what is recorded.
     pub refactoring: Refactoring,
+    /// The values of the variables that travel with a release.
+    pub released: BTreeMap<String, Value>,
 }
 
 /// Evaluates a spec. There is no result when anything is wrong, here or already in the reading of the spec
@@ -106,7 +108,12 @@ pub fn resolve(
         outputs: made.outputs,
         spec_digest: spec_digest(&read, &open_variables),
     };
-    (Some(Resolved { desired, secrets: made.revealed, refactoring }), diagnostics)
+    let travels = |name: &str| {
+        let root = spec.modules.first();
+        root.and_then(|root| root.variables.get(name)).is_some_and(|variable| variable.released)
+    };
+    let released = open_variables.into_iter().filter(|(name, _)| travels(name)).collect();
+    (Some(Resolved { desired, secrets: made.revealed, refactoring, released }), diagnostics)
 }
 
 /// Checks the names and blocks of a spec, and gives an engine to work with.

@@ -12,6 +12,7 @@ pub mod markdown;
 pub mod found;
 pub mod paint;
 pub mod proof;
+pub mod promotion;
 pub mod sarif;
 pub mod junit;
 pub mod cost;
@@ -34,6 +35,7 @@ use crate::world::Binding;
 use difference::{Differences, Shown};
 use grounds::Grounds;
 use kept::KeptView;
+use promotion::PromotionView;
 use signing::Signing;
 
 /// The version of the form of the JSON rendering.
@@ -56,6 +58,9 @@ pub struct Review {
     pub summary: Summary,
     /// Where in the world it happens, each place once, in the order of the steps.
     pub places: Vec<String>,
+    /// The release that it brings, or over which it changes the place's own values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<PromotionView>,
     /// What the databases whose schema changes say about themselves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<TargetView>,
@@ -275,6 +280,7 @@ impl Review {
             digest: change_set.digest(),
             summary: Summary::of(change_set),
             places,
+            promotion: PromotionView::of(change_set, grounds),
             targets: TargetView::all(&grounds.targets),
             steps: change_set.steps.iter().map(|step| StepView::of(step, grounds)).collect(),
             findings: grounds.findings.clone(),

@@ -10,6 +10,7 @@ pub mod types;
 mod budget_block;
 mod approval_blocks;
 mod blocks;
+mod gates;
 mod gather;
 mod load;
 mod lower;
@@ -34,6 +35,7 @@ use indexmap::IndexMap;
 pub use crate::suggest;
 pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
+pub use mask::literal_secrets;
 pub use migration_block::MigrationBlock;
 
 use crate::address::part::Part;
@@ -42,6 +44,7 @@ use crate::diagnostic::{Sources, Span};
 use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
 use crate::migration::range::SchemaRange;
+use crate::release::gates::Gates;
 use crate::world::Budget;
 use body::{Attribute, Body};
 
@@ -140,6 +143,8 @@ pub struct EnvironmentBlock {
     pub allow_up: Option<bool>,
     /// The doors, if it names them.
     pub source: Option<BTreeSet<Door>>,
+    /// What a release has to wait for before it gets in.
+    pub gates: Gates,
     /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
     /// What the environment can bear of a change: the `budget` block.
@@ -212,6 +217,8 @@ pub struct Variable {
     pub default: Option<Expr>,
     /// Whether its value is a secret.
     pub sensitive: bool,
+    /// Whether its value travels with a release, and comes from there where one is applied.
+    pub released: bool,
     /// Whether it may be null.
     pub nullable: bool,
     /// What must be true of it.

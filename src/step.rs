@@ -21,6 +21,7 @@ use crate::expression::Deferred;
 use crate::migration::position::Position;
 use crate::migration::range::SchemaNeeds;
 use crate::migration::{Direction, Migration};
+use crate::release::Carried;
 use crate::value::{Object, Value};
 use crate::world::Binding;
 
@@ -79,6 +80,9 @@ pub struct ChangeSet {
     /// all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub origins: BTreeMap<Address, Origin>,
+    /// The release that it brings, or over which it changes the place's own values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Box<Carried>>,
 }
 
 /// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without

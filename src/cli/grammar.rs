@@ -92,6 +92,10 @@ pub enum Verb {
     Output(verb::output::Arguments),
     /// Run migrations on any database, and take over what another tool has begun
     Migrate(verb::migrate::Arguments),
+    /// Make, show, accept and tag releases of what was verified
+    Release(verb::release::Arguments),
+    /// Bring to the next environment what one has verified
+    Promote(verb::promote::Arguments),
     /// Take a thing into the ledger that is there already
     Import(verb::import::Arguments),
     /// List, show, rename or forget what the ledger records

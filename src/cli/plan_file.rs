@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::ledger::Actor;
 use crate::migration::certificate::Evidence;
 use crate::rehearse::target::Targets;
+use crate::release::promotion::Promotion;
 use crate::review::grounds::Grounds;
 use crate::review::signing::Signing;
 use crate::risk::Risks;
@@ -64,6 +65,12 @@ pub struct PlanFile {
     /// What the house asks of it, so that whoever applies it can be asked again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Policy>,
+    /// The release that it brings from another environment, and what is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<Box<Promotion>>,
+    /// The digest of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<Digest>,
 }
 
 /// What every version of the form has.
@@ -86,11 +93,12 @@ struct ChangeSetHead {
 impl PlanFile {
     /// A change set to be saved, and what its review rests on; who signed it stands in the ledger.
     pub fn new(change_set: ChangeSet, grounds: Grounds) -> Self {
-        let Grounds { evidence, targets, risks, findings, policies, signing: _ } = grounds;
+        let Grounds { evidence, targets, risks, findings, policies, promotion, signing: _ } = grounds;
         let (tool, digest) = (env!("CARGO_PKG_VERSION").to_owned(), change_set.digest());
         let proved = Some(proved(&digest, &evidence));
         let told = told(FORMAT, &targets, &risks, &findings, &policies);
         let (author, authored) = (None, None);
+        let promoted = promotion.as_ref().map(|promotion| promoted(&digest, promotion));
         Self {
             format: FORMAT,
             tool,
@@ -105,6 +113,8 @@ impl PlanFile {
             risks,
             findings,
             policies,
+            promotion,
+            promoted,
         }
     }
 
@@ -117,8 +127,9 @@ impl PlanFile {
 
     /// The change set, and what its review rests on.
     pub fn take(self) -> (ChangeSet, Grounds) {
-        let Self { change_set, evidence, targets, risks, findings, policies, .. } = self;
-        (change_set, Grounds { evidence, targets, risks, findings, policies, signing: Signing::default() })
+        let Self { change_set, evidence, targets, risks, findings, policies, promotion, .. } = self;
+        let signing = Signing::default();
+        (change_set, Grounds { evidence, targets, risks, findings, policies, promotion, signing })
     }
 
     /// Writes it whole or not at all, readable by its owner only.
@@ -188,7 +199,22 @@ impl PlanFile {
                 .cause("what it says of its databases is not what they said")
                 .help(again));
         }
+        if !file.has_its_release() {
+            return Err(Failure::failed(format!("{name} was altered after it was saved"))
+                .cause("its release is not the one that its change set brings")
+                .help(again));
+        }
         Ok(file)
+    }
+
+    /// Whether the release is the one that the change set brings, whole, and nothing that is known of it was altered.
+    fn has_its_release(&self) -> bool {
+        let carried = self.change_set.release.as_ref();
+        let brought = carried.filter(|carried| carried.from.is_some()).map(|carried| carried.id);
+        let is_whole = |promotion: &Promotion| promotion.parcel.is_whole();
+        self.promotion.as_ref().map(|promotion| promotion.parcel.release.id()) == brought
+            && self.promotion.as_deref().is_none_or(is_whole)
+            && self.promoted == self.promotion.as_ref().map(|promotion| promoted(&self.digest, promotion))
     }
 }
 
@@ -200,6 +226,11 @@ fn told(format: u32, targets: &Targets, risks: &Risks, findings: &Findings, poli
         _ if !policies.is_empty() => Digest::of_json(&(targets, risks, findings, policies)),
         _ => Digest::of_json(&(targets, risks, findings)),
     })
+}
+
+/// The digest of a change set together with what is known of its release.
+fn promoted(change_set: &Digest, promotion: &Promotion) -> Digest {
+    Digest::of_json(&(change_set, promotion))
 }
 
 /// The digest of a change set together with who made it.

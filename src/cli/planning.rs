@@ -99,11 +99,13 @@ pub async fn plan(
     let ground = Ground { things, observed: &observed, databases: &resolved.desired.databases, secrets };
     let planned = |inputs: Inputs<'_>| plan::plan(&resolved.desired, inputs, &options);
     let ((change_set, diagnostics), evidence) = twice(session, inputs, ground, proofs, planned).await;
-    let change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
+    let mut change_set = judge(session, change_set, diagnostics, &resolved.sources)?;
+    change_set.release = resolved.carried.clone().map(Box::new);
     let targets = targets_of(session, &change_set, ground, &evidence, proofs).await;
     let pricing = Pricing::of(session, Some(&resolved.desired), &targets, proofs.effort()).await;
     let judges = Judges { rules: &resolved.rules, policies: resolved.policies.clone(), pricing };
-    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), judges), change_set })
+    let grounds = grounds((session, ledger), &change_set, (evidence, targets), judges);
+    Ok(Proved { grounds: Grounds { promotion: resolved.promotion.clone(), ..grounds }, change_set })
 }
 
 /// What rehearsals rest on, beside the plan.

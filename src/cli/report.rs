@@ -444,6 +444,7 @@ mod tests {
             parked: None,
             ended: None,
             verified: false,
+            verified_at: None,
             taken_back: false,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a session asks nothing of the world and writes nothing before a verb does.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,10 +19,14 @@ use crate::ledger::Actor;
 #[cfg(feature = "postgres")]
 use crate::local::Places;
 use crate::provider::table;
+use crate::release::Carried;
+use crate::release::parcel::Parcel;
+use crate::release::promotion::Promotion;
 use crate::resolve::desired::{Desired, Refactoring};
 use crate::rules::judging::Settings;
 use crate::rules::policy::Policy;
 use crate::secret::Secrets;
+use crate::value::Value;
 use crate::world::{Databases, Rehearsals, World};
 
 /// How often those in the background have a turn before a wait ends; a session needs two to be closed.
@@ -62,6 +67,14 @@ pub struct Resolved {
     pub rules: Settings,
     /// What the house asks of every change.
     pub policies: Vec<Policy>,
+    /// The values of the variables that travel with a release.
+    pub released: BTreeMap<String, Value>,
+    /// The release that it was resolved with, if it was with one.
+    pub parcel: Option<Parcel>,
+    /// What the change set says of that.
+    pub carried: Option<Carried>,
+    /// What is known of a release that is to get in.
+    pub promotion: Option<Box<Promotion>>,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
     pub secrets: Arc<dyn Secrets>,
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::door;
 use super::environment::{self, Name};
 use super::failure::Failure;
 use super::secrets::EdgeSecrets;
@@ -14,9 +15,12 @@ use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::digest::Digest;
 use crate::expression::Deferred;
+use crate::files::Files;
 use crate::kind::Kinds;
 use crate::ledger::State;
 use crate::migration::layout::Layout;
+use crate::release::Carried;
+use crate::release::parcel::{Parcel, ParcelFiles};
 use crate::resolve::desired::{Desired, DesiredDatabase};
 use crate::resolve::inputs::{Inputs, VariableFile, secrets_from_variables};
 use crate::rules::judging::Settings;
@@ -30,16 +34,35 @@ use crate::{local, resolve, spec};
 pub use crate::resolve::inputs::Missing;
 
 impl Session {
-    /// The resolved spec of an environment. Warnings are said.
+    /// The resolved spec of an environment, as the checkout and the release in force there say. Warnings are said.
     ///
     /// # Errors
-    /// With all of its mistakes.
+    /// With all of its mistakes, or when the environment takes only releases and none is in force.
     pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
         checked_name(environment)?;
         let project = self.need_project()?;
-        let (resolved, diagnostics, sources) = resolve(self, &project, environment, Missing::Refuse)?;
+        match door::running(self, &project, environment)? {
+            Some((parcel, carried)) => self.resolve_over(environment, parcel, carried),
+            None => self.resolve_with(environment, None),
+        }
+    }
+
+    /// The same with a release: what travels comes from there, all else from the checkout.
+    ///
+    /// # Errors
+    /// With all of its mistakes.
+    pub fn resolve_over(&self, environment: &str, parcel: Parcel, carried: Carried) -> Result<Resolved, Failure> {
+        let resolved = self.resolve_with(environment, Some(&parcel))?;
+        Ok(Resolved { parcel: Some(parcel), carried: Some(carried), ..resolved })
+    }
+
+    fn resolve_with(&self, environment: &str, parcel: Option<&Parcel>) -> Result<Resolved, Failure> {
+        checked_name(environment)?;
+        let project = self.need_project()?;
+        let (resolved, diagnostics, sources) = resolve_from(self, &project, environment, Missing::Refuse, parcel)?;
         match resolved {
             Some(resolved) if !diagnostics.has_errors() => {
+                door::refuse_typed(self, &resolved.desired.environment)?;
                 self.warn(&diagnostics, &sources);
                 Ok(resolved)
             }
@@ -73,9 +96,43 @@ pub fn resolve(
     environment: &str,
     missing: Missing,
 ) -> Result<(Option<Resolved>, Diagnostics, Sources), Failure> {
-    let inputs = inputs(session, project, missing)?;
-    let (spec, mut diagnostics) = spec::load(&DiskFiles, project, environment, &session.kinds);
-    let (resolved, more) = resolve::resolve(&spec, &inputs, &session.kinds, &DiskFiles, project);
+    resolve_from(session, project, environment, missing, None)
+}
+
+/// The same; with a release, what travels comes from there.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_from(
+    session: &Session,
+    project: &Path,
+    environment: &str,
+    missing: Missing,
+    parcel: Option<&Parcel>,
+) -> Result<(Option<Resolved>, Diagnostics, Sources), Failure> {
+    let mut inputs = inputs(session, project, missing)?;
+    match parcel {
+        None => resolve_files(session, (project, environment), &inputs, &DiskFiles),
+        Some(parcel) => {
+            inputs.released.clone_from(&parcel.release.variables);
+            let files = ParcelFiles { parcel, project, place: &DiskFiles };
+            resolve_files(session, (project, environment), &inputs, &files)
+        }
+    }
+}
+
+/// The same from given files and inputs.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_files(
+    session: &Session,
+    (project, environment): (&Path, &str),
+    inputs: &Inputs,
+    files: &dyn Files,
+) -> Result<(Option<Resolved>, Diagnostics, Sources), Failure> {
+    let (spec, mut diagnostics) = spec::load(files, project, environment, &session.kinds);
+    let (resolved, more) = resolve::resolve(&spec, inputs, &session.kinds, files, project);
     diagnostics.extend(more);
     let (levels, unknown) = Levels::of(&spec, &rules::rules());
     diagnostics.extend(unknown);
@@ -89,6 +146,10 @@ pub fn resolve(
         sources: sources.clone(),
         rules: Settings { levels, folders },
         policies,
+        released: resolved.released,
+        parcel: None,
+        carried: None,
+        promotion: None,
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });
     Ok((resolved, diagnostics, sources))
@@ -106,11 +167,39 @@ fn folders(spec: &spec::Spec, desired: &Desired) -> BTreeMap<Address, (String, L
     desired.databases.iter().filter_map(of).collect()
 }
 
-/// The spec, if the checkout is the one that a run was begun from.
-pub fn checkout(session: &Session, environment: &str, digest: Option<Digest>) -> Option<Resolved> {
+/// The spec, if the checkout, and the release that was brought with it, are those that a run was begun from.
+pub fn checkout(
+    session: &Session,
+    environment: &str,
+    digest: Option<Digest>,
+    brought: Brought<'_>,
+) -> Option<Resolved> {
     let (project, digest) = (session.project()?, digest?);
-    let (resolved, _mistakes, _) = resolve(session, &project, environment, Missing::Refuse).ok()?;
-    resolved.filter(|resolved| resolved.desired.spec_digest == digest)
+    let Brought { carried, parcel } = brought;
+    if carried.is_some() && parcel.is_none() {
+        return None;
+    }
+    let resolved = resolve_from(session, &project, environment, Missing::Refuse, parcel.as_ref());
+    let (resolved, _mistakes, _) = resolved.ok()?;
+    let resolved = resolved.filter(|resolved| resolved.desired.spec_digest == digest)?;
+    Some(Resolved { parcel, carried: carried.cloned(), ..resolved })
+}
+
+/// The release that a change set brings.
+#[derive(Debug, Default)]
+pub struct Brought<'a> {
+    /// What the change set says of it.
+    pub carried: Option<&'a Carried>,
+    /// The release, if it is at hand.
+    pub parcel: Option<Parcel>,
+}
+
+impl<'a> Brought<'a> {
+    /// That of a change set, as far as the ledger knows it.
+    pub fn of(change_set: Option<&'a ChangeSet>, state: &State) -> Self {
+        let carried = change_set.and_then(|change_set| change_set.release.as_deref());
+        Self { carried, parcel: carried.and_then(|carried| state.releases.parcel(carried.id)) }
+    }
 }
 
 /// The secrets for going on with the newest run, or back from it: those of the checkout, if it is the one that the run
@@ -120,7 +209,9 @@ pub fn checkout(session: &Session, environment: &str, digest: Option<Digest>) ->
 /// When what was given cannot be read.
 pub fn secrets_at_hand(session: &Session, environment: &str, state: &State) -> Result<Arc<dyn Secrets>, Failure> {
     let digest = state.runs.iter().rev().find_map(|run| run.change_set.spec_digest);
-    match checkout(session, environment, digest) {
+    let newest = state.runs.iter().rev().find(|run| run.change_set.spec_digest.is_some());
+    let brought = Brought::of(newest.map(|run| &*run.change_set), state);
+    match checkout(session, environment, digest, brought) {
         Some(resolved) => Ok(resolved.secrets),
         None => secrets(session, state, None),
     }
@@ -186,6 +277,7 @@ pub fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inp
         arguments: session.globals.variables.iter().map(|given| (given.name.clone(), given.value.clone())).collect(),
         local_stack: local_stack(session, project).map(Value::object),
         missing,
+        released: BTreeMap::new(),
         folder: project.to_owned(),
         home: environment::read(Name::Home).map(PathBuf::from),
         planned_at: Some(session.world.clock.now()),

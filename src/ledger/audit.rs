@@ -128,7 +128,8 @@ impl<'a> Known<'a> {
             | Body::Lifted { .. }
             | Body::Approved { .. }
             | Body::Rejected { .. }
-            | Body::Admitted { .. } => {}
+            | Body::Admitted { .. }
+            | Body::OfRelease { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
         let of_lease = || record.lease.and_then(|lease| self.leases.get(&lease).copied());
@@ -164,6 +165,7 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         Body::Held { run, .. } => (*run, None),
         // The run comes next; its change set is not in the chain yet.
         Body::Admitted { .. }
+        | Body::OfRelease { .. }
         | Body::Founded { .. }
         | Body::Leased { .. }
         | Body::Renewed
@@ -184,6 +186,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Approved { actor, .. }
         | Body::Rejected { actor, .. }
         | Body::Admitted { actor, .. }
+        | Body::OfRelease { actor, .. }
         | Body::Unlocked { actor, .. } => Some(actor),
         Body::Done { settled, .. } | Body::Failed { settled, .. } => match settled {
             Some(Settled::Person { actor, .. }) => Some(actor),
@@ -225,6 +228,7 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Lifted { .. }
         | Body::Approved { .. }
         | Body::Rejected { .. }
-        | Body::Admitted { .. } => None,
+        | Body::Admitted { .. }
+        | Body::OfRelease { .. } => None,
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::approval::record::{Admission, Approval, Rejection};
 use crate::digest::Digest;
 use crate::migration::position::Position;
+use crate::release::record::Event;
 use crate::step::{ChangeSet, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
@@ -285,6 +286,13 @@ pub enum Body {
         actor: Actor,
         /// What lets it in.
         admission: Box<Admission>,
+    },
+    /// Something about a release: made, brought, accepted, tagged.
+    OfRelease {
+        /// Who says so.
+        actor: Actor,
+        /// What.
+        event: Box<Event>,
     },
 }
 

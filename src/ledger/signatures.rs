@@ -41,7 +41,7 @@ pub struct Recorded<T> {
 
 impl<T: Clone> Recorded<T> {
     /// What a record says.
-    fn of(record: &Record, actor: &Actor, what: &T) -> Self {
+    pub(super) fn of(record: &Record, actor: &Actor, what: &T) -> Self {
         Self { sequence: record.sequence, time: record.time, actor: actor.clone(), what: what.clone() }
     }
 }

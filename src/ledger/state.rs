@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
+use super::releases::Releases;
 use super::signatures::Signatures;
 use crate::address::Address;
 use crate::digest::Digest;
@@ -45,6 +46,8 @@ pub struct State {
     pub owed: BTreeMap<Address, Owed>,
     /// Who may sign, who did, and who refused.
     pub signatures: Signatures,
+    /// What is known of releases.
+    pub releases: Releases,
     /// How many records said more than who holds the lease.
     pub changes: u64,
 }
@@ -205,6 +208,8 @@ pub struct Run {
     pub ended: Option<(RunResult, Timestamp)>,
     /// Whether planning again was empty.
     pub verified: bool,
+    /// When that was so first.
+    pub verified_at: Option<Timestamp>,
     /// Whether a later rollback took it back.
     pub taken_back: bool,
 }
@@ -429,7 +434,7 @@ impl State {
             Body::Resumed { run, .. } => self.run(record.sequence, *run)?.resume(record.lease),
             Body::Ended { run, result, outputs } => self.end(record, *run, *result, outputs)?,
             Body::Verified { run, spec_digest } => {
-                self.run(record.sequence, *run)?.verified = true;
+                self.run(record.sequence, *run)?.verify(record.time);
                 self.verify(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
             }
             Body::Leased { actor, purpose, milliseconds, life, .. } => {
@@ -453,6 +458,7 @@ impl State {
                 self.holds.remove(spec_digest);
             }
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
+            Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
         }
         Ok(())
     }
@@ -494,6 +500,7 @@ impl State {
             parked: None,
             ended: None,
             verified: false,
+            verified_at: None,
             taken_back: false,
         });
     }

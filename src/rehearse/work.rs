@@ -217,6 +217,7 @@ mod tests {
             approval_rules: None,
             owed: BTreeSet::new(),
             with_schema: false,
+            release: None,
             origins: BTreeMap::new(),
         }
     }

@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::expression::Deferred;
 use crate::migration::Migration;
 use crate::migration::range::SchemaNeeds;
+use crate::release::gates::Gates;
 use crate::spec::Door;
 use crate::value::{Object, Value};
 use crate::world::{Binding, Budget, RehearsalSettings};
@@ -47,6 +48,8 @@ pub struct EnvironmentSettings {
     pub allow_up: bool,
     /// The ways in: `source`, else the checkout, or releases when `protected`.
     pub doors: BTreeSet<Door>,
+    /// What a release has to wait for before it gets in.
+    pub gates: Gates,
     /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
     /// What it can bear of a change.

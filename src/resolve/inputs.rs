@@ -29,6 +29,8 @@ pub struct Inputs {
     pub files: Vec<VariableFile>,
     /// `--var K=V`, in order; a later one wins.
     pub arguments: Vec<(String, String)>,
+    /// What variables with `released = true` have in the release that is applied; it wins over all else.
+    pub released: BTreeMap<String, Value>,
     /// What `local_stack` stands for: an object, while the local stack runs.
     pub local_stack: Option<Value>,
     /// What is done about variables without a value.
@@ -75,7 +77,19 @@ enum Handed {
     Value(Value),
 }
 
+/// Who handed it in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// An environment variable, which may be there for whatever is built: not a word about this one run.
+    Environment,
+    /// A file or a flag of this run.
+    Typed,
+    /// The release.
+    Release,
+}
+
 struct Assignment {
+    place: Place,
     name: String,
     handed: Handed,
     origin: String,
@@ -87,7 +101,8 @@ pub(super) fn values(module: &Module, inputs: &Inputs, diagnostics: &mut Diagnos
     let mut given: BTreeMap<String, Assignment> = BTreeMap::new();
     for (name, text) in &inputs.environment {
         let origin = origin(&format!("{ENVIRONMENT_PREFIX}{name}"));
-        put(&mut given, Assignment { name: name.clone(), handed: Handed::Text(text.clone()), origin });
+        let handed = Handed::Text(text.clone());
+        put(&mut given, Assignment { place: Place::Environment, name: name.clone(), handed, origin });
     }
     for file in &inputs.files {
         for assignment in read_file(file, diagnostics) {
@@ -96,10 +111,28 @@ pub(super) fn values(module: &Module, inputs: &Inputs, diagnostics: &mut Diagnos
         }
     }
     for (name, text) in &inputs.arguments {
-        let assignment =
-            Assignment { name: name.clone(), handed: Handed::Text(text.clone()), origin: origin("`--var`") };
+        let assignment = Assignment {
+            place: Place::Typed,
+            name: name.clone(),
+            handed: Handed::Text(text.clone()),
+            origin: origin("`--var`"),
+        };
         check_name(module, &assignment, diagnostics);
         put(&mut given, assignment);
+    }
+    for (name, variable) in module.variables.iter().filter(|(_, variable)| variable.released) {
+        let Some(value) = inputs.released.get(&**name) else { continue };
+        if let Some(typed) = given.get(&**name).filter(|given| given.place == Place::Typed) {
+            diagnostics.push(
+                Diagnostic::error("the value of this variable comes with the release")
+                    .at(variable.span)
+                    .detail(format!("`{name}` travels (`released = true`); {}", typed.origin))
+                    .help("leave it out, or promote another release"),
+            );
+        }
+        let origin = "it comes with the release".to_owned();
+        let handed = Handed::Value(value.clone());
+        put(&mut given, Assignment { place: Place::Release, name: name.to_string(), handed, origin });
     }
     let variables = module.variables.iter();
     variables.map(|(name, variable)| value(name, variable, given.get(&**name), inputs, diagnostics)).collect()
@@ -255,7 +288,8 @@ fn handed(variable: &Variable, assignment: &Assignment) -> Result<Value, String>
 fn read_file(file: &VariableFile, diagnostics: &mut Diagnostics) -> Vec<Assignment> {
     let path = file.path.display();
     let origin = origin(&format!("`{path}`"));
-    let assignment = |name: &str, handed| Assignment { name: name.to_owned(), handed, origin: origin.clone() };
+    let assignment =
+        |name: &str, handed| Assignment { place: Place::Typed, name: name.to_owned(), handed, origin: origin.clone() };
     if file.path.extension().is_some_and(|extension| extension == "json") {
         return match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&file.text) {
             Ok(object) => {
@@ -320,6 +354,7 @@ pub fn secrets_from_variables<'n>(
             ty: crate::spec::types::Constraint::any(),
             default: None,
             sensitive: true,
+            released: false,
             nullable: true,
             validations: Vec::new(),
         };

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::desired::EnvironmentSettings;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::release::gates::Gates;
 use crate::spec::{Door, Spec};
 use crate::world::Budget;
 
@@ -18,6 +19,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
             protected: false,
             allow_up: true,
             doors: BTreeSet::from([Door::Checkout]),
+            gates: Gates::default(),
             approvals: 0,
             budget: Budget::default(),
             rules: None,
@@ -30,6 +32,7 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
         protected: block.protected,
         allow_up: block.allow_up.unwrap_or(block.after.is_none() && !block.protected),
         doors: block.source.clone().unwrap_or_else(|| BTreeSet::from([implied])),
+        gates: block.gates.clone(),
         approvals: block.approvals,
         budget: block.budget.clone(),
         rules: block.rules.clone(),
@@ -56,6 +59,14 @@ pub(super) fn check(spec: &Spec) -> Diagnostics {
                 .at(block.span)
                 .detail("`up` asks no questions, and `protected` wants them asked")
                 .help("remove `allow_up = true` or `protected = true`"),
+        );
+    }
+    if !block.gates.is_empty() && block.after.is_none() {
+        diagnostics.push(
+            Diagnostic::error("nothing comes through these gates")
+                .at(block.span)
+                .detail("`soak`, `windows` and `accept` are asked of releases, and without `after` none comes")
+                .help("name the environment whose releases this one takes with `after`, or remove them"),
         );
     }
     if block.source.as_ref().is_some_and(BTreeSet::is_empty) {

@@ -5,6 +5,7 @@
 use super::signing::Signing;
 use crate::migration::certificate::Evidence;
 use crate::rehearse::target::Targets;
+use crate::release::promotion::Promotion;
 use crate::risk::Risks;
 use crate::rules::Findings;
 use crate::rules::policy::Policy;
@@ -22,6 +23,8 @@ pub struct Grounds {
     pub findings: Findings,
     /// What the house asks of it: whoever applies it later is asked again.
     pub policies: Vec<Policy>,
+    /// What is known of the release that it brings from another environment.
+    pub promotion: Option<Box<Promotion>>,
     /// Who has to sign it, and who did.
     pub signing: Signing,
 }

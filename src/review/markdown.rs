@@ -74,11 +74,20 @@ pub fn render(review: &Review) -> String {
     let head = format!("### {}\n\n", escaped(&words::heading(review)));
     if review.is_empty() {
         let text = head + "**nothing to do**: the world, the ledger and the spec agree\n\n";
+        let text = text + &promotion(review).within(LIMIT / 2).0;
         return format!("{}\n", (text + &signing(review).within(LIMIT / 2).0).trim_end());
     }
     let head = format!("{head}**{}**\n\n", words::counts(&review.summary));
     let foot = format!("\nchange set `{}`\n", review.digest.short());
-    let parts = [losses(review), owed(review), signing(review), findings(review), said(review), table(review)];
+    let parts = [
+        promotion(review),
+        losses(review),
+        owed(review),
+        signing(review),
+        findings(review),
+        said(review),
+        table(review),
+    ];
     let all = details(review, Detail::Everything);
     let whole: String = parts.iter().chain([&all, &outputs(review)]).map(Part::whole).collect();
     let text = format!("{head}{whole}{foot}");
@@ -165,6 +174,14 @@ fn signing(review: &Review) -> Part {
     let lines = if signing.is_empty() { Vec::new() } else { signing.lines() };
     let pieces = lines.iter().map(|(_, line)| format!("> - {}\n", escaped(line.trim_start()))).collect();
     Part { head, pieces, end, noun: "line about signatures", more: "> - and {} more\n" }
+}
+
+/// The release, and what is otherwise than where it comes from.
+fn promotion(review: &Review) -> Part {
+    let lines = review.promotion.iter().flat_map(super::promotion::PromotionView::lines);
+    let pieces: Vec<String> = lines.map(|line| format!("> - {}\n", escaped(line.text.trim_start()))).collect();
+    let end = if pieces.is_empty() { "" } else { "\n" };
+    Part { head: String::new(), pieces, end, noun: "line about the release", more: "> - and {} more\n" }
 }
 
 fn owed(review: &Review) -> Part {

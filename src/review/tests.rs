@@ -83,6 +83,7 @@ pub(crate) fn sample() -> ChangeSet {
         approval_rules: None,
         owed: std::collections::BTreeSet::new(),
         with_schema: false,
+        release: None,
         origins: std::collections::BTreeMap::new(),
     }
 }

@@ -30,6 +30,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     let mut text = format!("{}\n", paint.paint(Role::Heading, &words::heading(review)));
     if review.is_empty() {
         text += "nothing to do: the world, the ledger and the spec agree\n";
+        text += &promotion(review, paint);
         text += &outputs(review, paint);
         text += &signing(review, paint);
         return text;
@@ -37,6 +38,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     for (index, place) in review.places.iter().enumerate() {
         text += &format!("  {} {}\n", if index == 0 { "in" } else { "  " }, harmless(place));
     }
+    text += &promotion(review, paint);
     for line in review.targets.iter().flat_map(super::TargetView::lines) {
         text += &format!("  {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)));
     }
@@ -59,6 +61,12 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     text += &paint.paint(Role::Faint, &format!("change set {}", review.digest.short()));
     text.push('\n');
     text
+}
+
+/// The release, and what is otherwise than where it comes from.
+fn promotion(review: &Review, paint: &dyn Paint) -> String {
+    let lines = review.promotion.iter().flat_map(super::promotion::PromotionView::lines);
+    lines.map(|line| format!("  {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)))).collect()
 }
 
 /// Who has to sign, who did, and what to type.

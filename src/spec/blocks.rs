@@ -22,7 +22,7 @@ const TAKEN: [&str; 8] = ["source", "version", "providers", "count", "for_each",
 pub(super) fn variable(block: &Block, diagnostics: &mut Diagnostics) -> Variable {
     let shape = Shape {
         what: "a `variable` block",
-        attributes: &["type", "default", "description", "sensitive", "nullable"],
+        attributes: &["type", "default", "description", "sensitive", "nullable", "released"],
         blocks: &["validation"],
         required: &[],
     };
@@ -39,11 +39,21 @@ pub(super) fn variable(block: &Block, diagnostics: &mut Diagnostics) -> Variable
     let validations = block.body.blocks("validation").filter_map(|nested| validation(nested, diagnostics)).collect();
     let mut plain = Plain { body: &block.body, diagnostics };
     plain.text("description");
+    let (sensitive, released) = (plain.truth("sensitive").unwrap_or(false), plain.truth("released").unwrap_or(false));
+    if sensitive && released {
+        plain.diagnostics.push(
+            Diagnostic::error("a secret does not travel")
+                .at(block.header)
+                .detail(format!("`{}` is `sensitive` and `released`; a release holds no secrets", block.label(0)))
+                .help("remove `released`: each environment has its own secrets"),
+        );
+    }
     Variable {
         span: block.header,
         ty,
         default: block.body.expr("default").cloned(),
-        sensitive: plain.truth("sensitive").unwrap_or(false),
+        sensitive,
+        released,
         nullable: plain.truth("nullable").unwrap_or(true),
         validations,
     }

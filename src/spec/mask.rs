@@ -2,12 +2,19 @@
 //!
 //! Invariant: a masked text has every line, column and byte offset where the original has it.
 
-use super::body::{Block, Body};
-use super::settings;
-use crate::diagnostic::Span;
+use super::body::{self, Block, Body};
+use super::{schema_need, settings};
+use crate::diagnostic::{Diagnostics, SourceId, Span};
 use crate::expression::{Expr, Node};
 use crate::kind::{Attribute, Kinds, Secrecy};
 use crate::value::Data;
+
+/// Whether a text holds literal secrets, as far as it parses as a spec.
+pub fn literal_secrets(text: &str, kinds: &Kinds) -> bool {
+    let text = schema_need::rewrite(&text.replace('\u{feff}', "   "));
+    let read = body::read(&text, SourceId(0), &mut Diagnostics::default());
+    read.is_ok_and(|body| !places(&body, kinds).is_empty())
+}
 
 /// The places of secret literals in a file that parses.
 pub(super) fn places(body: &Body, kinds: &Kinds) -> Vec<Span> {
@@ -115,7 +122,6 @@ pub(super) fn blot_unparsed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::SourceId;
 
     #[test]
     fn offsets_stay_and_the_secret_goes() {

@@ -9,7 +9,7 @@ use super::body::{Block, Body};
 use super::policy::policy;
 use super::rule::rule;
 use super::settings::{Plain, Shape};
-use super::{Door, EnvironmentBlock, PolicyBlock, Project, budget_block};
+use super::{Door, EnvironmentBlock, PolicyBlock, Project, budget_block, gates};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::suggest::did_you_mean;
 
@@ -169,12 +169,23 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
     }
     let shape = Shape {
         what: "an `environment` block",
-        attributes: &["after", "protected", "allow_up", "source", "approvals", "break_glass"],
+        attributes: &[
+            "after",
+            "protected",
+            "allow_up",
+            "source",
+            "approvals",
+            "break_glass",
+            "soak",
+            "windows",
+            "accept",
+        ],
         blocks: &["approver", "approval", "budget"],
         required: &[],
     };
     shape.check(block, diagnostics);
     let budget = budget_block::read(&block.body, diagnostics);
+    let gates = gates::read(&block.body, diagnostics);
     let mut plain = Plain { body: &block.body, diagnostics };
     let read = EnvironmentBlock {
         span: block.header,
@@ -182,6 +193,7 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
         protected: plain.truth("protected").unwrap_or(false),
         allow_up: plain.truth("allow_up"),
         source: None,
+        gates,
         approvals: plain.count("approvals").unwrap_or(0),
         budget,
         rules: None,

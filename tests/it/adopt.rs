@@ -87,6 +87,7 @@ impl Spec {
                 after: None,
                 protected: false,
                 allow_up: true,
+                gates: Default::default(),
                 doors: BTreeSet::new(),
                 approvals: 0,
                 budget: Default::default(),

@@ -21,6 +21,8 @@ mod ledger_postgres;
 mod output;
 #[cfg(feature = "aws")]
 mod parked;
+#[cfg(unix)]
+mod release;
 mod settle;
 mod skip;
 mod state;

@@ -207,7 +207,10 @@ fn without_a_rehearsal_everything_is_unproved() {
     let text = std::fs::read_to_string(bench.path("environments/dev.hcl")).unwrap();
     bench.write(
         "environments/dev.hcl",
-        &text.replace("environment \"dev\" {}", "environment \"dev\" {\n  protected = true\n}"),
+        &text.replace(
+            "environment \"dev\" {}",
+            "environment \"dev\" {\n  protected = true\n  source = [\"checkout\"]\n}",
+        ),
     );
     bench.write("migrations/V2__more.sql", "create table more ();");
     bench.write("migrations/V2__more.down.sql", "drop table more;");

@@ -169,6 +169,7 @@ fn desired(services: &str, folder: &str) -> Desired {
             after: None,
             protected: false,
             allow_up: true,
+            gates: Default::default(),
             doors: BTreeSet::new(),
             approvals: 0,
             budget: Default::default(),

@@ -11,11 +11,13 @@ use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::policies;
+use crate::cli::promotion;
 use crate::cli::refused;
+use crate::cli::releasing;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
-use crate::cli::spec;
+use crate::cli::spec::{self, Brought};
 use crate::cli::subject::Typed;
 use crate::cli::unproved::{self, Accepting, Rehearsing};
 use crate::digest::Digest;
@@ -128,7 +130,8 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
     let Proved { change_set, grounds } = proved;
-    if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) && rules_stand(&change_set, &hold) {
+    let stands = outputs_stand(&change_set, &hold) && rules_stand(&change_set, &hold);
+    if change_set.steps.is_empty() && stands && release_stands(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
@@ -138,10 +141,12 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     budget::refuse(&change_set, &grounds)?;
+    promotion::refuse(session, &change_set, &grounds)?;
     let author = Some(&*session.actor.name);
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
     let pass = gate::pass(session, hold.ledger.state(), asking)?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
+    deposit(session, &mut hold, &change_set, &grounds)?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source, pass), &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, on_failure))
 }
@@ -169,6 +174,21 @@ fn rules_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
     applied == change_set.approval_rules.as_deref() && is_as_it_was
 }
 
+/// A release may be another one although no step is to be taken; then a run of no steps records that.
+fn release_stands(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    let brought = change_set.release.as_ref().map(|carried| carried.id);
+    brought.is_none() || brought == hold.ledger.state().release_in_force()
+}
+
+/// Puts the release that a change set brings into the ledger, before its run begins.
+fn deposit(session: &Session, hold: &mut Hold<'_>, change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> {
+    let source = change_set.release.as_ref().and_then(|carried| carried.from.as_ref());
+    match (&grounds.promotion, source) {
+        (Some(promotion), Some(source)) => releasing::deposit(session, hold, &promotion.parcel, &source.environment),
+        (_, None) | (None, Some(_)) => Ok(()),
+    }
+}
+
 /// There is nothing to do, which is a verification, too.
 fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &ChangeSet) -> Result<Report, Failure> {
     let state = hold.ledger.state();
@@ -192,7 +212,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
     let author = file.author.as_ref().map(|author| author.name.clone());
     let (change_set, grounds) = file.take();
     let environment = change_set.environment.clone();
-    let resolved = checkout_of(session, &change_set)?;
+    let resolved = checkout_of(session, &change_set, &grounds)?;
     let project = change_set.project.clone();
     let intention = Intention { environment: &environment, project: Some(&project), verb: "apply" };
     let mut hold = Hold::open(session, intention, Consent::Given)?;
@@ -223,7 +243,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
-        _ if change_set.steps.is_empty() && rules_stand(&change_set, &hold) => {
+        _ if change_set.steps.is_empty() && rules_stand(&change_set, &hold) && release_stands(&change_set, &hold) => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
         }
         _ => {
@@ -234,7 +254,9 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let words = unproved::typed("apply", &typed);
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             budget::refuse(&change_set, &grounds)?;
+            promotion::refuse(session, &change_set, &grounds)?;
             let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
+            deposit(session, &mut hold, &change_set, &grounds)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
     };
@@ -320,10 +342,14 @@ fn judge_again(
 }
 
 /// The spec, if the checkout is the one that the plan was made from: for literal secrets, and to verify against.
-fn checkout_of(session: &Session, change_set: &ChangeSet) -> Result<Option<Resolved>, Failure> {
-    let Some(project) = session.project().filter(|_| change_set.spec_digest.is_some()) else {
-        return Ok(None);
+fn checkout_of(session: &Session, change_set: &ChangeSet, grounds: &Grounds) -> Result<Option<Resolved>, Failure> {
+    let (Some(_), Some(carried)) = (session.project(), change_set.release.as_deref()) else {
+        return Ok(spec::checkout(session, &change_set.environment, change_set.spec_digest, Brought::default()));
     };
-    let (resolved, _mistakes, _) = spec::resolve(session, &project, &change_set.environment, spec::Missing::Refuse)?;
-    Ok(resolved.filter(|resolved| Some(resolved.desired.spec_digest) == change_set.spec_digest))
+    let parcel = match &grounds.promotion {
+        Some(promotion) => Some(promotion.parcel.clone()),
+        None => session.ledger(&change_set.environment)?.state().releases.parcel(carried.id),
+    };
+    let brought = Brought { carried: Some(carried), parcel };
+    Ok(spec::checkout(session, &change_set.environment, change_set.spec_digest, brought))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::arguments::OfDatabase;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
+use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking};
@@ -52,6 +53,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let consent = Consent::of(arguments.auto_approve && arguments.out.is_none());
     let resolved = session.resolve(environment)?;
     let mut hold = Hold::open(session, Intention { environment, project: None, verb: "destroy" }, consent)?;
+    door::refuse_destroy(&resolved.desired.environment, hold.ledger.state())?;
     let unfinished = hold.ledger.state().unfinished();
     if let Some(run) = unfinished.filter(|run| run.change_set.operation != Operation::Destroy) {
         return Err(carry::unfinished(session, environment, run.number));

@@ -13,6 +13,7 @@ use crate::cli::signed::{self, Broken, Word};
 use crate::cli::terminal::View;
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult, State};
+use crate::release::{ReleaseId, Source};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
 use crate::review::{Review, Summary};
@@ -78,6 +79,9 @@ struct RunView {
     result: &'static str,
     verified: bool,
     taken_back: bool,
+    /// The release that it brought, or that was made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<OfRelease>,
     done: usize,
     summary: Summary,
     /// Who signed it, as what and which part.
@@ -110,6 +114,53 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The release of a run.
+#[derive(Serialize)]
+struct OfRelease {
+    id: ReleaseId,
+    /// Whether it was made of this run; else it was brought by it, or ran already.
+    made: bool,
+    #[serde(flatten)]
+    source: Option<Source>,
+    tags: Vec<String>,
+    accepted: Vec<String>,
+}
+
+impl OfRelease {
+    fn of(run: &Run, state: &State) -> Option<Self> {
+        let id = state.release_of(run)?;
+        let carried = run.change_set.release.as_ref();
+        let tags = state.releases.tags.iter().filter(|(_, tag)| tag.what.release == id);
+        Some(Self {
+            id,
+            made: carried.is_none(),
+            source: carried.and_then(|carried| carried.from.clone()),
+            tags: tags.map(|(name, _)| name.clone()).collect(),
+            accepted: state.releases.roles(id).into_iter().collect(),
+        })
+    }
+
+    fn line(&self) -> String {
+        let mut line = format!("release {}", self.id.short());
+        line += &match &self.source {
+            _ if self.made => ", made of it".to_owned(),
+            None => ", which ran already".to_owned(),
+            Some(Source { environment, run, tag, expedited, .. }) => {
+                let tag = tag.as_ref().map(|tag| format!(", by tag {tag}")).unwrap_or_default();
+                let haste = expedited.as_ref().map(|why| format!("; expedited: {why}")).unwrap_or_default();
+                format!(", from run {run} of {environment}{tag}{haste}")
+            }
+        };
+        if !self.tags.is_empty() {
+            line += &format!("; tagged {}", self.tags.join(", "));
+        }
+        if !self.accepted.is_empty() {
+            line += &format!("; accepted as {}", self.accepted.join(", "));
+        }
+        line
+    }
+}
+
 impl RunView {
     fn of(run: &Run, state: &State) -> Self {
         let time = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -125,6 +176,7 @@ impl RunView {
             result: result(run),
             verified: run.verified,
             taken_back: run.taken_back,
+            release: OfRelease::of(run, state),
             done: run.done_count(),
             summary: Review::of(&run.change_set).summary,
             signed: signed::by_whom(state, run.number),
@@ -166,6 +218,9 @@ impl View for History {
                 words::counts(&run.summary),
                 harmless(&run.actor)
             );
+            if let Some(release) = &run.release {
+                text += &format!("      {}\n", harmless(&release.line()));
+            }
             for signed in &run.signed {
                 text += &format!("      signed by {}\n", harmless(signed));
             }

@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
-use crate::cli::spec;
+use crate::cli::spec::{self, Brought};
 use crate::cli::subject::Typed;
 use crate::cli::terminal::View;
 use crate::ledger::State;
@@ -88,7 +88,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 /// The migrations of a saved plan, on the databases as they are now.
 fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<ChangeSet>, Failure> {
     let change_set = file.change_set;
-    let resolved = spec::checkout(session, &change_set.environment, change_set.spec_digest);
+    let parcel = file.promotion.as_ref().map(|promotion| promotion.parcel.clone());
+    let brought = Brought { carried: change_set.release.as_deref(), parcel };
+    let resolved = spec::checkout(session, &change_set.environment, change_set.spec_digest, brought);
     let ledger = session.ledger(&change_set.environment)?;
     let state: &State = ledger.state();
     let secrets = match &resolved {

@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::report::Report;
 use crate::cli::session::Session;
-use crate::cli::spec;
+use crate::cli::spec::{self, Brought};
 use crate::step::Operation;
 
 const AFTER_HELP: &str = "\
@@ -46,7 +46,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut hold = Hold::open(session, Intention { environment, project: None, verb: "resume" }, consent)?;
     let state = hold.ledger.state();
     let digest = state.runs.last().and_then(|run| run.change_set.spec_digest);
-    let resolved = spec::checkout(session, environment, digest);
+    let brought = Brought::of(state.runs.last().map(|run| &*run.change_set), state);
+    let resolved = spec::checkout(session, environment, digest, brought);
     let secrets = spec::secrets(session, state, None)?;
     let aim = match &resolved {
         Some(resolved) => Aim::Spec(resolved),

@@ -64,9 +64,9 @@ pub struct Arguments {
     /// Take back the newest apply that is still in force
     #[arg(long)]
     last: bool,
-    /// Back to the state right after this run; 0 is before the first
-    #[arg(long, value_name = "SEQ")]
-    to: Option<u64>,
+    /// Back to the state right after this run, 0 is before the first; or to this release
+    #[arg(long, value_name = "SEQ|RELEASE")]
+    to: Option<Goal>,
     /// Steps whose loss is accepted, by their numbers, or `all`
     #[arg(long, value_name = "STEP", num_args = 1.., value_delimiter = ',')]
     accept_loss: Vec<Accepted>,
@@ -87,6 +87,56 @@ pub struct Arguments {
     auto_approve: bool,
     #[command(flatten)]
     rehearsing: Rehearsing,
+}
+
+/// Where somebody wants to be back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Goal {
+    /// Right after this run.
+    Run(u64),
+    /// Where this release was in force.
+    Release(String),
+}
+
+impl FromStr for Goal {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::Release(text.to_owned()), Self::Run))
+    }
+}
+
+impl std::fmt::Display for Goal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(run) => run.fmt(formatter),
+            Self::Release(name) => name.fmt(formatter),
+        }
+    }
+}
+
+impl Arguments {
+    /// Back to the state right after a run.
+    pub fn to_run(
+        environment: &str,
+        run: u64,
+        out: Option<PathBuf>,
+        auto_approve: bool,
+        rehearsing: Rehearsing,
+    ) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            last: false,
+            to: Some(Goal::Run(run)),
+            accept_loss: Vec::new(),
+            with_schema: false,
+            skip: Vec::new(),
+            break_glass: None,
+            out,
+            auto_approve,
+            rehearsing,
+        }
+    }
 }
 
 /// A loss that is accepted.
@@ -233,8 +283,12 @@ fn tell_schema(session: &Session, to: u64, hold: &Hold<'_>, further: Option<&Fur
 
 /// The run whose state is wanted back; nothing when nothing is in force.
 fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
-    if let Some(to) = arguments.to {
+    if let Some(goal) = &arguments.to {
         let newest = state.runs.last().map_or(0, |run| run.number);
+        let to = match goal {
+            Goal::Run(run) => *run,
+            Goal::Release(name) => run_of_release(&arguments.environment, state, name)?,
+        };
         if to > newest {
             return Err(Failure::usage(format!("there is no run {to}; the newest is {newest}"))
                 .help("`switchback history ENV` lists the runs"));
@@ -245,6 +299,24 @@ fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
         Last::To { to, .. } => Some(to),
         Last::Nothing | Last::Automatic { .. } => None,
     })
+}
+
+/// The newest run after which a release was in force.
+fn run_of_release(environment: &str, state: &State, name: &str) -> Result<u64, Failure> {
+    let list = format!("`switchback release list {environment}` lists those that are known");
+    let id = match state.releases.named(name).as_slice() {
+        [one] => *one,
+        [] => {
+            let words = format!("`{name}` is neither the number of a run nor a release of {environment}");
+            return Err(Failure::usage(words).help(list));
+        }
+        _ => return Err(Failure::usage(format!("`{name}` may be any of several releases")).help(list)),
+    };
+    let run = state.run_with(id).ok_or_else(|| {
+        Failure::failed(format!("release {} was never in force in {environment}, or was taken back", id.short()))
+            .help(list)
+    })?;
+    Ok(run.number)
 }
 
 fn is_under_way(state: &State, to: u64, arguments: &Arguments) -> bool {
@@ -283,7 +355,7 @@ fn refuse_losses(arguments: &Arguments, session: &Session, change_set: &ChangeSe
     let named = accepted.iter().filter(|id| change_set.step(**id).is_some());
     let ids: BTreeSet<StepId> = named.copied().chain(losses.iter().map(|loss| loss.step)).collect();
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let goal = arguments.to.map_or("--last".to_owned(), |to| format!("--to {to}"));
+    let goal = arguments.to.as_ref().map_or("--last".to_owned(), |to| format!("--to {to}"));
     let schema = if arguments.with_schema { " --with-schema" } else { "" };
     let mut words = format!("rollback {} {goal}{schema} --accept-loss {}", arguments.environment, ids.join(" "));
     if !arguments.skip.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::apply::{Wish, apply_spec};
 use crate::cli::confirm::Consent;
+use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::on_failure::OnFailure;
@@ -37,18 +38,8 @@ pub struct Arguments {
 /// # Errors
 /// When the environment does not allow it, or nothing was begun.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    door::refuse_up(session, &arguments.environment)?;
     let resolved = session.resolve(&arguments.environment)?;
-    let settings = &resolved.desired.environment;
-    if !settings.allow_up {
-        let why = match (settings.protected, &settings.after) {
-            (true, _) => "it is protected".to_owned(),
-            (false, Some(after)) => format!("it comes after {after}"),
-            (false, None) => "it sets `allow_up = false`".to_owned(),
-        };
-        let name = &settings.name;
-        return Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {name}: {why}"))
-            .help(format!("type `{}`, which asks", session.command(&format!("apply {name}")))));
-    }
     let wish = Wish {
         verb: "up",
         consent: Consent::Given,

@@ -96,7 +96,10 @@ fn what(review: &Review) -> Element {
     let found = (!review.findings.is_empty()).then(|| {
         of_class("p", "", "Findings: ").with(element("a").to(Anchor::Part("findings")).with(findings::counts(review)))
     });
+    let release = review.promotion.iter().flat_map(crate::review::promotion::PromotionView::lines);
+    let release = release.map(|line| of_class("p", "quiet", line.text));
     answer("What changes?", capital(&counts))
+        .with_all(release)
         .with(of_class("p", "quiet", more.join(", ")))
         .with_all(databases)
         .with(things)

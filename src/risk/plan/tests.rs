@@ -51,6 +51,7 @@ fn change_set(steps: Vec<Step>) -> ChangeSet {
         standing: Standing::default(),
         owed: BTreeSet::new(),
         with_schema: false,
+        release: None,
         origins: BTreeMap::new(),
     }
 }

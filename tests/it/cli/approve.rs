@@ -29,7 +29,7 @@ const OTTO: Person = Person { name: "otto", classes: r#""owner""# };
 
 impl Bench {
     /// A new key in `keys/NAME`, without a passphrase; gives its public half.
-    fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> String {
         self.key_of(name, &["-t", "ed25519", "-N", ""])
     }
 
@@ -72,7 +72,7 @@ impl Bench {
         said
     }
 
-    fn approve(&self, name: &str, subject: &str) -> Said {
+    pub(super) fn approve(&self, name: &str, subject: &str) -> Said {
         self.expect(0, &format!("approve {subject} --key keys/{name}"))
     }
 }

@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 29] = [
+const VERBS: [&str; 31] = [
     "init",
     "validate",
     "console",
@@ -29,6 +29,8 @@ const VERBS: [&str; 29] = [
     "permissions",
     "output",
     "migrate",
+    "release",
+    "promote",
     "import",
     "state",
     "destroy",

@@ -65,7 +65,7 @@ fn the_losses_of_the_way_back_are_numbered_as_the_rollback_numbers_them() {
 
 #[test]
 fn where_the_environment_is_protected_every_loss_is_named() {
-    let bench = with_table("  protected = true");
+    let bench = with_table("  protected = true\n  source = [\"checkout\"]");
     let steps = losses(&bench);
     assert!(!steps.is_empty());
     let said = bench.expect(9, "rollback dev --last --accept-loss all --auto-approve");

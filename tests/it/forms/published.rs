@@ -85,6 +85,25 @@ fn full() -> (ChangeSet, Grounds) {
         "database.other": {"at": "2026-11-21T10:00:00Z", "unreadable": "permission denied"},
     }))
     .unwrap();
+    promoted((change_set, grounds))
+}
+
+/// The same, bringing a release.
+fn promoted((mut change_set, mut grounds): (ChangeSet, Grounds)) -> (ChangeSet, Grounds) {
+    let digest = "a".repeat(64);
+    let release = json!({
+        "format": 1, "project": "shop", "environment": "dev", "spec_digest": digest, "files": {},
+        "images": [{"address": "a.b", "container": "web", "image": "shop/web:1.0.0"}],
+    });
+    change_set.release = serde_json::from_value(json!({
+        "id": digest, "from": {"environment": "dev", "ledger": "file:/l", "run": 3, "tag": "v1", "expedited": "haste"},
+    }))
+    .unwrap();
+    grounds.promotion = serde_json::from_value(json!({
+        "parcel": {"release": release, "texts": {}}, "verified": "2026-11-21T10:00:00Z", "gates": {},
+        "verdicts": [{"open": false, "words": "soak"}], "except": ["count 2 instead of 1"], "gaps": ["config.web lacks A"],
+    }))
+    .unwrap();
     (change_set, grounds)
 }
 

@@ -69,6 +69,7 @@ pub fn change_set(steps: Vec<Step>) -> ChangeSet {
         standing: Standing::default(),
         owed: BTreeSet::new(),
         with_schema: false,
+        release: None,
         origins: BTreeMap::new(),
     }
 }

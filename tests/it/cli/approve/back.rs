@@ -64,25 +64,28 @@ fn a_loss_needs_signatures_or_that_somebody_listed_breaks_the_glass() {
 
 #[test]
 fn destroying_needs_an_owner_and_so_does_going_below_the_ground_of_a_protected_environment() {
-    let protected = format!("  protected = true\n{INFRASTRUCTURE}  break_glass = [\"alice\"]\n");
+    let protected =
+        format!("  protected = true\n  source = [\"checkout\"]\n{INFRASTRUCTURE}  break_glass = [\"alice\"]\n");
     let bench = Bench::with_spec("");
     let approvers = bench.approvers(&[ALICE, CAROL, OTTO]);
     bench.write("environments/dev.hcl", &spec(&approvers, &protected, "one"));
     bench.approve("alice", "dev");
     bench.expect(0, "apply dev --auto-approve").has("complete");
-    let said = bench.expect(9, "destroy dev --auto-approve");
-    said.has("owner for whole").has("it counts as destroying the environment").has("infrastructure for infrastructure");
+    bench.expect(9, "destroy dev --auto-approve").has("dev is protected: it is not destroyed");
     let said = bench.expect(9, "rollback dev --to 0 --auto-approve");
     said.has("owner for whole").has("it counts as destroying the environment").has("otto may sign");
     bench.run_as("alice", 9, "rollback dev --to 0 --auto-approve --break-glass now").has("needs its signatures");
     bench.expect(9, "rollback dev --last --auto-approve").has("owner for whole");
+    // Where nothing is protected, everything can be destroyed, which an owner signs.
+    let bench = applied();
+    let said = bench.expect(9, "destroy dev --auto-approve");
+    said.has("owner for whole").has("it counts as destroying the environment").has("infrastructure for infrastructure");
     bench.expect(0, "destroy dev --out gone.plan.json").has("owner for whole");
     bench.approve("alice", "gone.plan.json");
     bench.expect(9, "apply gone.plan.json").has("owner for whole");
     bench.approve("otto", "gone.plan.json").has("it has every signature");
     bench.expect(0, "apply gone.plan.json").has("complete");
     // The rules outlive what they protected.
-    bench.write("environments/dev.hcl", &spec(&approvers, &protected, "two"));
     bench.expect(9, "apply dev --auto-approve").has("by the rules as last applied");
     // Without protection, going back to nothing is a way back like any other.
     let bench = applied();

@@ -1,0 +1,87 @@
+//! The doors into an environment: the checkout, releases, or both; and what a protected one does not take. An edge.
+//!
+//! Invariant: where only releases get in, what travels never comes from the checkout.
+
+use std::path::Path;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::session::{Session, checked_name};
+use crate::ledger::State;
+use crate::release::Carried;
+use crate::release::parcel::Parcel;
+use crate::resolve::desired::EnvironmentSettings;
+use crate::spec::{self, Door};
+use crate::store::disk::DiskFiles;
+
+/// The release over which the place's own values are planned: that which is in force, where only releases get in.
+/// Nothing where the checkout may.
+///
+/// # Errors
+/// When only releases get in and none is in force.
+pub fn running(session: &Session, project: &Path, environment: &str) -> Result<Option<(Parcel, Carried)>, Failure> {
+    let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, &session.kinds);
+    let Some(block) = &spec.settings else { return Ok(None) };
+    let is_open = block.source.as_ref().map_or(!block.protected, |doors| doors.contains(&Door::Checkout));
+    if is_open {
+        return Ok(None);
+    }
+    let ledger = session.ledger(environment)?;
+    in_force(ledger.state()).map(Some).ok_or_else(|| {
+        let after = block.after.as_deref().unwrap_or("FROM");
+        Failure::failed(format!("{environment} takes only releases, and none is in force there; nothing was done"))
+            .help(format!("bring one:  {}", session.command(&format!("promote {after} {environment}"))))
+    })
+}
+
+/// The release that is in force, as it stands in the ledger.
+pub fn in_force(state: &State) -> Option<(Parcel, Carried)> {
+    let id = state.release_in_force()?;
+    Some((state.releases.parcel(id)?, Carried { id, from: None }))
+}
+
+/// `up` asks nobody, so it is only for environments that allow it.
+///
+/// # Errors
+/// When this one does not.
+pub fn refuse_up(session: &Session, environment: &str) -> Result<(), Failure> {
+    let project = session.need_project()?;
+    checked_name(environment)?;
+    let (spec, _mistakes) = spec::load(&DiskFiles, &project, environment, &session.kinds);
+    let Some(block) = &spec.settings else { return Ok(()) };
+    if block.allow_up.unwrap_or(block.after.is_none() && !block.protected) {
+        return Ok(());
+    }
+    let why = match (block.protected, &block.after) {
+        (true, _) => "it is protected".to_owned(),
+        (false, Some(after)) => format!("it comes after {after}"),
+        (false, None) => "it sets `allow_up = false`".to_owned(),
+    };
+    Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {environment}: {why}"))
+        .help(format!("type `{}`, which asks", session.command(&format!("apply {environment}")))))
+}
+
+/// A protected environment takes its values from its own files only, where everybody can read them later.
+///
+/// # Errors
+/// When a value was typed.
+pub fn refuse_typed(session: &Session, settings: &EnvironmentSettings) -> Result<(), Failure> {
+    let Some(typed) = session.globals.variables.first().filter(|_| settings.protected) else { return Ok(()) };
+    let name = &settings.name;
+    Err(Failure::usage(format!("{name} is protected: it takes no `--var {}=…`; nothing was done", typed.name)).help(
+        format!("write it into environments/{name}.hcl, a file for `--var-file`, or SWITCHBACK_VAR_{}", typed.name),
+    ))
+}
+
+/// A protected environment is not destroyed.
+///
+/// # Errors
+/// When it is protected, by its spec or as last applied.
+pub fn refuse_destroy(settings: &EnvironmentSettings, state: &State) -> Result<(), Failure> {
+    if !settings.protected && !state.standing().protected {
+        return Ok(());
+    }
+    let name = &settings.name;
+    Err(Failure::new(Exit::Unconfirmed, format!("{name} is protected: it is not destroyed; nothing was done"))
+        .help("take `protected` out of its spec and apply that first, which needs the signatures that it asks for"))
+}

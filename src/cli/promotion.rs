@@ -1,0 +1,167 @@
+//! A promotion, as the verbs need it: what is known of the release, and whether it may get in now. An edge.
+//!
+//! Invariant: the environment that a release comes from is only read, and asked again right before it gets in.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::ledgers;
+use super::releasing::{configuration, images};
+use super::session::{Resolved, Session};
+use crate::ledger::{Ledger, State};
+use crate::promote::compare::{self, Pair};
+use crate::promote::{self, Verified};
+use crate::release::gates::{self, Facts, Gates, Verdict};
+use crate::release::parcel::{stays, unit};
+use crate::release::promotion::Promotion;
+use crate::release::{ReleaseId, Source};
+use crate::review::grounds::Grounds;
+use crate::step::ChangeSet;
+
+/// The ledger of the environment that a release comes from.
+///
+/// # Errors
+/// When it cannot be read, or nobody knows the environment.
+pub fn ledger_of(session: &Session, environment: &str, url: Option<&str>) -> Result<Ledger, Failure> {
+    match url {
+        None => session.known_ledger(environment),
+        Some(url) => {
+            let store = crate::store::open_with(url, &session.folder, environment, &ledgers::keys())?;
+            Ok(session.wait(Ledger::open(store))?)
+        }
+    }
+}
+
+/// Why a release does not go on, as the command line says it.
+pub fn refused(session: &Session, from: &str, refused: promote::Refused) -> Failure {
+    use promote::Refused as R;
+    let exit = match &refused {
+        R::Held { .. } => Exit::Held,
+        R::Unknown { .. } | R::NoTag { .. } | R::Several { .. } => Exit::Usage,
+        R::Nothing { .. }
+        | R::Unfinished { .. }
+        | R::Unverified { .. }
+        | R::NoRelease { .. }
+        | R::NeverApplied { .. }
+        | R::TakenBack { .. }
+        | R::Closed { .. }
+        | R::Skipped { .. }
+        | R::Nowhere { .. } => Exit::Failed,
+    };
+    let help = match &refused {
+        R::Unfinished { .. } => session.command(&format!("resume {from}")),
+        R::Unverified { .. } | R::Nothing { .. } => {
+            format!("an apply verifies what it did:  {}", session.command(&format!("apply {from}")))
+        }
+        R::NoRelease { .. } => format!("make one:  {}", session.command(&format!("release create {from}"))),
+        R::Unknown { .. } | R::Several { .. } | R::NeverApplied { .. } | R::TakenBack { .. } => {
+            format!("those that are known:  {}", session.command(&format!("release list {from}")))
+        }
+        R::NoTag { tag, .. } => {
+            format!("make it:  {}", session.command(&format!("release tag RELEASE {tag} --in {from}")))
+        }
+        R::Held { .. } => format!("what is held is seen with  {}", session.command(&format!("hold {from} list"))),
+        R::Closed { environment } => {
+            format!("write `source = [\"release\"]` or both into `environment \"{environment}\"`")
+        }
+        R::Skipped { environment, after, .. } => {
+            format!("promote it stage by stage:  {}", session.command(&format!("promote {after} {environment}")))
+        }
+        R::Nowhere { environment } => format!("write `after = \"{from}\"` into `environment \"{environment}\"`"),
+    };
+    Failure::new(exit, format!("{refused}; nothing was done")).help(help)
+}
+
+/// What is known of a release that is to get into an environment.
+pub fn describe(session: &Session, resolved: &Resolved, from: &State, verified: Verified) -> Option<Promotion> {
+    let (parcel, source) = (resolved.parcel.clone()?, resolved.carried.as_ref()?.from.as_ref()?);
+    let desired = &resolved.desired;
+    let runs_it = from.release_in_force() == Some(verified.id);
+    let things = runs_it.then_some(&from.things);
+    let pair = Pair { from: (&source.environment, things), release: &parcel.release, to: desired };
+    let wanted = desired.resources.iter().map(|(address, wanted)| (address.to_string(), &wanted.object));
+    let images = images(wanted);
+    let mut except = compare::except(pair, &images);
+    except.extend(own(resolved));
+    let keys = configuration(desired.resources.keys().map(ToString::to_string));
+    let gaps = compare::gaps(pair, &keys);
+    let gates = desired.environment.gates.clone();
+    let verdicts = judge(session, &gates, from, verified.id, verified.at, source.expedited.as_deref());
+    Some(Promotion { parcel, verified: verified.at, gates, verdicts, except, gaps })
+}
+
+/// What is of the place although it is no spec of an environment: modules that the release does not have.
+fn own(resolved: &Resolved) -> Vec<String> {
+    let Some(parcel) = &resolved.parcel else { return Vec::new() };
+    let paths = resolved.sources.files().map(|(_, file)| file.path.display().to_string());
+    let folders = resolved.rules.folders.values().map(|(folder, _)| folder.clone());
+    let mut units: Vec<String> = paths
+        .chain(folders)
+        .filter(|path| !stays(path))
+        .map(|path| unit(&path).to_owned())
+        .filter(|unit_of| !parcel.release.files.keys().any(|known| unit(known) == unit_of))
+        .collect();
+    units.sort();
+    units.dedup();
+    units.into_iter().map(|unit| format!("{unit} is not in the release: it comes from this checkout")).collect()
+}
+
+fn judge(
+    session: &Session,
+    gates: &Gates,
+    from: &State,
+    id: ReleaseId,
+    verified: Timestamp,
+    expedited: Option<&str>,
+) -> Vec<Verdict> {
+    let accepted = from.releases.roles(id);
+    let facts = Facts { verified, now: session.world.clock.now(), accepted: &accepted, expedited };
+    gates::judge(gates, facts, zone)
+}
+
+/// A zone by its name, as this machine knows it.
+fn zone(name: &str) -> Option<TimeZone> {
+    match name {
+        "UTC" | "Z" => Some(TimeZone::UTC),
+        name => TimeZone::get(name).ok(),
+    }
+}
+
+/// Refuses a release that may not get in now: taken back or held where it comes from, or before a closed gate.
+///
+/// # Errors
+/// Why.
+pub fn refuse(session: &Session, change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> {
+    let Some(promotion) = &grounds.promotion else { return Ok(()) };
+    let Some((id, source)) = change_set.release.as_ref().and_then(|carried| Some((carried.id, carried.from.as_ref()?)))
+    else {
+        return Ok(());
+    };
+    let Source { environment: from, ledger, expedited, .. } = source;
+    let ledger = ledger_of(session, from, Some(ledger)).map_err(|failure| {
+        let why = format!(
+            "{}: whether the release still counts in {from} cannot be asked; nothing was done",
+            failure.summary
+        );
+        Failure::failed(why).help("see that the ledger that the plan names can be read from here")
+    })?;
+    let state = ledger.state();
+    let verified = promote::judged(from, state, id).map_err(|why| refused(session, from, why))?;
+    let verdicts = judge(session, &promotion.gates, state, id, verified.at, expedited.as_deref());
+    let closed: Vec<Verdict> = verdicts.into_iter().filter(|verdict| !verdict.open).collect();
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let to = &change_set.environment;
+    let mut failure = Failure::new(Exit::Unconfirmed, format!("a gate of {to} is closed; nothing was done"));
+    failure.causes = closed.into_iter().map(|verdict| verdict.words).collect();
+    Err(failure
+        .help("type the same again when it is open")
+        .help(format!(
+            "an acceptance is recorded with  {}",
+            session.command(&format!("release accept {} --in {from} --as ROLE", id.short()))
+        ))
+        .help("in haste, soak and windows are shortened by `promote … --expedite REASON`, which is recorded"))
+}

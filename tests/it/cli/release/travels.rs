@@ -1,0 +1,77 @@
+//! What travels with a release, and what stays.
+
+use super::{MODULE, STAGING, released};
+
+#[test]
+fn a_module_that_the_release_does_not_have_is_of_the_place_and_the_review_says_so() {
+    let (bench, _) = released(STAGING);
+    let own = "\nmodule \"own\" {\n  source = \"../modules/own\"\n}\n";
+    bench.write("modules/own/main.hcl", "resource \"terraform_data\" \"own\" {\n  input = 1\n}\n");
+    let staging = bench.read("environments/staging.hcl");
+    bench.write("environments/staging.hcl", &format!("{staging}{own}"));
+    let said = bench.expect(0, "promote dev staging --auto-approve");
+    said.has("modules/own is not in the release: it comes from this checkout")
+        .has("terraform_data.own is only in staging");
+    bench.expect(0, "status staging").has("resources   2");
+}
+
+#[test]
+fn a_ledger_of_its_own_is_read_for_the_environment_before() {
+    let (bench, id) = released(STAGING);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let url = format!("file:{}", elsewhere.path().display());
+    let from = bench.json(0, "status dev")["ledger"]["url"].as_str().unwrap().to_owned();
+    bench.expect(0, &format!("promote dev staging --auto-approve --ledger {url} --from-ledger {from}")).has("verified");
+    bench.expect(0, &format!("history staging --ledger {url}")).has(&id[..12]);
+    bench.expect(0, &format!("release show {} --env staging --ledger {url}", &id[..8])).has(&id).has("file");
+}
+
+#[test]
+fn a_second_release_records_only_the_texts_that_are_new() {
+    let (bench, _) = released(STAGING);
+    bench.write("modules/web/more.hcl", &format!("# {}\n", "long ".repeat(2000)));
+    bench.expect(0, "apply dev --auto-approve");
+    bench.release("");
+    let first = bench.read(".switchback/ledger/dev.jsonl");
+    bench.write("modules/web/main.hcl", &MODULE.replace("hello", "howdy"));
+    bench.expect(0, "apply dev --auto-approve");
+    bench.release("");
+    let second = bench.read(".switchback/ledger/dev.jsonl");
+    assert_eq!(second.matches("long long long").count(), first.matches("long long long").count());
+    bench.expect(0, "promote dev staging --auto-approve").has("verified");
+    assert_eq!(bench.said("staging"), "howdy shop/web:1.0.0 times 1");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn migrations_travel_and_those_that_came_later_do_not() {
+    let (bench, _) = released(STAGING);
+    let stack = crate::stack::shared();
+    let password = stack.postgres_password_file().display().to_string();
+    let urls: Vec<String> = ["release_dev", "release_staging"].iter().map(|name| stack.new_database(name)).collect();
+    for (environment, url) in ["dev", "staging"].iter().zip(&urls) {
+        let (head, host) = url.rsplit_once('@').expect("it has a user");
+        let user = head.rsplit_once(':').map_or(head, |(user, _)| user);
+        let path = format!("environments/{environment}.hcl");
+        let database = format!(
+            "\ndatabase \"app\" {{\n  url = \"{user}@{host}\"\n  password_file = \"{password}\"\n  migrations = \"../migrations/app\"\n}}\n"
+        );
+        bench.write(&path, &(bench.read(&path) + &database));
+    }
+    bench.write("migrations/app/V1__make.sql", "create table made (id int primary key);\n");
+    bench.write("migrations/app/V1__make.down.sql", "drop table made;\n");
+    bench.expect(0, "apply dev --auto-approve").has("verified");
+    bench.release("");
+    bench.write("migrations/app/V2__later.sql", "create table later (id int primary key);\n");
+    bench.write("migrations/app/V2__later.down.sql", "drop table later;\n");
+    bench.write("migrations/app/V1__make.sql", "create table altered (id int primary key);\n");
+    bench.expect(0, "promote dev staging --auto-approve").has("verified");
+    let tables = "select string_agg(tablename, ',') from pg_tables where tablename in ('made', 'later', 'altered')";
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(crate::postgres::value(&urls[1], tables)), "made");
+    let release = bench.json(0, "release list staging")["releases"].as_array().unwrap().last().unwrap().clone();
+    let newest = release["migrations"]["database.app"].as_array().unwrap().clone();
+    assert_eq!(newest.len(), 1, "{newest:?}");
+    bench.expect(0, "rollback staging --to 0 --auto-approve --accept-loss all");
+    assert_eq!(runtime.block_on(crate::postgres::value(&urls[1], tables)), "");
+}
