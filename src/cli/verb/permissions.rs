@@ -27,8 +27,8 @@ Examples:
   switchback permissions prod --planner ci_reads --applier ci_writes
                                                   with these roles of PostgreSQL
 
-Planning is everything that only looks: `plan`, `drift`, `diff`, `status`. The rights follow from the
-kinds that the spec and the ledger have. Those to the ledger itself: `switchback init --ledger URL`.";
+Planning is everything that only looks: `plan`, `drift`, `diff`, `status`. The rights follow from
+the kinds that the spec and the ledger have. Those to the ledger: `switchback init --ledger URL`.";
 
 /// Print the least rights to plan an environment, and to apply it
 #[derive(Debug, clap::Args)]
