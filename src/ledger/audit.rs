@@ -128,7 +128,8 @@ impl<'a> Known<'a> {
             | Body::Lifted { .. }
             | Body::Approved { .. }
             | Body::Rejected { .. }
-            | Body::Admitted { .. } => {}
+            | Body::Admitted { .. }
+            | Body::Checked { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
         let of_lease = || record.lease.and_then(|lease| self.leases.get(&lease).copied());
@@ -160,6 +161,7 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         | Body::Parked { run, .. }
         | Body::Resumed { run, .. }
         | Body::Ended { run, .. }
+        | Body::Checked { run, .. }
         | Body::Verified { run, .. } => (Some(*run), None),
         Body::Held { run, .. } => (*run, None),
         // The run comes next; its change set is not in the chain yet.
@@ -197,6 +199,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Parked { .. }
         | Body::Ended { .. }
         | Body::Verified { .. }
+        | Body::Checked { .. }
         | Body::Renewed
         | Body::Released
         | Body::Held { .. }
@@ -225,6 +228,7 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Lifted { .. }
         | Body::Approved { .. }
         | Body::Rejected { .. }
-        | Body::Admitted { .. } => None,
+        | Body::Admitted { .. }
+        | Body::Checked { .. } => None,
     }
 }

@@ -78,7 +78,15 @@ pub fn render(review: &Review) -> String {
     }
     let head = format!("{head}**{}**\n\n", words::counts(&review.summary));
     let foot = format!("\nchange set `{}`\n", review.digest.short());
-    let parts = [losses(review), owed(review), signing(review), findings(review), said(review), table(review)];
+    let parts = [
+        losses(review),
+        owed(review),
+        signing(review),
+        findings(review),
+        said(review),
+        table(review),
+        checks(review),
+    ];
     let all = details(review, Detail::Everything);
     let whole: String = parts.iter().chain([&all, &outputs(review)]).map(Part::whole).collect();
     let text = format!("{head}{whole}{foot}");
@@ -111,7 +119,7 @@ fn summarised(review: &Review, head: &str, parts: &[Part], foot: &str) -> String
     let room = LIMIT.saturating_sub(head.len() + foot.len() + FOOT);
     let mut page = Page { text: head.to_owned(), room, missing: Vec::new() };
     // In the order of what matters, which is the order on the page: each gets a share of what is left.
-    for (part, share) in parts.iter().zip([45, 20, 30, 85, 30, 75]) {
+    for (part, share) in parts.iter().zip([45, 20, 30, 85, 30, 75, 50]) {
         page.put(part, share);
     }
     let all = details(review, Detail::Everything);
@@ -165,6 +173,18 @@ fn signing(review: &Review) -> Part {
     let lines = if signing.is_empty() { Vec::new() } else { signing.lines() };
     let pieces = lines.iter().map(|(_, line)| format!("> - {}\n", escaped(line.trim_start()))).collect();
     Part { head, pieces, end, noun: "line about signatures", more: "> - and {} more\n" }
+}
+
+/// What is asked, and when.
+fn checks(review: &Review) -> Part {
+    let line = |check: &super::checks::CheckView| {
+        let (name, question, course) = (code(&check.check), code(&check.question), escaped(&check.course()));
+        format!("- {name} {question}: {course}\n")
+    };
+    let head = if review.checks.is_empty() { String::new() } else { "\n**Checks**\n\n".to_owned() };
+    let pieces: Vec<String> = review.checks.iter().map(line).collect();
+    let end = if pieces.is_empty() { "" } else { "\n" };
+    Part { head, pieces, end, noun: "check", more: "- and {} more\n" }
 }
 
 fn owed(review: &Review) -> Part {

@@ -47,6 +47,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
         text += "\n";
         text += &one_step(review, step, paint);
     }
+    text += &checks(review, paint);
     text += &found::summary(&review.findings, paint);
     text += &outputs(review, paint);
     if !review.owed.is_empty() {
@@ -58,6 +59,19 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
     text += &signing(review, paint);
     text += &paint.paint(Role::Faint, &format!("change set {}", review.digest.short()));
     text.push('\n');
+    text
+}
+
+/// What is asked, and when.
+fn checks(review: &Review, paint: &dyn Paint) -> String {
+    if review.checks.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", paint.paint(Role::Heading, "Checks"));
+    for check in &review.checks {
+        text += &format!("  ? {}\n", check.head());
+        text += &format!("    {}\n", paint.paint(Role::Faint, &check.course()));
+    }
     text
 }
 

@@ -156,7 +156,8 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::Lifted { .. }
         | Body::Approved { .. }
         | Body::Rejected { .. }
-        | Body::Admitted { .. } => return Facts::default(),
+        | Body::Admitted { .. }
+        | Body::Checked { .. } => return Facts::default(),
     };
     let is_migration = entry.step.is_some_and(|step| sql(step).is_some());
     let told = outcome.filter(|_| is_migration);
@@ -189,6 +190,7 @@ fn calls(body: &Body) -> &[String] {
         | Body::Lifted { .. }
         | Body::Approved { .. }
         | Body::Rejected { .. }
-        | Body::Admitted { .. } => &[],
+        | Body::Admitted { .. }
+        | Body::Checked { .. } => &[],
     }
 }

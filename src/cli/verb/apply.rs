@@ -128,13 +128,16 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
     let Proved { change_set, grounds } = proved;
-    if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) && rules_stand(&change_set, &hold) {
+    if change_set.steps.is_empty() && outputs_stand(&change_set, &hold) && all_else_stands(&change_set, &hold) {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
         };
     }
     talk_review(session, &Review::proved(&change_set, &grounds));
+    if change_set.steps.is_empty() && !checks_stand(&change_set, &hold) {
+        session.terminal.say("what is asked has changed, so it is asked of what is there");
+    }
     refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     budget::refuse(&change_set, &grounds)?;
@@ -167,6 +170,18 @@ fn rules_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
     // Where rules count, so does what protects them.
     let is_as_it_was = applied.is_none() || state.standing() == change_set.standing;
     applied == change_set.approval_rules.as_deref() && is_as_it_was
+}
+
+/// What is asked may change although no step is to be taken; then a run of no steps asks it.
+fn checks_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    let is_whole = |run: &&Run| matches!(run.ended, Some((RunResult::Complete, _)));
+    let newest = hold.ledger.state().runs.iter().rev().find(is_whole);
+    newest.map_or(change_set.checks.is_empty(), |run| run.change_set.asks_as(change_set))
+}
+
+/// What is recorded beside things and outputs is as it was.
+fn all_else_stands(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    rules_stand(change_set, hold) && checks_stand(change_set, hold)
 }
 
 /// There is nothing to do, which is a verification, too.
@@ -223,7 +238,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
-        _ if change_set.steps.is_empty() && rules_stand(&change_set, &hold) => {
+        _ if change_set.steps.is_empty() && all_else_stands(&change_set, &hold) => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
         }
         _ => {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::cli::audit;
+use crate::cli::checks::CheckReport;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -80,6 +81,9 @@ struct RunView {
     taken_back: bool,
     done: usize,
     summary: Summary,
+    /// What was asked, and how it came out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<CheckReport>,
     /// Who signed it, as what and which part.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signed: Vec<String>,
@@ -127,6 +131,7 @@ impl RunView {
             taken_back: run.taken_back,
             done: run.done_count(),
             summary: Review::of(&run.change_set).summary,
+            checks: CheckReport::all(run),
             signed: signed::by_whom(state, run.number),
             broken_glass: Broken::of(state, run.number),
         }
@@ -166,6 +171,9 @@ impl View for History {
                 words::counts(&run.summary),
                 harmless(&run.actor)
             );
+            for check in run.checks.iter().filter(|check| check.result.is_some()) {
+                text += &check.text(paint).lines().map(|line| format!("    {line}\n")).collect::<String>();
+            }
             for signed in &run.signed {
                 text += &format!("      signed by {}\n", harmless(signed));
             }
