@@ -11,15 +11,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::Executor;
 use super::course::Course;
 use super::outcome::{ApplyError, Event};
-use super::prepare::Sight;
+use super::prepare::{Outcomes, Sight};
 use crate::ledger::{Body, Ledger};
 use crate::observe::connect;
 use crate::observe::sight::first_words;
 use crate::resolve::conform::conform;
-use crate::resolve::evaluate::evaluate_deferred;
-use crate::step::{Check, CheckResult, When};
+use crate::resolve::evaluate::{Lookup as _, evaluate_deferred};
+use crate::secret::SecretError;
+use crate::step::{ChangeSet, Check, CheckResult, When};
 use crate::value::{Object, Value};
-use crate::world::{Probe, Reply, Seen};
+use crate::world::{ErrorClass, Probe, Reply, Seen, WorldError};
 
 /// The longest line that is recorded of what was seen, in characters.
 const SEEN_CHARACTERS: usize = 400;
@@ -74,6 +75,30 @@ impl Executor<'_> {
         }
         course.unpassed = open.into_iter().cloned().collect();
         Ok(course.unpassed.is_empty())
+    }
+
+    /// Before anything is begun or resumed: the secrets that are asked with are at hand. That they are not says nothing
+    /// about what is asked, so it fails no check.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub(super) fn refuse_without_secrets(&self, ledger: &Ledger, change_set: &ChangeSet) -> Result<(), WorldError> {
+        let outcomes = Outcomes::of(&ledger.state().things);
+        let (seal_key, now) = (ledger.state().seal_key(), self.world.clock.now());
+        let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now };
+        for check in &change_set.checks {
+            let reached = check.binding.iter().flat_map(|binding| &binding.deferred);
+            for (name, deferred) in check.deferred.iter().chain(reached) {
+                let missing = |error: SecretError| WorldError {
+                    tried: format!("ask {}", check.address),
+                    cause: format!("`{name}`: {error}"),
+                    help: Some("give it again, the way it was given when this was planned".to_owned()),
+                    class: ErrorClass::Denied,
+                };
+                deferred.secrets().iter().try_for_each(|secret| sight.secret(secret).map(|_| ()).map_err(missing))?;
+            }
+        }
+        Ok(())
     }
 
     /// The question with all its values, or why it cannot be asked.

@@ -191,9 +191,8 @@ impl<'c> Course<'c> {
     /// before it is done.
     pub(super) fn next(&mut self) -> Option<StepId> {
         let is_gated = |id: &StepId| self.gated.as_ref().is_some_and(|gated| gated.contains(id));
-        let free = |id: &&StepId| {
-            !is_gated(id) && !self.busy.contains(&self.change_set.step(**id).expect("own ids").address)
-        };
+        let free =
+            |id: &&StepId| !is_gated(id) && !self.busy.contains(&self.change_set.step(**id).expect("own ids").address);
         let id = *self.ready.iter().find(free)?;
         if let Some(point) = self.change_set.point_of_no_return
             && id >= point

@@ -69,6 +69,8 @@ impl Executor<'_> {
         actor: Actor,
     ) -> Result<Outcome, ApplyError> {
         self.refuse_foreign(ledger, &change_set)?;
+        self.refuse_without_secrets(ledger, &change_set)
+            .map_err(|error| ApplyError::Refused(format!("{error}; nothing was done")))?;
         self.refuse_stale(ledger, &change_set).await?;
         let mut bodies = Vec::new();
         if ledger.state().chain.is_none() {
@@ -89,9 +91,11 @@ impl Executor<'_> {
     /// # Errors
     /// When there is none, or the ledger fails.
     pub async fn resume(&self, ledger: &mut Ledger, actor: Actor) -> Result<Outcome, ApplyError> {
-        let Some(run) = ledger.state().unfinished().map(|run| run.number) else {
+        let unfinished = ledger.state().unfinished().map(|run| (run.number, Arc::clone(&run.change_set)));
+        let Some((run, change_set)) = unfinished else {
             return Err(ApplyError::Refused("there is no unfinished run to resume".to_owned()));
         };
+        self.refuse_without_secrets(ledger, &change_set).map_err(ApplyError::World)?;
         ledger.append(self.world.clock.now(), vec![Body::Resumed { run, actor }]).await?;
         let mut open = self.settle_towards(Towards::End, ledger).await?;
         open.retain(|failure| settle::parks(&failure.error));

@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn the_table_has_each_file_of_its_folder() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/provider/checks");
-        let files = std::fs::read_dir(folder).expect("the folder is there").filter_map(|entry| {
-            Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())
-        });
+        let files = std::fs::read_dir(folder)
+            .expect("the folder is there")
+            .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()));
         let names: Vec<&str> = kinds().map(|kind| kind.name).collect();
         for file in files {
             assert!(names.contains(&&*file), "{file} is not in the table");

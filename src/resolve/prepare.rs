@@ -141,10 +141,12 @@ impl Preparer<'_> {
                 .at(asks.span)
                 .detail(format!("`{}` needs `database`", asks.kind))
                 .help("add `database = database.NAME`"),
-            (Some((_, span)), Reaches::Directly | Reaches::Provider(_)) => Diagnostic::error("there is no such attribute")
-                .at(*span)
-                .detail(format!("`{}` asks no database", asks.kind))
-                .help("remove `database`, or ask with `sql`"),
+            (Some((_, span)), Reaches::Directly | Reaches::Provider(_)) => {
+                Diagnostic::error("there is no such attribute")
+                    .at(*span)
+                    .detail(format!("`{}` asks no database", asks.kind))
+                    .help("remove `database`, or ask with `sql`")
+            }
             (None, Reaches::Directly | Reaches::Provider(_)) => return None,
         };
         self.diagnostics.push(mistake);

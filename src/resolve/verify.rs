@@ -14,8 +14,8 @@ use crate::kind::{CheckKind, Reaches, Secrecy};
 use crate::migration::length;
 use crate::spec::Verify;
 use crate::spec::body::Attribute;
-use crate::suggest::{did_you_mean, listed};
 use crate::step::{Check, OnFailedCheck, When};
+use crate::suggest::{did_you_mean, listed};
 use crate::value::{Type, Value};
 use crate::world::Binding;
 
@@ -59,7 +59,9 @@ impl Engine<'_> {
             self.put(&mut attributes, attribute, evaluated, &given.expr);
         }
         for attribute in &kind.attributes {
-            if let Some(default) = attribute.default.as_ref().filter(|_| !attributes.object.contains_key(attribute.name)) {
+            if let Some(default) =
+                attribute.default.as_ref().filter(|_| !attributes.object.contains_key(attribute.name))
+            {
                 attributes.object.insert(attribute.name.to_owned(), default.clone());
             }
         }
@@ -157,7 +159,12 @@ impl Engine<'_> {
     }
 
     /// One of a few words.
-    fn word<T: Copy, const N: usize>(&mut self, block: &Block<'_>, name: &str, words: [(&'static str, T); N]) -> Option<T> {
+    fn word<T: Copy, const N: usize>(
+        &mut self,
+        block: &Block<'_>,
+        name: &str,
+        words: [(&'static str, T); N],
+    ) -> Option<T> {
         let (value, span) = self.said(block, name, &Type::String)?;
         let text = value.as_str().unwrap_or_default();
         if let Some((_, found)) = words.iter().find(|(word, _)| *word == text) {

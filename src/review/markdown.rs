@@ -78,15 +78,8 @@ pub fn render(review: &Review) -> String {
     }
     let head = format!("{head}**{}**\n\n", words::counts(&review.summary));
     let foot = format!("\nchange set `{}`\n", review.digest.short());
-    let parts = [
-        losses(review),
-        owed(review),
-        signing(review),
-        findings(review),
-        said(review),
-        table(review),
-        checks(review),
-    ];
+    let parts =
+        [losses(review), owed(review), signing(review), findings(review), said(review), table(review), checks(review)];
     let all = details(review, Detail::Everything);
     let whole: String = parts.iter().chain([&all, &outputs(review)]).map(Part::whole).collect();
     let text = format!("{head}{whole}{foot}");

@@ -47,8 +47,7 @@ async fn service(clients: &Clients, cluster: &str, name: &str) -> Result<Option<
 }
 
 async fn stopped(clients: &Clients, cluster: &str, name: &str) -> Result<Vec<Json>, Failure> {
-    let body =
-        json!({"cluster": cluster, "serviceName": name, "desiredStatus": "STOPPED", "maxResults": MOST_STOPPED});
+    let body = json!({"cluster": cluster, "serviceName": name, "desiredStatus": "STOPPED", "maxResults": MOST_STOPPED});
     let send = |exchange| clients.ecs.list_tasks().customize().interceptor(exchange).send();
     let answer = exchange(clients, "ecs:ListTasks", name, &body, send).await?;
     let arns = list(&answer.body, "taskArns");

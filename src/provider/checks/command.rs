@@ -58,8 +58,14 @@ impl Asks for Command {
 
     async fn ask(&self, probe: &Probe) -> Seen {
         let argv = probe.settings.get("argv").map(Value::reveal);
-        let argv: Vec<String> =
-            argv.as_ref().and_then(Value::items).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let argv: Vec<String> = argv
+            .as_ref()
+            .and_then(Value::items)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         let Some((program, arguments)) = argv.split_first() else {
             return Seen::hopeless("`argv` names no program");
         };

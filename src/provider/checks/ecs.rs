@@ -80,9 +80,11 @@ fn judge(name: &str, service: Option<&Json>, stopped: &[Json], since: jiff::Time
     let tasks = format!("{running} of {desired} tasks run");
     let seen = match rollout {
         "FAILED" => Seen::fails(format!("{name}: its rollout failed; {tasks}{}", last_reasons(stopped))),
-        _ if deployments.len() != 1 => {
-            Seen::fails(format!("{name}: {} deployments are under way; {tasks}{}", deployments.len(), last_reasons(stopped)))
-        }
+        _ if deployments.len() != 1 => Seen::fails(format!(
+            "{name}: {} deployments are under way; {tasks}{}",
+            deployments.len(),
+            last_reasons(stopped)
+        )),
         "COMPLETED" | "" if running == desired && pending == 0 => {
             Seen::holds(format!("{name} is steady: {tasks}, one deployment"))
         }
@@ -176,6 +178,10 @@ mod tests {
             "web: 1 of its tasks stopped meanwhile: Essential container in task exited, web: exit code 137, OutOfMemoryError"
         );
         let failed = seen(&service(0, "FAILED", 0), &harmless[..1]);
-        assert!(failed.words.contains("its rollout failed; 0 of 2 tasks run; tasks stopped: Essential"), "{}", failed.words);
+        assert!(
+            failed.words.contains("its rollout failed; 0 of 2 tasks run; tasks stopped: Essential"),
+            "{}",
+            failed.words
+        );
     }
 }

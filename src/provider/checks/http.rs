@@ -30,10 +30,19 @@ fn attributes() -> Vec<Attribute> {
         Attribute::optional("contains", Type::String, "A text that the body of the answer contains."),
         Attribute::optional("matches", Type::String, "A regular expression that the body of the answer matches."),
         Attribute::optional("response_headers", map(), "Headers of the answer, with exactly these values."),
-        Attribute::optional("samples", Type::Number, "How many requests one try sends, one after the other; each has to be answered as wanted.")
-            .default(1),
-        Attribute::optional("latency", Type::String, "The longest time that an answer may take, from connecting to the end of its body."),
-        Attribute::optional("percentile", Type::Number, "How many of a hundred answers `latency` holds for.").default(95),
+        Attribute::optional(
+            "samples",
+            Type::Number,
+            "How many requests one try sends, one after the other; each has to be answered as wanted.",
+        )
+        .default(1),
+        Attribute::optional(
+            "latency",
+            Type::String,
+            "The longest time that an answer may take, from connecting to the end of its body.",
+        ),
+        Attribute::optional("percentile", Type::Number, "How many of a hundred answers `latency` holds for.")
+            .default(95),
         Attribute::optional("timeout", Type::String, "How long one request may take.").default("10s"),
         Attribute::optional("insecure", Type::Bool, "Whether any certificate will do; only on this very machine.")
             .default(false),

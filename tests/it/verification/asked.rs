@@ -33,7 +33,10 @@ fn an_answer_is_held_against_all_that_is_wanted_of_it() {
         if inside.contains("POST") {
             let asked = server.asked().concat();
             // The value is known only after the apply.
-            assert!(asked.starts_with("POST /health ") && asked.contains("x-who: one") && asked.ends_with("ask"), "{asked}");
+            assert!(
+                asked.starts_with("POST /health ") && asked.contains("x-who: one") && asked.ends_with("ask"),
+                "{asked}"
+            );
         }
     }
     let bad = [

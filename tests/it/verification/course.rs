@@ -98,14 +98,25 @@ fn what_is_asked_belongs_to_what_was_reviewed() {
         assert!(!said.out.contains("token-of-the-shop"), "{}", said.out);
     }
     let review = bench.json(0, "plan dev --out s.plan.json");
-    assert_eq!((&review["checks"][0]["when"], &review["checks"][0]["on_failure"]), (&"after".into(), &"rollback".into()));
+    assert_eq!(
+        (&review["checks"][0]["when"], &review["checks"][0]["on_failure"]),
+        (&"after".into(), &"rollback".into())
+    );
     bench.write("environments/dev.hcl", &text.replace("rollback", "stop"));
     let other = bench.json(0, "plan dev");
     assert_ne!(other["digest"], review["digest"], "another course is another change set");
+    // Whoever cannot ask does nothing, and takes nothing back.
+    let mut poor = bench.command("apply s.plan.json");
+    let refused = poor.env_remove("SWITCHBACK_VAR_token").output().unwrap();
+    assert_eq!(refused.status.code(), Some(4), "the spec itself asks for it");
     // The plan alone says what is asked: the spec is gone.
     std::fs::remove_dir_all(bench.path("environments")).unwrap();
     std::fs::remove_file(bench.path("switchback.hcl")).unwrap();
     let ledger = format!("file:{}", bench.path(".switchback/ledger").display());
+    let mut poor = bench.command(&format!("apply s.plan.json --ledger {ledger}"));
+    let refused = poor.env_remove("SWITCHBACK_VAR_token").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stdout));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing was done"));
     bench.expect(0, &format!("apply s.plan.json --ledger {ledger}")).has("verify.up").has("passed");
     assert!(server.asked()[0].contains("auth: token-of-the-shop-77"), "{:?}", server.asked());
     let said = bench.expect(0, &format!("history dev --export --ledger {ledger}")).out;

@@ -112,7 +112,9 @@ fn problem(probe: &Probe, answer: &Answer) -> Option<String> {
     let pattern = text(probe, "matches")?;
     match regex::Regex::new(&pattern) {
         Ok(expression) if expression.is_match(&answer.body) => None,
-        Ok(_) => Some(format!("status {}, but the body does not match `{}`{}", answer.status, excerpt(&pattern), body())),
+        Ok(_) => {
+            Some(format!("status {}, but the body does not match `{}`{}", answer.status, excerpt(&pattern), body()))
+        }
         Err(_) => Some(format!("`{}` is no regular expression", excerpt(&pattern))),
     }
 }
@@ -166,8 +168,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let later = |error: &dyn std::fmt::Display| Silence::Later(format!("no whole answer: {error}"));
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| later(&error))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| later(&error))?;
     let talking = async {
         let answer = sender.send_request(request).await.map_err(|error| later(&error))?;
         let (head, body) = answer.into_parts();
