@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::report::{indented, shown_time};
+use super::terminal::{indented, shown_time};
 use crate::ledger::Run;
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};

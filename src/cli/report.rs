@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::checks::CheckReport;
 use super::exit::Exit;
 use super::terminal::View;
+pub use super::terminal::{indented, shown_time};
 use crate::digest::Digest;
 use crate::ledger::{Ledger, Run, RunResult, State, StepState};
 use crate::review::text::{Paint, Role};
@@ -125,11 +126,6 @@ impl StepReport {
             help: error.and_then(|error| error.help.clone()),
         }
     }
-}
-
-/// A time as people and programs read it.
-pub fn shown_time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Why the run did not do everything, beside what its steps say.
@@ -423,11 +419,6 @@ fn line(word: &str, role: Role, step: &StepReport, paint: &dyn Paint) -> String 
         text += &indented(&format!("help: {help}"));
     }
     text
-}
-
-/// What is told of one step, below its line.
-pub fn indented(text: &str) -> String {
-    harmless(text).lines().map(|line| format!("           {}\n", line.trim_start())).collect()
 }
 
 fn took(milliseconds: i64) -> String {

@@ -377,11 +377,7 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
-            Body::Checked { run, check, result, saw, tries, milliseconds, .. } => {
-                let (result, saw, at) = (*result, saw.clone(), record.time);
-                let state = CheckState { result, saw, at, tries: *tries, milliseconds: *milliseconds };
-                self.run(record.sequence, *run)?.checks.insert(check.clone(), state);
-            }
+            Body::Checked { run, .. } => self.run(record.sequence, *run)?.checked(record),
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
         }
         Ok(())

@@ -15,6 +15,8 @@ const FILL: f64 = 0.9;
 const COLUMN_BYTES: f64 = 16.0;
 /// Bytes of a row of a table that nobody ever counted: so small that the guess is rather too many.
 const GUESSED_ROW_BYTES: f64 = 64.0;
+/// Rows of a referenced table whose keys are at hand in the caches of a processor: as many as are measured.
+const KEYS_IN_CACHE: f64 = 10_000.0;
 /// Bytes of log of a row that is written, beside the row.
 const LOG_HEADER: f64 = 40.0;
 /// What removing a row takes of what changing it takes.
@@ -133,10 +135,18 @@ impl Ground<'_> {
         Load { seconds: Some(self.read_seconds()), because: self.because("read as a whole"), ..Load::default() }
     }
 
-    /// Its rows are looked up in another table.
-    pub fn follow_keys(&self) -> Load {
-        let seconds = self.rows() * self.rates.key_row;
+    /// Its rows are looked up in another table, of so many rows. The rate is that of a table which fits into the caches of
+    /// a processor; each doubling beyond costs as much again, up to many times that (measured, see `docs/risk.md`).
+    pub fn follow_keys(&self, referenced: f64) -> Load {
+        let doublings = (referenced / KEYS_IN_CACHE).log2().max(0.0);
+        let seconds = self.rows() * self.rates.key_row * (1.0 + doublings);
         Load { seconds: Some(seconds), because: self.because("its keys are looked up"), ..Load::default() }
+    }
+
+    /// For each of its rows a value is computed while it is written anew.
+    pub fn call(&self) -> Load {
+        let seconds = self.rows() * self.rates.call_row;
+        Load { seconds: Some(seconds), because: self.because("a value is computed for each row"), ..Load::default() }
     }
 
     /// It is written anew, without its indexes.

@@ -3,7 +3,7 @@
 //! Invariant: a statement whose work cannot be told from its text is said to be unknown, never quick.
 
 use crate::migration::cursor::{Cursor, split};
-use crate::migration::statements::{Statement, Token};
+use crate::migration::statements::{Statement, Token, TokenSort};
 
 /// What sort of work a statement is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +150,20 @@ pub fn follows_keys(statement: &Statement, tables_read: usize) -> bool {
     says(statement, "references") || (says(statement, "validate") && tables_read > 1)
 }
 
+/// Whether a value is computed for each row that it writes anew: a default that is a call, or a number of a sequence.
+pub fn computes(statement: &Statement) -> bool {
+    const COUNTED: [&str; 6] = ["smallserial", "serial", "bigserial", "serial4", "serial8", "identity"];
+    if behind("alter table", statement).is_none() || !says(statement, "add") {
+        return false;
+    }
+    let calls = |tokens: &[Token]| {
+        tokens.windows(2).any(|pair| pair[1].is("(") && matches!(pair[0].sort, TokenSort::Word | TokenSort::Quoted))
+    };
+    let default = statement.tokens.iter().position(|token| token.is("default"));
+    COUNTED.iter().any(|word| says(statement, word))
+        || default.is_some_and(|place| calls(&statement.tokens[place + 1..]))
+}
+
 /// What a new index is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Key {
@@ -249,6 +263,26 @@ mod tests {
             "refresh materialized view m",
         ] {
             assert!(matches!(doing(&one(text)), Doing::Unknown(_)), "{text}: {:?}", doing(&one(text)));
+        }
+    }
+
+    #[test]
+    fn a_value_is_computed_for_each_row() {
+        for text in [
+            "alter table t add column a uuid default gen_random_uuid()",
+            "alter table t add a text not null, add b timestamptz default \"now\" (1)",
+            "alter table t add column a bigserial",
+            "alter table t add a int generated always as identity",
+        ] {
+            assert!(computes(&one(text)), "{text}");
+        }
+        for text in [
+            "alter table t alter column a type bigint",
+            "alter table t add column a varchar(10) default 'none'",
+            "alter table t alter a set default random()",
+            "create table t (a uuid default gen_random_uuid())",
+        ] {
+            assert!(!computes(&one(text)), "{text}");
         }
     }
 

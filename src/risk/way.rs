@@ -210,6 +210,15 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// How many rows a table has, where that is known.
+    fn count(&self, name: &str) -> Option<f64> {
+        let Place { facts, rates, .. } = self.place;
+        match self.known(name) {
+            Known::There(measure) => Some(Ground { name, measure, rates, settings: &facts.settings }.rows()),
+            Known::Empty | Known::Unknown(_) => None,
+        }
+    }
+
     fn rows<'b>(&'b self, written: &str, all: bool, seen: &'b Observation, work: fn(&Ground<'b>) -> Load) -> Load {
         let Some(table) = seen.locks.keys().find(|name| is_same(written, name)) else {
             // Whoever looks on does not see what the transaction itself has made.
@@ -235,6 +244,9 @@ impl<'a> Sight<'a> {
         let mut load = Load::none();
         for table in &seen.rewrites {
             load = load.and(self.on(table, Ground::rewrite));
+            if statement::computes(statement) {
+                load = load.and(self.on(table, Ground::call));
+            }
         }
         let key = statement::key(statement);
         for (table, indexes) in &seen.builds {
@@ -260,7 +272,11 @@ impl<'a> Sight<'a> {
         if statement::follows_keys(statement, seen.scans.len()) && !seen.scans.is_empty() {
             let written = statement::table(statement);
             let child = seen.scans.iter().find(|name| written.as_ref().is_some_and(|written| is_same(written, name)));
-            load = child.map_or(load.clone(), |child| load.and(self.on(child, Ground::follow_keys)));
+            let others = seen.scans.iter().filter(|name| Some(*name) != child);
+            let referenced = others.filter_map(|name| self.count(name)).fold(0.0, f64::max);
+            load = child.map_or(load.clone(), |child| {
+                load.and(self.on(child, |ground: &Ground<'_>| ground.follow_keys(referenced)))
+            });
         }
         load
     }
@@ -301,9 +317,11 @@ fn sum(parts: &[Part], facts: &TargetFacts) -> Cost {
     cost.seconds = parts.iter().map(|part| part.load.seconds).sum::<Option<f64>>().map(rounded);
     cost.blocked_writes = Some(rounded(writes));
     cost.blocked_reads = Some(rounded(reads));
-    cost.disk_bytes = Some(whole(rounded(disk)));
-    cost.wal_bytes = Some(whole(rounded(log)));
-    cost.lag_seconds = lag(log, facts);
+    // Where a statement cannot be told, what the others need is the least; nothing at all would be no number.
+    let least = |amount: f64| (cost.seconds.is_some() || amount > 0.0).then_some(amount);
+    cost.disk_bytes = least(disk).map(|disk| whole(rounded(disk)));
+    cost.wal_bytes = least(log).map(|log| whole(rounded(log)));
+    cost.lag_seconds = least(log).and_then(|log| lag(log, facts));
     cost
 }
 

@@ -62,7 +62,8 @@ impl Cost {
         let sizes = sizes
             .into_iter()
             .filter_map(|(bytes, of)| bytes.filter(|bytes| *bytes >= 1_000_000).map(|bytes| (bytes, of)));
-        parts.extend(sizes.map(|(bytes, of)| format!("{} {of}", bytes_in_words(bytes))));
+        let least = if self.seconds.is_none() { "at least " } else { "" };
+        parts.extend(sizes.map(|(bytes, of)| format!("{least}{} {of}", bytes_in_words(bytes))));
         if let Some(lag) = self.lag_seconds.filter(|lag| *lag >= NOTICED_SECONDS) {
             parts.push(format!("replicas fall behind by {}", about(lag)));
         }

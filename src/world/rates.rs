@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The version of the form, and of what is measured: others are measured anew.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// How fast a server works on data that lie in memory; every number is in seconds for one of what it counts.
 ///
@@ -26,6 +26,8 @@ pub struct Rates {
     pub rewrite_row: f64,
     /// A byte of the rows that are written anew.
     pub rewrite_byte: f64,
+    /// A row that is written anew and for which a function is called that gives each row another value, on top of writing it.
+    pub call_row: f64,
     /// One comparison of numbers while an index is built: there are rows × log2(rows).
     pub compare_number: f64,
     /// One comparison of texts.
@@ -54,6 +56,7 @@ impl Default for Rates {
             scan_byte: 3e-10,
             rewrite_row: 6e-7,
             rewrite_byte: 2e-9,
+            call_row: 1e-6,
             compare_number: 3e-8,
             compare_text: 8e-8,
             key_row: 4e-7,
@@ -74,7 +77,7 @@ impl Rates {
 
     /// Whether every number can be multiplied with: finite, and not below zero.
     pub fn is_sound(&self) -> bool {
-        let Self { server: _, statement, scan_row, scan_byte, rewrite_row, rewrite_byte, .. } = self;
+        let Self { server: _, statement, scan_row, scan_byte, rewrite_row, rewrite_byte, call_row, .. } = self;
         let Self { compare_number, compare_text, key_row, update_row, update_entry, log_byte, sync, disk_byte, .. } =
             self;
         let all = [
@@ -83,6 +86,7 @@ impl Rates {
             scan_byte,
             rewrite_row,
             rewrite_byte,
+            call_row,
             compare_number,
             compare_text,
             key_row,

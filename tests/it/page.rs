@@ -66,7 +66,7 @@ fn a_page_asks_nobody_says_nothing_to_its_console_and_answers_the_five_questions
     let answers = strings(&answers).join("\n");
     for answer in [
         "What changes? 1 to create, 2 to update, 1 to revise, 1 to delete, 8 migrations to run",
-        "What is lost? What 1 step takes away does not come back",
+        "What is lost? 1 step loses data",
         "loses data aws_ssm_parameter.name_field the value of the parameter, which no store keeps",
         "How do we go back? All of it until step 13 begins; later without what is lost",
         "Type switchback rollback prod --last",

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::{Intent, Run, StepState};
-use crate::ledger::record::Sequence;
+use crate::ledger::record::{Body, Record, Sequence};
 use crate::migration::position::Position;
 use crate::step::{Check, CheckResult, Step, StepId};
 use crate::world::WorldError;
@@ -70,6 +70,14 @@ impl Run {
         (self.parked, self.lease) = (None, lease);
         // What failed is asked again.
         self.checks.retain(|_, state| state.result != CheckResult::Failed);
+    }
+
+    pub(super) fn checked(&mut self, record: &Record) {
+        if let Body::Checked { check, result, saw, tries, milliseconds, .. } = &record.body {
+            let (result, saw, at) = (*result, saw.clone(), record.time);
+            let state = CheckState { result, saw, at, tries: *tries, milliseconds: *milliseconds };
+            self.checks.insert(check.clone(), state);
+        }
     }
 
     pub(super) fn intend(&mut self, step: StepId, mut intent: Intent) {

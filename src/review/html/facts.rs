@@ -154,7 +154,7 @@ pub fn who_waits(lock: LockMode) -> &'static str {
     match (lock.blocks_readers(), lock.blocks_writers()) {
         (true, _) => "readers and writers wait",
         (false, true) => "writers wait",
-        (false, false) => "nobody who reads or writes waits",
+        (false, false) => "nobody who reads or writes waits for this lock",
     }
 }
 

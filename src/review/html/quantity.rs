@@ -25,6 +25,11 @@ pub fn time(seconds: f64) -> String {
     format!("{:.0} h {:.0} min", (minutes / 60.0).floor(), minutes % 60.0)
 }
 
+/// A time that is not exact: `about 4 ms`, and what is too short to be told as it is.
+pub fn about(seconds: f64) -> String {
+    if seconds < 0.001 { time(seconds) } else { format!("about {}", time(seconds)) }
+}
+
 /// A size: `1.2 GB`.
 pub fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits of it are shown")]

@@ -46,13 +46,14 @@ pub fn way(review: &Review, step: &StepView, along: Along, text: &str) -> Markup
 /// What a way costs as a whole.
 fn whole(cost: &Cost) -> Markup {
     let time = |what: &str, seconds: Option<f64>| seconds.map(|seconds| format!("{what} {}", quantity::time(seconds)));
-    let size = |what: &str, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {}", quantity::size(bytes)));
+    let least = if cost.seconds.is_none() { "at least " } else { "" };
+    let size = |what: &str, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {least}{}", quantity::size(bytes)));
     let waiting = |who: &str, seconds: Option<f64>| match seconds {
-        Some(seconds) if seconds < 0.001 => Some(format!("{who} do not wait")),
+        Some(0.0) => Some(format!("{who} do not wait")),
         seconds => time(&format!("{who} wait up to"), seconds),
     };
     let parts = [
-        time("takes about", cost.seconds),
+        cost.seconds.map(|seconds| format!("takes {}", quantity::about(seconds))),
         waiting("writers", cost.blocked_writes),
         waiting("readers", cost.blocked_reads),
         size("disk for a while", cost.disk_bytes),
@@ -207,7 +208,7 @@ fn claim(one: &Observation, relation: &str, size: Option<Size>) -> Markup {
 fn estimated(estimate: &Estimate) -> Markup {
     let mut lines = Markup::new();
     for blocked in &estimate.blocked {
-        let mut words = format!("{}: blocked for about {}", blocked.relation, quantity::time(blocked.seconds));
+        let mut words = format!("{}: blocked for {}", blocked.relation, quantity::about(blocked.seconds));
         if let Some(waiting) = who_is_expected(blocked.lock, blocked.readers, blocked.writers) {
             words += &format!("; about {waiting} wait");
         }
@@ -216,7 +217,7 @@ fn estimated(estimate: &Estimate) -> Markup {
     if estimate.blocked.is_empty() && estimate.seconds.is_none() {
         lines.push(element("li").with("how long is not known"));
     } else if let Some(seconds) = estimate.seconds {
-        lines.push(element("li").with(format!("takes about {}", quantity::time(seconds))));
+        lines.push(element("li").with(format!("takes {}", quantity::about(seconds))));
     }
     let list = of_class("ul", "estimate", lines);
     let because = (!estimate.because.is_empty())

@@ -201,7 +201,7 @@ fn back_of_migration(review: &Review, step: &StepView, migration: &MigrationView
         head += &format!("; {} on {}", wait.lock.sql_name(), wait.relation);
     }
     if let Some(seconds) = facts::cost(step, Along::Back).and_then(|cost| cost.seconds) {
-        head += &format!("; takes about {}", quantity::time(seconds));
+        head += &format!("; takes {}", quantity::about(seconds));
     }
     let text = way(review, step, Along::Back, text);
     all.push(of_class("details", "back", element("summary").with(head)).with(text));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{self, Source, Total, Wait, who_is_expected, who_waits};
+use super::facts::{self, Total, Wait, who_is_expected, who_waits};
 use super::markup::{Anchor, Element, Markup, element, of_class};
 use super::pieces::{self, Sign, Tone, badge, capital, code, link, prose, sign, sign_of, step_link};
 use super::{findings, quantity, signatures};
@@ -15,6 +15,9 @@ use crate::step::{Edit, Operation};
 
 /// How many that wait are named before the rest is folded.
 const WAITS: usize = 6;
+
+/// How many of what changes are named.
+const NAMED: usize = 8;
 
 /// How many are named although they are short.
 const LEAST: usize = 2;
@@ -49,10 +52,10 @@ fn verdict(review: &Review) -> Element {
         (Tone::Bad, format!("It is refused as it stands, for it is above the budget: {exceeded}."))
     } else if !review.signing.is_empty() && !review.signing.is_complete() {
         (Tone::Warn, format!("{}.", signatures::standing(review)))
-    } else if review.point_of_no_return.is_some() {
-        (Tone::Warn, "Nothing is in its way, and not everything in it can be taken back.".to_owned())
+    } else if let Some(point) = &review.point_of_no_return {
+        (Tone::Warn, format!("Ready to run. From step {} on, not everything in it can be taken back.", point.step))
     } else {
-        (Tone::Good, "Nothing is in its way, and everything in it can be taken back.".to_owned())
+        (Tone::Good, "Ready to run, and everything in it can be taken back.".to_owned())
     };
     let words = of_class("strong", "", words);
     of_class("p", tone.frame(), sign(sign_of(tone))).with(" ").with(words)
@@ -80,14 +83,33 @@ fn what(review: &Review) -> Element {
     let counts = words::counts(&review.summary);
     let databases: BTreeSet<&str> =
         review.steps.iter().filter(|step| step.migration.is_some()).map(|step| &*step.address).collect();
-    let databases = (!databases.is_empty()).then(|| {
-        let names = databases.into_iter().map(|name| Markup::from(code(name)).with(" ")).collect::<Markup>();
-        of_class("p", "", "The schema changes of ").with(names)
+    let databases = databases.into_iter().map(|name| {
+        let of = review.steps.iter().filter(|step| step.address == name);
+        let all: Vec<&str> = of.filter_map(|step| Some(&*step.migration.as_ref()?.name)).collect();
+        named(Markup::from("Schema of ").with(code(name)).with(": "), &all)
     });
+    let things: Vec<&str> = review.steps.iter().filter(|step| step.kind.is_some()).map(|step| &*step.address).collect();
+    let things = (!things.is_empty()).then(|| named("Resources: ".into(), &things));
     let found = (!review.findings.is_empty()).then(|| {
         of_class("p", "", "Findings: ").with(element("a").to(Anchor::Part("findings")).with(findings::counts(review)))
     });
-    answer("What changes?", capital(&counts)).with(of_class("p", "quiet", more.join(", "))).with(databases).with(found)
+    answer("What changes?", capital(&counts))
+        .with(of_class("p", "quiet", more.join(", ")))
+        .with_all(databases)
+        .with(things)
+        .with(found)
+}
+
+/// The first of them by name, and how many more there are.
+fn named(head: Markup, all: &[&str]) -> Element {
+    let shown = all
+        .iter()
+        .take(NAMED)
+        .enumerate()
+        .map(|(place, name)| Markup::from(if place == 0 { "" } else { ", " }).with(code(*name)));
+    let rest = all.len().saturating_sub(NAMED);
+    let rest = (rest > 0).then(|| format!(" and {rest} more"));
+    of_class("p", "", head).with_all(shown).with(rest)
 }
 
 fn counted(count: usize, noun: &str) -> String {
@@ -110,7 +132,7 @@ fn locks(review: &Review) -> Element {
         (false, Some(longest)) => {
             let relations: BTreeSet<&str> = waits.iter().map(|wait| wait.relation).collect();
             let relations = words::counted(relations.len(), "relation");
-            format!("{relations} locked against others, for about {} at most", quantity::time(longest))
+            format!("{relations} locked against others, for {} at most", quantity::about(longest))
         }
         (false, None) => {
             let relations: BTreeSet<&str> = waits.iter().map(|wait| wait.relation).collect();
@@ -125,7 +147,8 @@ fn locks(review: &Review) -> Element {
         card = card.with(of_class("ul", "waits", "").with_all(shown.iter().map(wait)));
     }
     if !folded.is_empty() {
-        let head = element("summary").with(format!("{} not longer than these", words::counted(folded.len(), "lock")));
+        let head =
+            element("summary").with(format!("{}, none of them longer", words::counted(folded.len(), "more lock")));
         card = card
             .with(element("details").with(head).with(of_class("ul", "waits", "").with_all(folded.iter().map(wait))));
     }
@@ -146,7 +169,7 @@ fn wait(wait: &Wait<'_>) -> Element {
         (None, false) => Tone::Warn,
     };
     let long = match wait.seconds {
-        Some(seconds) => format!("about {}", quantity::time(seconds)),
+        Some(seconds) => quantity::about(seconds),
         None => "not estimated".to_owned(),
     };
     let size = wait.size.map(|size| format!(" ({})", size.words()));
@@ -154,7 +177,11 @@ fn wait(wait: &Wait<'_>) -> Element {
     let mut about = vec![who_waits(wait.lock).to_owned()];
     about.extend(who_is_expected(wait.lock, wait.readers, wait.writers).map(|count| format!("about {count}")));
     about.extend(wait.deeds.iter().map(|deed| (*deed).to_owned()));
-    let source = wait.source.as_ref().map_or_else(|| "estimated".to_owned(), Source::words);
+    let source = match (&wait.source, wait.seconds) {
+        (None, _) => "estimated".to_owned(),
+        (Some(source), None) => source.words(),
+        (Some(source), Some(_)) => format!("the lock: {}; the time: estimated from sizes", source.words()),
+    };
     let about = of_class("span", "about", capital(&about.join(", "))).with(of_class("span", "source", source));
     element("li")
         .with(of_class("span", "long", badge(tone, Sign::Clock, long)))
@@ -172,11 +199,13 @@ fn lost(review: &Review) -> Element {
         };
         return answer("What is lost?", words).with(kept(review)).with(undone(review));
     };
-    let head = match review.operation {
-        Operation::Apply | Operation::Edit(_) => "What {} takes away does not come back",
-        Operation::Destroy | Operation::Rollback { .. } => "What {} takes away is gone for good",
+    let lose = match (point.losses.len(), point.losses.iter().all(|loss| loss.class == "loses data")) {
+        (1, true) => "loses data",
+        (_, true) => "lose data",
+        (1, false) => "loses data or cannot be taken back",
+        (_, false) => "lose data or cannot be taken back",
     };
-    let headline = head.replace("{}", &words::counted(point.losses.len(), "step"));
+    let headline = format!("{} {lose}", words::counted(point.losses.len(), "step"));
     let (shown, folded) = point.losses.split_at(point.losses.len().min(4));
     let one = |loss: &crate::review::Loss| {
         let step = usize::try_from(loss.step.0).unwrap_or(usize::MAX);
@@ -211,7 +240,7 @@ fn undone(review: &Review) -> Option<Element> {
         |step: &crate::review::StepView| step.certificate.as_ref().map(|one| one.undone.clone()).unwrap_or_default();
     let undone: BTreeSet<String> = review.steps.iter().flat_map(of).collect();
     let names = undone.iter().cloned().collect::<Vec<_>>().join(", ");
-    let words = format!("What is written afterwards to {names} goes with the way back.");
+    let words = format!("The way back removes what is written after this: {names}.");
     (!undone.is_empty()).then(|| of_class("p", "quiet", words))
 }
 
@@ -229,13 +258,14 @@ fn way_back(review: &Review, back: &Total) -> Element {
     if back.migrations > 0 && back.is_estimated() {
         let mut parts = Vec::new();
         if back.untimed < back.migrations {
-            parts.push(format!("The migrations take about {} back", quantity::time(back.seconds)));
+            parts.push(format!("The migrations take {} back", quantity::about(back.seconds)));
         }
         if back.untimed > 0 {
             parts.push(format!("of {} it is not known", back.untimed));
         }
         if let Some((seconds, step)) = back.writes {
-            parts.push(format!("writers wait up to {} (step {step})", quantity::time(seconds)));
+            let who = if back.reads == back.writes { "readers and writers" } else { "writers" };
+            parts.push(format!("{who} wait up to {} (step {step})", quantity::time(seconds)));
         }
         card = card.with(of_class("p", "", format!("{}.", parts.join("; "))));
     } else if back.migrations > 0 {
@@ -244,9 +274,13 @@ fn way_back(review: &Review, back: &Total) -> Element {
     let unproved = review.steps.iter().filter(|step| step.migration.is_some() && step.certificate.is_none()).count();
     let proved = back.migrations - unproved;
     if proved > 0 {
+        let exact = |step: &&crate::review::StepView| {
+            step.certificate.as_ref().is_some_and(|one| one.verdict == crate::migration::certificate::Verdict::Exact)
+        };
         let words = format!(
-            "{proved} of {} rehearsed there and back on a throw-away server.",
-            words::counted(back.migrations, "migration")
+            "{proved} of {} rehearsed there and back on a throw-away server, {} of them exactly.",
+            words::counted(back.migrations, "migration"),
+            review.steps.iter().filter(exact).count()
         );
         card = card.with(of_class("p", "quiet", words));
     }
@@ -268,15 +302,17 @@ fn signed(review: &Review) -> Element {
             element("li").with(badge(tone, with, words)).with(what)
         })
         .collect();
+    let lines_are_none = lines.is_empty();
     if !lines.is_empty() {
         card = card.with(of_class("ul", "losses", "").with_all(lines));
     }
+    if lines_are_none {
+        card = card.with(of_class("p", "quiet", "Signed so far: nobody"));
+    }
+    let more =
+        if review.signing.line.is_some() { "All signatures, and the line to type" } else { "All about signatures" };
     let digest = of_class("p", "digest", "Change set ").with(code(review.digest.short()));
-    card.with(digest).with(of_class(
-        "p",
-        "",
-        element("a").to(Anchor::Part("signatures")).with("All signatures, and the line to type"),
-    ))
+    card.with(digest).with(of_class("p", "", element("a").to(Anchor::Part("signatures")).with(more)))
 }
 
 /// What it costs, in numbers.
@@ -289,12 +325,13 @@ fn figures(total: &Total) -> Element {
     };
     let plain = |text: Option<String>| text.map(|text| (text, None));
     let known = total.untimed < total.migrations;
+    let least = |text: String| if total.untimed > 0 { format!("at least {text}") } else { text };
     let all = [
         ("Writers wait up to", step(total.writes)),
         ("Readers wait up to", step(total.reads)),
-        ("All migrations take", plain(known.then(|| quantity::time(total.seconds)))),
-        ("Disk for a while", plain(total.disk_bytes.map(quantity::size))),
-        ("Log written", plain(total.wal_bytes.map(quantity::size))),
+        ("All migrations take", plain(known.then(|| least(quantity::time(total.seconds))))),
+        ("Disk for a while", plain(total.disk_bytes.map(quantity::size).map(least))),
+        ("Log written", plain(total.wal_bytes.map(quantity::size).map(least))),
         ("Replicas fall behind", plain(total.lag_seconds.map(quantity::time))),
     ];
     let figures = all.into_iter().map(|(name, value)| {

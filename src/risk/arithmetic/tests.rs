@@ -14,6 +14,7 @@ fn rates() -> Rates {
         rewrite_byte: 1e-8,
         compare_number: 1e-7,
         compare_text: 1e-6,
+        call_row: 3e-6,
         key_row: 1e-5,
         update_row: 1e-5,
         update_entry: 2e-5,
@@ -62,7 +63,11 @@ fn sizes_times_rates() {
     let ground = |settings| Ground { name: "public.orders", measure: &measure, rates: &rates, settings };
     let on = ground(&replica);
     is(&on.scan(), 1.1, 0.0, 0.0);
-    is(&on.follow_keys(), 10.0, 0.0, 0.0);
+    is(&on.follow_keys(10_000.0), 10.0, 0.0, 0.0);
+    is(&on.follow_keys(0.0), 10.0, 0.0, 0.0);
+    // Six doublings.
+    is(&on.follow_keys(640_000.0), 70.0, 0.0, 0.0);
+    is(&on.call(), 3.0, 0.0, 0.0);
     is(&on.rewrite(), 11.14, 1e8, 1.4e8);
     is(&ground(&minimal).rewrite(), 11.0, 1e8, 0.0);
     // 1,000,000 × log2(1,000,000) = 19,931,569 comparisons.

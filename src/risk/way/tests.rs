@@ -140,6 +140,8 @@ fn what_cannot_be_estimated_is_unknown_and_never_zero() {
     let text = "alter table orders add check (a > 0); do $$ begin end $$; update users set b = 1 where b = 2";
     let cost = cost_of(text, &["orders AX scan", "", "users RX scan"], true, &facts(), &mut Names::default());
     assert_eq!((cost.seconds, cost.blocked_writes), (None, Some(10.0)), "at least that");
+    let sizes = |cost: &Cost| (cost.disk_bytes, cost.wal_bytes, cost.lag_seconds);
+    assert_eq!(sizes(&cost), (None, None, None), "an update of who knows how many rows is not one of none");
     assert_eq!(
         cost.unknown,
         [

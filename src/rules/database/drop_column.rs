@@ -32,8 +32,7 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
     let of = |action: &&[_]| {
         let fits = ["drop column if exists *", "drop column *"];
         let column = fits.iter().find_map(|pattern| fit(pattern, action))?.names.remove(0);
-        let found =
-            Found::that(format!("programs that run may still name `{column}` of `{table}`")).about(table.clone());
+        let found = Found::that(format!("running programs may still use `{column}` of `{table}`")).about(table.clone());
         let gone: Vec<&str> = sight
             .catalog()
             .into_iter()

@@ -38,6 +38,13 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
     held.sort_by_key(|(name, _)| !is_about(name));
     let (Some((table, mode)), true) = (held.first(), touched) else { return Vec::new() };
     let found = Found::that(format!("`{table}` stays locked (`{}`) until this work is done", mode.sql_name()));
+    // What comes behind rows that were written may rest on all of them: others write meanwhile once each is committed.
+    let is_last = sight.script.statements.last().is_some_and(|last| last.line == sight.statement.line);
+    if writes && !is_last {
+        let help = "put the work into a migration of its own, before what rests on it, and let a trigger look after the rows \
+                    that are written meanwhile";
+        return vec![found.about(*table).help(help)];
+    }
     let all: Vec<String> = sight.script.statements.iter().map(|statement| statement.text.clone()).collect();
     vec![
         found

@@ -11,6 +11,7 @@ use switchback::migration::Migration;
 use switchback::migration::catalog::slice::matters;
 use switchback::migration::certificate::{Basis, Certificate, Verdict};
 use switchback::migration::observation::{LockMode, Observation};
+use switchback::provider::postgres::rehearsal::ThrowAway;
 use switchback::rules::judging::{Job, Judge};
 use switchback::rules::rule::{Check, Sort};
 use switchback::rules::{Levels, Rule, rules};
@@ -19,6 +20,8 @@ use super::bench::server;
 use crate::docs::current;
 use crate::observation::bench::Bench;
 use crate::observation::case;
+use crate::observation::versions::url_of;
+use crate::stack;
 
 /// How heavy a statement is, by what was seen of it alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,10 +46,10 @@ fn weight(seen: &Observation) -> Weight {
 }
 
 /// The names of our rules that speak of work on whole tables, and find something.
-fn ours(rules: &[Rule], migration: &Migration, seen: &Observation) -> Vec<String> {
+fn ours(rules: &[Rule], migration: &Migration, seen: &Observation, version: u32) -> Vec<String> {
     let certificate = Certificate {
         key: switchback::digest::Digest::of_bytes(b""),
-        server: "15.0".to_owned(),
+        server: format!("{version}.0"),
         basis: Basis::Empty,
         verdict: Verdict::Exact,
         derived: None,
@@ -93,14 +96,36 @@ const STYLE: [&str; 8] = [
     "prefer-timestamptz",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn all_heavy_kinds_are_flagged_and_no_quick_one_is() {
-    let rules = rules();
-    let (_server, url) = server().await;
-    let mut bench = Bench::new(&url).await;
-    let (mut heavy, mut flagged, mut quick, mut false_alarms) = (0, 0, 0, Vec::new());
-    let (mut squawk_heavy, mut squawk_quick, mut missed) = (0, 0, Vec::new());
-    let mut table = String::new();
+/// What all kinds of statements of one server came to.
+#[derive(Default)]
+struct Tally {
+    heavy: usize,
+    quick: usize,
+    /// Those of the heavy ones that squawk flags.
+    squawk_heavy: usize,
+    /// Those of the quick ones that squawk flags.
+    squawk_quick: usize,
+    /// Heavy ones that we do not flag.
+    missed: Vec<String>,
+    /// Quick ones that we do.
+    false_alarms: Vec<String>,
+    /// The heavy ones as lines of a table.
+    table: String,
+}
+
+impl Tally {
+    fn check(&self, version: u32) {
+        let Self { heavy, quick, .. } = self;
+        assert!(self.missed.is_empty(), "{version}: of {heavy} not flagged: {:#?}", self.missed);
+        assert!(self.false_alarms.is_empty(), "{version}: quick ones that are called heavy: {:#?}", self.false_alarms);
+        assert!(*heavy >= 52 && *quick >= 150, "{version}: {heavy} heavy kinds, {quick} quick ones");
+    }
+}
+
+/// Runs every kind that this server has, and judges it.
+async fn tally(rules: &[Rule], url: &str) -> (u32, Tally) {
+    let mut bench = Bench::new(url).await;
+    let mut tally = Tally::default();
     let version = bench.version;
     for case in case::all().into_iter().filter(|case| !case.refused && case.versions.contains(&version)) {
         let sql = bench.sql(&case);
@@ -110,18 +135,17 @@ async fn all_heavy_kinds_are_flagged_and_no_quick_one_is() {
         seen.before = matters(&statement).then(|| Box::new(catalog.slice(&statement)));
         let outside = statement.refuses_transaction().is_some();
         let migration = Migration { transaction: !outside, ..Migration::plain(1, "case", &sql, None) };
-        let found = ours(&rules, &migration, &seen);
+        let found = ours(rules, &migration, &seen, version);
         let other: Vec<String> = theirs(&sql).into_iter().filter(|name| !STYLE.contains(&name.as_str())).collect();
         match weight(&seen) {
             Weight::Heavy => {
-                heavy += 1;
-                flagged += usize::from(!found.is_empty());
-                squawk_heavy += usize::from(!other.is_empty());
+                tally.heavy += 1;
+                tally.squawk_heavy += usize::from(!other.is_empty());
                 if found.is_empty() {
-                    missed.push(case.label());
+                    tally.missed.push(case.label());
                 }
                 let _ = writeln!(
-                    table,
+                    tally.table,
                     "| `{}` | {} | {} |",
                     case.label_without_versions().replace('|', "\\|"),
                     found.join(", "),
@@ -129,24 +153,42 @@ async fn all_heavy_kinds_are_flagged_and_no_quick_one_is() {
                 );
             }
             Weight::Quick => {
-                quick += 1;
-                squawk_quick += usize::from(!other.is_empty());
+                tally.quick += 1;
+                tally.squawk_quick += usize::from(!other.is_empty());
                 if !found.is_empty() {
-                    false_alarms.push(format!("{}: {found:?}", case.label()));
+                    tally.false_alarms.push(format!("{}: {found:?}", case.label()));
                 }
             }
             Weight::Beside => {}
         }
     }
     bench.end().await;
-    assert!(missed.is_empty(), "{flagged} of {heavy}; not flagged: {missed:#?}");
-    assert!(false_alarms.is_empty(), "quick ones that are called heavy: {false_alarms:#?}");
-    assert!(heavy >= 52 && quick >= 150, "{heavy} heavy kinds, {quick} quick ones");
-    current("rules-compared.md", &page((heavy, flagged, squawk_heavy), (quick, squawk_quick), &table));
+    (version, tally)
 }
 
-fn page(heavy: (usize, usize, usize), quick: (usize, usize), table: &str) -> String {
-    let ((heavy, ours, theirs), (quick, theirs_quick)) = (heavy, quick);
+/// On the version that is installed, and with `SWITCHBACK_TEST_LONG` on all from 13 to 18.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_heavy_kinds_are_flagged_and_no_quick_one_is() {
+    let rules = rules();
+    let (_server, url) = server().await;
+    let (installed, seen) = tally(&rules, &url).await;
+    seen.check(installed);
+    current("rules-compared.md", &page(&seen));
+    if std::env::var_os("SWITCHBACK_TEST_LONG").is_none() {
+        return;
+    }
+    for major in (13..=18).filter(|major| *major != installed) {
+        let server = ThrowAway::start(stack::places().cache, major, &stack::Quiet).await.unwrap();
+        let (version, seen) = tally(&rules, &url_of(server.login())).await;
+        assert_eq!(version, major);
+        eprintln!("PostgreSQL {version}: {} heavy kinds, {} quick ones", seen.heavy, seen.quick);
+        seen.check(version);
+    }
+}
+
+fn page(seen: &Tally) -> String {
+    let Tally { heavy, quick, squawk_heavy: theirs, squawk_quick: theirs_quick, missed, table, .. } = seen;
+    let ours = heavy - missed.len();
     format!(
         "# Rules compared\n\nGenerated by a test: `UPDATE_DOCS=1 cargo test --test it rules::`.\n\n\
          Every kind of statement of [locks.md](locks.md) that the installed PostgreSQL has ran on the tables there. *Heavy* is \

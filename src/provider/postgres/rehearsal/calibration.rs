@@ -96,6 +96,9 @@ async fn measure(watch: Stopwatch) -> Result<Rates, tokio_postgres::Error> {
     let long = work(watch.best(2, again, "").await?);
     let (rewrite_row, rewrite_byte) = split(short, long);
 
+    let called = "alter table narrow add column called uuid default gen_random_uuid()";
+    let called = work(watch.best(2, called, "alter table narrow drop column called").await?) - short;
+
     let comparisons = rows * rows.log2();
     let scanned = scan_row * rows + scan_byte * rows * f64::from(ROW_BYTES);
     let number = work(watch.best(2, "create index i on narrow (k)", "drop index i").await?) - scanned;
@@ -119,6 +122,7 @@ async fn measure(watch: Stopwatch) -> Result<Rates, tokio_postgres::Error> {
         scan_byte: rounded(scan_byte),
         rewrite_row: rounded(rewrite_row),
         rewrite_byte: rounded(rewrite_byte),
+        call_row: positive(called, rows),
         compare_number: positive(number, comparisons),
         compare_text: positive(text, comparisons),
         key_row: positive(key, rows),
