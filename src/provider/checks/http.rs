@@ -111,7 +111,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// The time that so many of a hundred answers stayed within.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the calls need it, and tests"))]
+#[cfg_attr(all(not(feature = "cli"), not(test)), expect(dead_code, reason = "only the calls need it, and tests"))]
 fn percentile(sorted: &[std::time::Duration], percent: usize) -> std::time::Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
