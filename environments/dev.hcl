@@ -121,6 +121,16 @@ module "service" {
   depends_on = [database.app]
 }
 
+# A release that does not come up, or whose schema is not whole, is not called verified.
+verify "orders" {
+  within = "30s"
+
+  sql {
+    database = database.app
+    query    = "select count(*) = 2 from information_schema.tables where table_name in ('customers', 'orders')"
+  }
+}
+
 # What was released: a new image replaces the note, so that the history shows it.
 resource "terraform_data" "release" {
   input            = { image = var.image, services = keys(local.services) }

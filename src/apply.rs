@@ -4,6 +4,7 @@
 //! change set, and stops at a step whose ground has moved.
 
 mod acting;
+mod checking;
 mod course;
 mod doubt;
 mod executor;

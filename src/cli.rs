@@ -10,6 +10,7 @@ pub mod audit;
 pub mod budget;
 pub mod carry;
 pub mod certified;
+pub mod checks;
 pub mod clock;
 pub mod commit;
 pub mod confirm;

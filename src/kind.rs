@@ -2,6 +2,10 @@
 //!
 //! Invariant: a kind's pure half is always compiled; only its calls stand behind a feature, in `provider`.
 
+mod check;
+
+pub use check::{CheckKind, Reaches};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -461,6 +465,7 @@ impl Kind {
 pub struct Kinds {
     kinds: Arc<BTreeMap<&'static str, Kind>>,
     providers: Arc<BTreeMap<&'static str, ProviderSchema>>,
+    checks: Arc<BTreeMap<&'static str, CheckKind>>,
 }
 
 impl Kinds {
@@ -476,7 +481,24 @@ impl Kinds {
             assert!(providers.contains_key(kind.provider), "the provider of {name} is missing");
             assert!(table.insert(name, kind).is_none(), "two kinds are called {name}");
         }
-        Self { kinds: Arc::new(table), providers: Arc::new(providers) }
+        Self { kinds: Arc::new(table), providers: Arc::new(providers), checks: Arc::default() }
+    }
+
+    /// The same table, with these kinds of checks.
+    #[must_use]
+    pub fn with_checks(self, checks: impl IntoIterator<Item = CheckKind>) -> Self {
+        let checks = checks.into_iter().map(|check| (check.name, check)).collect();
+        Self { checks: Arc::new(checks), ..self }
+    }
+
+    /// The kind of check with this name.
+    pub fn check(&self, name: &str) -> Option<&CheckKind> {
+        self.checks.get(name)
+    }
+
+    /// All kinds of checks, by name.
+    pub fn checks(&self) -> impl Iterator<Item = &CheckKind> {
+        self.checks.values()
     }
 
     /// The kind with this name.

@@ -3,6 +3,7 @@
 //! Invariant: every change of the world that Switchback ever makes was planned here: apply, destroy and
 //! rollback differ only in their goals.
 
+mod checks;
 pub mod compare;
 pub mod database;
 mod draft;
@@ -184,6 +185,7 @@ pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (Change
         None => inputs,
     };
     refactor::apply(&options.refactoring, &mut goals, inputs.state);
+    let targeted = only.clone();
     let mut planner = Planner::new(inputs, Operation::Apply, &options.replace, only);
     planner.drafts = drafts;
     planner.first = first;
@@ -195,6 +197,7 @@ pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (Change
     let (mut change_set, mistakes) =
         planner.finish(desired.project.clone(), settings.name.clone(), Some(desired.spec_digest), outputs, standing);
     change_set.approval_rules = settings.rules.clone().map(Box::new);
+    change_set.checks = checks::planned(&desired.checks, inputs.state, targeted.as_ref());
     (change_set, mistakes)
 }
 
@@ -396,6 +399,7 @@ impl<'a> Planner<'a> {
             spec_digest,
             steps,
             point_of_no_return,
+            checks: Vec::new(),
             outputs,
             standing,
             // As last applied; only a spec says otherwise.

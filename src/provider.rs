@@ -5,4 +5,5 @@
 pub mod terraform_data;
 pub mod aws;
 pub mod postgres;
+pub mod checks;
 pub mod table;

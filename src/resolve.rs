@@ -35,6 +35,7 @@ mod settings;
 mod tests;
 mod url;
 mod variables;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,7 @@ pub fn resolve(
         environment: settings::environment(spec),
         resources: made.resources,
         databases: made.databases,
+        checks: made.checks.into_values().collect(),
         outputs: made.outputs,
         spec_digest: spec_digest(&read, &open_variables),
     };

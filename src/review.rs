@@ -4,6 +4,7 @@
 //! request shows and what `--json` gives are the same facts.
 
 pub mod signing;
+pub mod checks;
 pub mod grounds;
 pub mod kept;
 pub mod difference;
@@ -32,6 +33,7 @@ use crate::risk::Risk;
 use crate::rules::Findings;
 use crate::step::{Action, ChangeSet, Forgotten, Inverse, Operation, Reason, Step, StepId};
 use crate::world::Binding;
+use checks::CheckView;
 use difference::{Differences, Shown};
 use grounds::Grounds;
 use kept::KeptView;
@@ -66,6 +68,9 @@ pub struct Review {
     pub targets: Vec<TargetView>,
     /// The steps in order.
     pub steps: Vec<StepView>,
+    /// What is asked before, between and after them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckView>,
     /// What the rules have to say.
     #[serde(skip_serializing_if = "Findings::is_empty")]
     pub findings: Findings,
@@ -283,6 +288,7 @@ impl Review {
             promotion: PromotionView::of(change_set, grounds),
             targets: TargetView::all(&grounds.targets),
             steps: change_set.steps.iter().map(|step| StepView::of(step, grounds)).collect(),
+            checks: CheckView::all(change_set),
             findings: grounds.findings.clone(),
             signing: grounds.signing.clone(),
             point_of_no_return: PointOfNoReturn::of(change_set),

@@ -24,6 +24,7 @@ mod repeat;
 mod rule;
 mod schema_need;
 mod settings;
+mod verify_block;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -187,6 +188,8 @@ pub struct Module {
     pub databases: Named<Database>,
     /// `config` blocks.
     pub configs: Named<Config>,
+    /// `verify` blocks.
+    pub verifies: Named<Verify>,
     /// `moved` blocks.
     pub moved: Vec<MovedBlock>,
     /// `removed` blocks.
@@ -395,6 +398,32 @@ pub struct Config {
     pub settings: Vec<Attribute>,
     /// What must be there before it is.
     pub depends_on: Vec<Target>,
+}
+
+/// A `verify` block.
+#[derive(Clone, Debug)]
+pub struct Verify {
+    /// Where its header stands.
+    pub span: Span,
+    /// `when`, `on_failure`, `within`, `interval`, `tries` and `holds_for`.
+    pub settings: Vec<Attribute>,
+    /// What must be there before it can be asked.
+    pub depends_on: Vec<Target>,
+    /// What is asked; nothing where that is not said, which was reported.
+    pub asks: Option<Asks>,
+}
+
+/// The block inside of a `verify` block: what is asked.
+#[derive(Clone, Debug)]
+pub struct Asks {
+    /// The kind of check.
+    pub kind: Arc<str>,
+    /// Where its header stands.
+    pub span: Span,
+    /// What is given of it.
+    pub body: Body,
+    /// The `database` that it names, and where.
+    pub database: Option<(Arc<str>, Span)>,
 }
 
 /// What a block names, relative to the module it stands in.

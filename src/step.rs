@@ -3,9 +3,11 @@
 //! Invariant: a change set holds everything that apply needs except secrets: it can be printed, saved,
 //! hashed, compared and counted, and two equal ones have equal digests on every machine.
 
+mod check;
 mod known;
 mod origin;
 
+pub use check::{Check, CheckResult, OnFailedCheck, When};
 pub use known::{Adoption, Beside, Birth, Forgotten};
 pub use origin::Origin;
 
@@ -61,6 +63,9 @@ pub struct ChangeSet {
     /// as well come later, is ordered behind it; it starts only when everything before it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_of_no_return: Option<StepId>,
+    /// What is asked before, between and after the steps, by address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     /// The environment's outputs afterwards.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, PlannedOutput>,

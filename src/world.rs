@@ -19,6 +19,7 @@ use crate::migration::{Direction, HistoryRow, Migration};
 use crate::value::Object;
 
 mod budget;
+mod check;
 mod measure;
 mod facts;
 mod fence;
@@ -28,6 +29,7 @@ mod rehearsal;
 mod schema;
 
 pub use budget::{Above, Budget, Limit, Quantity, bytes};
+pub use check::{Checks, Probe, Reply, Seen};
 pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, bytes_in_words, count_in_words};
 pub use fence::Fence;
 pub use measure::{IndexSize, Measure, ServerSettings, Since, Traffic, Width};
@@ -408,6 +410,8 @@ pub struct World {
     pub databases: Option<Arc<dyn Databases>>,
     /// Who rehearses migrations; absent without the feature `postgres`.
     pub rehearsals: Option<Arc<dyn Rehearsals>>,
+    /// Who asks what `verify` blocks ask; absent where nobody does.
+    pub checks: Option<Arc<dyn Checks>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

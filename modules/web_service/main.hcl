@@ -45,3 +45,13 @@ resource "aws_ecs_service" "this" {
     rollback = true
   }
 }
+
+# One deployment, all tasks, and none that stops while it is looked at.
+verify "steady" {
+  within = "2m"
+
+  ecs {
+    cluster = var.cluster
+    service = aws_ecs_service.this.name
+  }
+}

@@ -12,7 +12,7 @@ use super::prepare::{Outcomes, Work};
 use crate::address::Address;
 use crate::ledger::{Body, Ledger, Run, StepState};
 use crate::migration::position::Position;
-use crate::step::{Action, ChangeSet, Step, StepId};
+use crate::step::{Action, ChangeSet, Step, StepId, When};
 use crate::value::{Object, SealKey};
 use crate::world::{Connection, ErrorClass, Fence, WorldError};
 
@@ -39,6 +39,10 @@ pub(super) struct Course<'c> {
     pub(super) doubts: BTreeMap<StepId, Failure>,
     /// Steps whose effect stands although they failed.
     pub(super) stood: BTreeSet<StepId>,
+    /// The contract phase, while it waits for what is asked before it; nothing once it may begin.
+    pub(super) gated: Option<BTreeSet<StepId>>,
+    /// What was asked and is not as it should be, or was not asked to its end.
+    pub(super) unpassed: Vec<Address>,
     /// Why the run waits, if it does.
     pub(super) parked: Option<String>,
     /// Why it will wait when there is nothing else to do.
@@ -98,6 +102,8 @@ impl<'c> Course<'c> {
             failures: BTreeMap::new(),
             doubts: BTreeMap::new(),
             stood: run.stood().map(|(step, _)| step.id).collect(),
+            gated: gated(run, change_set),
+            unpassed: Vec::new(),
             parked: None,
             waits: None,
             open_before_point: 0,
@@ -184,7 +190,9 @@ impl<'c> Course<'c> {
     /// The next step that may start: the first ready one; beyond the point of no return only when everything
     /// before it is done.
     pub(super) fn next(&mut self) -> Option<StepId> {
-        let free = |id: &&StepId| !self.busy.contains(&self.change_set.step(**id).expect("own ids").address);
+        let is_gated = |id: &StepId| self.gated.as_ref().is_some_and(|gated| gated.contains(id));
+        let free =
+            |id: &&StepId| !is_gated(id) && !self.busy.contains(&self.change_set.step(**id).expect("own ids").address);
         let id = *self.ready.iter().find(free)?;
         if let Some(point) = self.change_set.point_of_no_return
             && id >= point
@@ -194,6 +202,17 @@ impl<'c> Course<'c> {
         }
         self.ready.remove(&id);
         Some(id)
+    }
+
+    /// Whether only the contract phase is left, and it waits for what is asked before it.
+    pub(super) fn is_at_gate(&self) -> bool {
+        let is_past = |step: &Step, gated: &BTreeSet<StepId>| self.done.contains(&step.id) || gated.contains(&step.id);
+        self.gated.as_ref().is_some_and(|gated| self.change_set.steps.iter().all(|step| is_past(step, gated)))
+    }
+
+    /// Whether every step is done.
+    pub(super) fn is_all_done(&self) -> bool {
+        self.done.len() == self.change_set.steps.len()
     }
 
     pub(super) fn leave(&mut self, id: StepId) {
@@ -282,8 +301,18 @@ impl<'c> Course<'c> {
             failed: self.failures.values().cloned().collect(),
             doubted: self.doubts.values().cloned().chain(self.flying.iter().map(|id| self.left(*id))).collect(),
             skipped: steps.filter(|id| !begun(id)).collect(),
+            unpassed: self.unpassed.clone(),
             parked: self.parked.as_ref().or(self.waits.as_ref()).cloned(),
             stopped,
         }
     }
+}
+
+/// What waits until what is asked before the contract phase has passed; nothing where nothing is asked, or that phase
+/// has begun.
+fn gated(run: &Run, change_set: &ChangeSet) -> Option<BTreeSet<StepId>> {
+    change_set.checks_at(When::Between).next()?;
+    let gated = change_set.contract_phase();
+    let has_begun = |id: &StepId| run.steps.get(id).is_some_and(|state| !matches!(state, StepState::Failed { .. }));
+    (!gated.iter().any(has_begun)).then_some(gated)
 }

@@ -23,7 +23,7 @@ use crate::ledger::state::Intent;
 use crate::ledger::{Actor, Body, Ledger, Run, RunResult, Settled};
 use crate::observe::mark_like;
 use crate::secret::Secrets;
-use crate::step::{Action, ChangeSet, Operation, Step, StepId};
+use crate::step::{Action, ChangeSet, Operation, Step, StepId, When};
 use crate::value::Object;
 use crate::value::seal::seal_object;
 use crate::world::{ErrorClass, Settlement, World, WorldError};
@@ -69,6 +69,8 @@ impl Executor<'_> {
         actor: Actor,
     ) -> Result<Outcome, ApplyError> {
         self.refuse_foreign(ledger, &change_set)?;
+        self.refuse_without_secrets(ledger, &change_set)
+            .map_err(|error| ApplyError::Refused(format!("{error}; nothing was done")))?;
         self.refuse_stale(ledger, &change_set).await?;
         let mut bodies = Vec::new();
         if ledger.state().chain.is_none() {
@@ -89,9 +91,11 @@ impl Executor<'_> {
     /// # Errors
     /// When there is none, or the ledger fails.
     pub async fn resume(&self, ledger: &mut Ledger, actor: Actor) -> Result<Outcome, ApplyError> {
-        let Some(run) = ledger.state().unfinished().map(|run| run.number) else {
+        let unfinished = ledger.state().unfinished().map(|run| (run.number, Arc::clone(&run.change_set)));
+        let Some((run, change_set)) = unfinished else {
             return Err(ApplyError::Refused("there is no unfinished run to resume".to_owned()));
         };
+        self.refuse_without_secrets(ledger, &change_set).map_err(ApplyError::World)?;
         ledger.append(self.world.clock.now(), vec![Body::Resumed { run, actor }]).await?;
         let mut open = self.settle_towards(Towards::End, ledger).await?;
         open.retain(|failure| settle::parks(&failure.error));
@@ -224,11 +228,30 @@ impl Executor<'_> {
         let change_set = Arc::clone(&run.change_set);
         let mut course = Course::of(run, &change_set, ledger, ledger.fence().await);
         going.into_iter().for_each(|failure| course.wait_for(failure));
-        let result = self.fly(ledger, &mut course).await;
+        let result = self.pass_through(ledger, &mut course).await;
         let outcome = course.outcome(self.stop.is_raised());
         result?;
         self.end(ledger, &course, &outcome).await?;
         Ok(outcome)
+    }
+
+    /// The steps, and what is asked before, between and after them.
+    async fn pass_through(&self, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), ApplyError> {
+        if course.is_without_effect() && !self.ask_all(When::Before, ledger, course).await? {
+            return Ok(());
+        }
+        self.fly(ledger, course).await?;
+        if course.is_at_gate() {
+            if !self.ask_all(When::Between, ledger, course).await? {
+                return Ok(());
+            }
+            course.gated = None;
+            self.fly(ledger, course).await?;
+        }
+        if course.is_all_done() {
+            self.ask_all(When::After, ledger, course).await?;
+        }
+        Ok(())
     }
 
     async fn fly(&self, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), ApplyError> {

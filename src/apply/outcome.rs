@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use super::prepare::Sight;
+use crate::address::Address;
 use crate::ledger::StoreError;
 use crate::resolve::evaluate::evaluate_deferred;
-use crate::step::{ChangeSet, PlannedOutput, Step, StepId};
+use crate::step::{ChangeSet, Check, CheckResult, PlannedOutput, Step, StepId};
 use crate::value::{SealKey, Value};
 use crate::world::WorldError;
 
@@ -29,6 +30,12 @@ pub enum Event<'a> {
     Doubted(&'a Step, &'a WorldError),
     /// The world was asked: it had been done, or not.
     Settled(&'a Step, bool),
+    /// A check is being asked.
+    Checking(&'a Check),
+    /// It is not as it should be yet; what was seen.
+    CheckWaits(&'a Check, &'a str),
+    /// How it came out, and what was seen.
+    Checked(&'a Check, CheckResult, &'a str),
 }
 
 /// Hears what happens.
@@ -135,6 +142,8 @@ pub struct Outcome {
     pub doubted: Vec<Failure>,
     /// Steps that were not begun.
     pub skipped: Vec<StepId>,
+    /// What was asked and is not as it should be, or was not asked to its end.
+    pub unpassed: Vec<Address>,
     /// Why the run waits, if it is parked.
     pub parked: Option<String>,
     /// Whether it was asked to stop.
@@ -142,9 +151,9 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether every step is done.
+    /// Whether every step is done, and everything asked is as it should be.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.doubted.is_empty() && self.skipped.is_empty()
+        self.failed.is_empty() && self.doubted.is_empty() && self.skipped.is_empty() && self.unpassed.is_empty()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What follows when a step of a run fails: it stays half-way, or is taken back at once.
+//! What follows when a step of a run fails, or what is asked of it: it stays half-way, or is taken back at once.
 //!
 //! Invariant: nothing is taken back on its own while anything is in doubt, or where that would lose something.
 
@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 
 use super::carry::{self, Aim, Hold, Work};
+use super::checks::CheckReport;
 use super::exit::Exit;
 use super::gate::{self, Asking};
 use super::planning::{self, Proofs};
@@ -14,10 +15,11 @@ use super::report::Report;
 use super::session::Session;
 use crate::rehearse::Effort;
 use crate::review::Loss;
+use crate::review::words::harmless;
 use crate::rollback::Depth;
-use crate::step::Operation;
+use crate::step::{OnFailedCheck, Operation};
 
-/// What to do when a step fails.
+/// What to do when a step or a check fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnFailure {
     /// Leave what was done
@@ -37,11 +39,18 @@ pub fn after_failure(
     on_failure: OnFailure,
 ) -> Report {
     let is_rollback = matches!(report.operation, Operation::Rollback { .. });
-    let failed = report.result == Exit::Unfinished && !report.failed.is_empty() && !is_rollback;
-    let (OnFailure::Rollback, Some(run), true) = (on_failure, report.run, failed) else {
+    let says_rollback = |check: &CheckReport| check.on_failure == OnFailedCheck::Rollback;
+    let failed_check = report.checks.iter().find(|check| check.has_failed());
+    let has_failed = !report.failed.is_empty() || failed_check.is_some();
+    let goes_back = on_failure == OnFailure::Rollback || failed_check.is_some_and(says_rollback);
+    let failed = report.result == Exit::Unfinished && has_failed && !is_rollback;
+    let (true, Some(run), true) = (goes_back, report.run, failed) else {
         return report;
     };
-    session.terminal.say(&format!("run {run} failed; taking back what it did"));
+    session.terminal.say(&match failed_check {
+        Some(check) => format!("{} failed in run {run}; taking back what it did", check.check),
+        None => format!("run {run} failed; taking back what it did"),
+    });
     let nothing = BTreeSet::new();
     let proofs = Proofs::From(Effort::Known);
     let back =
@@ -75,6 +84,7 @@ pub fn after_failure(
     match carry::carry_out(session, hold, Work::Begin(Box::new(back), digest, pass), &Aim::Ledger(aim.secrets())) {
         Ok(taken) if taken.result == Exit::Done => {
             report.next.clear();
+            tell_holds(session, hold, run);
             report.verified = taken.verified;
             report.ledger = taken.ledger;
             report.end_with(Exit::TakenBack);
@@ -85,5 +95,16 @@ pub fn after_failure(
             session.terminal.talk(&failure.text());
             report
         }
+    }
+}
+
+/// What automation must not do again, and how to let it.
+fn tell_holds(session: &Session, hold: &Hold<'_>, run: u64) {
+    let state = hold.ledger.state();
+    for (spec, held) in state.holds.iter().filter(|(_, held)| held.run == Some(run)) {
+        let environment = state.runs.last().map(|run| run.change_set.environment.clone()).unwrap_or_default();
+        let lift = session.command(&format!("hold {environment} lift {} --reason WHY", spec.short()));
+        session.terminal.say(&format!("the spec {} is held: {}", spec.short(), harmless(&held.reason)));
+        session.terminal.say(&format!("something newer goes through; to lift the hold: {lift}"));
     }
 }

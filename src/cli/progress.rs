@@ -12,7 +12,7 @@ use super::terminal::Terminal;
 use crate::apply::{Event, Listener};
 use crate::review::text::Role;
 use crate::review::words;
-use crate::step::{Step, StepId};
+use crate::step::{CheckResult, Step, StepId};
 use crate::world::{Clock, Progress};
 
 /// Hears a run and tells people.
@@ -33,12 +33,15 @@ impl Reporter {
 
     fn line(&self, role: Role, step: &Step, what: &str) {
         let number = format!("{:>width$}/{}", step.id.0, self.total, width = self.total.to_string().len());
-        let words = format!("{number} {what}");
+        self.say(role, &format!("{number} {what}"));
+    }
+
+    fn say(&self, role: Role, words: &str) {
         match &self.live {
-            Some(live) => live.suspend(|| self.terminal.say_as(role, &words)),
+            Some(live) => live.suspend(|| self.terminal.say_as(role, words)),
             None => {
                 let now = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-                self.terminal.say(&format!("{now} {}", self.terminal.paint_talk().paint(role, &words)));
+                self.terminal.say(&format!("{now} {}", self.terminal.paint_talk().paint(role, words)));
             }
         }
     }
@@ -91,6 +94,22 @@ impl Listener for Reporter {
                 self.end(step);
                 let error = words::harmless(&error.to_string());
                 self.line(Role::Danger, step, &format!("{} {}: in doubt: {error}", step.action.verb(), step.title()));
+            }
+            Event::Checking(check) => {
+                let (name, when) = (&check.address, check.when.meaning());
+                self.say(Role::Faint, &format!("{name}: asked {when} ({})", check.patience()));
+            }
+            Event::CheckWaits(check, words) => {
+                self.say(Role::Faint, &format!("{}: not yet: {}", check.address, words::harmless(words)));
+            }
+            Event::Checked(check, result, words) => {
+                let role = match result {
+                    CheckResult::Passed => Role::Added,
+                    CheckResult::Failed => Role::Danger,
+                    CheckResult::LeftOut => Role::Faint,
+                };
+                let words = words::harmless(words);
+                self.say(role, &format!("{}: {}: {words}", check.address, result.word()));
             }
             Event::Settled(step, happened) => {
                 let found = if happened { "had been done" } else { "had not been done" };

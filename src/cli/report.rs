@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::checks::CheckReport;
 use super::exit::Exit;
 use super::terminal::View;
+pub use super::terminal::{indented, shown_time};
 use crate::digest::Digest;
 use crate::ledger::{Ledger, Run, RunResult, State, StepState};
 use crate::review::text::{Paint, Role};
@@ -43,6 +45,9 @@ pub struct Report {
     pub under_way: Vec<StepReport>,
     /// Steps that were not begun.
     pub skipped: Vec<StepReport>,
+    /// What was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckReport>,
     /// Whether what a failed step made stands.
     #[serde(skip)]
     pub stands: bool,
@@ -123,11 +128,6 @@ impl StepReport {
     }
 }
 
-/// A time as people and programs read it.
-pub fn shown_time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 /// Why the run did not do everything, beside what its steps say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cause {
@@ -155,6 +155,7 @@ impl Report {
         let mut report = Self::empty(&run.change_set.environment, run.change_set.operation, state);
         report.run = Some(run.number);
         report.waits_for.clone_from(&run.parked);
+        report.checks = CheckReport::all(run);
         report.owed = run.change_set.owed.iter().map(ToString::to_string).collect();
         if let Cause::Lost(by) = &ending.cause {
             report.lost = Some(by.clone());
@@ -215,6 +216,7 @@ impl Report {
             in_doubt: Vec::new(),
             under_way: Vec::new(),
             skipped: Vec::new(),
+            checks: Vec::new(),
             stands: false,
             waits_for: None,
             lost: None,
@@ -237,6 +239,11 @@ impl Report {
     pub fn end_with(&mut self, exit: Exit) {
         self.result = exit;
         self.exit_code = exit.code();
+    }
+
+    /// Whether something that was asked is not as it should be.
+    pub fn has_failed_checks(&self) -> bool {
+        self.checks.iter().any(CheckReport::has_failed)
     }
 
     /// Whether any effect stands.
@@ -319,6 +326,7 @@ impl View for Report {
         self.in_doubt.iter().for_each(|step| text += &line("in doubt", Role::Danger, step, paint));
         self.under_way.iter().for_each(|step| text += &line("goes on", Role::Warning, step, paint));
         self.skipped.iter().take(DONE_LINES).for_each(|step| text += &line("skipped", Role::Faint, step, paint));
+        self.checks.iter().for_each(|check| text += &check.text(paint));
         text += &format!(
             "{} done, {} failed, {} skipped, {} in doubt, in {}\n",
             self.done.len(),
@@ -339,6 +347,9 @@ impl Report {
             Exit::Unfinished if !self.owed.is_empty() && self.skipped.is_empty() && self.failed.is_empty() => {
                 "done, but for what is owed"
             }
+            Exit::Unfinished if self.has_failed_checks() && self.skipped.is_empty() => "done, but a check failed",
+            Exit::Unfinished if self.has_failed_checks() => "stopped half-way, because a check failed",
+            Exit::Failed if self.has_failed_checks() => "a check failed, nothing was changed",
             Exit::Unfinished => "stopped half-way",
             Exit::Doubt => "in doubt",
             Exit::Parked => "waiting",
@@ -410,11 +421,6 @@ fn line(word: &str, role: Role, step: &StepReport, paint: &dyn Paint) -> String 
     text
 }
 
-/// What is told of one step, below its line.
-pub fn indented(text: &str) -> String {
-    harmless(text).lines().map(|line| format!("           {}\n", line.trim_start())).collect()
-}
-
 fn took(milliseconds: i64) -> String {
     words::duration(std::time::Duration::from_millis(milliseconds.unsigned_abs()))
 }
@@ -441,6 +447,7 @@ mod tests {
             change_set: Arc::new(crate::review::tests::sample()),
             source: Digest::of_bytes(b"x"),
             steps: BTreeMap::new(),
+            checks: BTreeMap::new(),
             parked: None,
             ended: None,
             verified: false,

@@ -96,6 +96,7 @@ impl Session {
             providers: table::providers(),
             databases: databases(),
             rehearsals: rehearsals(),
+            checks: Some(Arc::new(crate::provider::checks::Asker::default())),
             clock: Arc::new(SystemClock),
         };
         Ok(Self { globals, terminal, folder, kinds: table::kinds(), world, actor, runtime })

@@ -251,6 +251,10 @@ fn secret_variables(state: &State, change_set: Option<&ChangeSet>) -> BTreeSet<S
             step.binding.deferred.values().for_each(&mut take);
             step.action.deferred().into_iter().flat_map(|deferred| deferred.values()).for_each(&mut take);
         }
+        for check in &change_set.checks {
+            let reached = check.binding.iter().flat_map(|binding| binding.deferred.values());
+            check.deferred.values().chain(reached).for_each(&mut take);
+        }
         change_set.outputs.values().filter_map(|output| output.deferred.as_ref()).for_each(&mut take);
     }
     state.things.resources.values().flat_map(|thing| thing.binding.deferred.values()).for_each(&mut take);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::environment::{self, Name};
 use super::failure::Failure;
 use crate::review::text::{Paint, Plain, Role};
+use crate::review::words::harmless;
 
 /// When there is colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -212,4 +213,14 @@ pub fn print_usage(error: &clap::Error, when: When) {
         "stdout" => terminal.data(&text),
         _ => terminal.talk(&text),
     }
+}
+
+/// A time as people and programs read it.
+pub fn shown_time(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// What is told of one step, below its line.
+pub fn indented(text: &str) -> String {
+    harmless(text).lines().map(|line| format!("           {}\n", line.trim_start())).collect()
 }

@@ -17,7 +17,7 @@ use crate::rehearse::target::{Along, Answer, Foretold};
 use crate::review::grounds::Grounds;
 use crate::rules::finding::Place;
 use crate::rules::{Finding, Level};
-use crate::step::{Action, ChangeSet, Operation, Standing, Step, StepId};
+use crate::step::{Action, ChangeSet, Check, Operation, Standing, Step, StepId};
 
 /// The version of the form that is digested: another one makes every signature void.
 const FORM: u32 = 1;
@@ -40,6 +40,9 @@ struct Covered<'a> {
     evidence: Vec<Proof<'a>>,
     sizes: BTreeMap<String, BTreeMap<&'a str, SizeClass>>,
     findings: BTreeSet<String>,
+    /// What is asked of it: whoever signs a part signs how it is checked as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
 }
 
 /// What was proved of a migration, without what another run of the same rehearsal says otherwise.
@@ -102,6 +105,8 @@ pub fn of_steps(change_set: &ChangeSet, grounds: &Grounds, chain: &str, part: Pa
         evidence: steps.iter().filter_map(|step| proof(step, places[&step.id], grounds)).collect(),
         sizes: sizes(grounds, &addresses),
         findings: findings(grounds, is_about),
+        // What is left out because it is not there yet is no wish of anybody.
+        checks: change_set.checks.iter().map(|one| Check { not_yet: BTreeSet::new(), ..one.clone() }).collect(),
     })
 }
 

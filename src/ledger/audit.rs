@@ -129,7 +129,8 @@ impl<'a> Known<'a> {
             | Body::Approved { .. }
             | Body::Rejected { .. }
             | Body::Admitted { .. }
-            | Body::OfRelease { .. } => {}
+            | Body::OfRelease { .. }
+            | Body::Checked { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
         let of_lease = || record.lease.and_then(|lease| self.leases.get(&lease).copied());
@@ -161,6 +162,7 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         | Body::Parked { run, .. }
         | Body::Resumed { run, .. }
         | Body::Ended { run, .. }
+        | Body::Checked { run, .. }
         | Body::Verified { run, .. } => (Some(*run), None),
         Body::Held { run, .. } => (*run, None),
         // The run comes next; its change set is not in the chain yet.
@@ -200,6 +202,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Parked { .. }
         | Body::Ended { .. }
         | Body::Verified { .. }
+        | Body::Checked { .. }
         | Body::Renewed
         | Body::Released
         | Body::Held { .. }
@@ -229,6 +232,7 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Approved { .. }
         | Body::Rejected { .. }
         | Body::Admitted { .. }
-        | Body::OfRelease { .. } => None,
+        | Body::OfRelease { .. }
+        | Body::Checked { .. } => None,
     }
 }

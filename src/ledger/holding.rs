@@ -5,7 +5,7 @@
 use super::record::{Body, RunResult};
 use super::state::{Run, State};
 use crate::digest::Digest;
-use crate::step::{Operation, Standing};
+use crate::step::{OnFailedCheck, Operation, Standing};
 
 impl State {
     /// Whether a run was begun in the midst of another, which it takes back: then the world is not whole before it is
@@ -44,8 +44,10 @@ impl State {
 
     /// What a rollback that is complete holds and lifts: said in the same batch as its end.
     pub fn holds_of_rollback(&self, number: u64) -> Vec<Body> {
-        let run = self.runs.last().filter(|run| run.number == number && run.change_set.standing.holds);
-        let Some(Operation::Rollback { to }) = run.map(|run| run.change_set.operation) else {
+        let run = self.runs.last().filter(|run| run.number == number);
+        let Some((holds, Operation::Rollback { to })) =
+            run.map(|run| (run.change_set.standing.holds, run.change_set.operation))
+        else {
             return Vec::new();
         };
         let in_force = self.spec_after(to);
@@ -54,13 +56,21 @@ impl State {
         for run in self.runs.iter().filter(|run| run.number > to && is_taken_back_now(run)) {
             let digest = run.change_set.spec_digest.filter(|digest| Some(*digest) != in_force);
             let digest = digest.filter(|digest| !held.contains(digest) && !self.holds.contains_key(digest));
-            if let Some(spec_digest) = digest {
+            let failed = run.failed_checks().find(|(check, _)| check.on_failure == OnFailedCheck::Rollback);
+            // What failed and goes back by itself would be done again by the next automation, wherever it is.
+            if let Some(spec_digest) = digest.filter(|_| holds || failed.is_some()) {
                 held.push(spec_digest);
-                let reason = format!("run {} was taken back by run {number}", run.number);
+                let reason = match failed {
+                    Some((check, state)) => {
+                        let (run, saw) = (run.number, &state.saw);
+                        format!("{} failed in run {run}, which was taken back by run {number}: {saw}", check.address)
+                    }
+                    None => format!("run {} was taken back by run {number}", run.number),
+                };
                 bodies.push(Body::Held { spec_digest, run: Some(run.number), reason });
             }
         }
-        if let Some(spec_digest) = in_force.filter(|digest| self.holds.contains_key(digest)) {
+        if let Some(spec_digest) = in_force.filter(|digest| holds && self.holds.contains_key(digest)) {
             bodies.push(Body::Lifted { spec_digest, reason: format!("run {number} brought it back") });
         }
         bodies

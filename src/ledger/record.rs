@@ -5,11 +5,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::address::Address;
 use crate::approval::record::{Admission, Approval, Rejection};
 use crate::digest::Digest;
 use crate::migration::position::Position;
 use crate::release::record::Event;
-use crate::step::{ChangeSet, StepId};
+use crate::step::{ChangeSet, CheckResult, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -293,6 +294,24 @@ pub enum Body {
         actor: Actor,
         /// What.
         event: Box<Event>,
+    },
+    /// Something was asked of the world, as a `verify` block says.
+    Checked {
+        /// The run.
+        run: u64,
+        /// Which check.
+        check: Address,
+        /// How it came out.
+        result: CheckResult,
+        /// What was seen, in one line.
+        saw: String,
+        /// Numbers and short texts that were seen.
+        #[serde(default, skip_serializing_if = "Object::is_empty")]
+        facts: Object,
+        /// How often it was asked.
+        tries: u32,
+        /// How long that took, in milliseconds.
+        milliseconds: u64,
     },
 }
 

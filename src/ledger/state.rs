@@ -2,8 +2,10 @@
 //!
 //! Invariant: folding a chain costs time in proportion to its records, and two folds of one chain are equal.
 
+mod run;
 mod things;
 
+pub use run::CheckState;
 pub use things::{aside, rename_needs};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +24,7 @@ use crate::migration::position::{Partial, Position};
 use crate::migration::range::SchemaNeeds;
 use crate::migration::told::Told;
 use crate::migration::{Keeping, Migration};
-use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, Step, StepId};
+use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, StepId};
 use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
@@ -202,6 +204,8 @@ pub struct Run {
     pub source: Digest,
     /// Every step that was at least intended.
     pub steps: BTreeMap<StepId, StepState>,
+    /// How what was asked came out, as far as it was, by address.
+    pub checks: BTreeMap<Address, CheckState>,
     /// Why it waits, if it does.
     pub parked: Option<String>,
     /// How and when it ended.
@@ -267,85 +271,6 @@ pub struct Verification {
     pub at: Timestamp,
     /// The spec, if it was one.
     pub spec_digest: Option<Digest>,
-}
-
-impl Run {
-    /// The steps whose effect is not known.
-    pub fn open(&self) -> impl Iterator<Item = (&Step, &Intent)> {
-        self.steps.iter().filter_map(|(id, state)| match state {
-            StepState::Intended(intent) | StepState::Doubted(intent, _) => {
-                Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
-            }
-            StepState::Done { .. } | StepState::Stood(..) | StepState::Failed { .. } => None,
-        })
-    }
-
-    /// The steps whose effect stands although they failed.
-    pub fn stood(&self) -> impl Iterator<Item = (&Step, &Intent)> {
-        self.steps.iter().filter_map(|(id, state)| match state {
-            StepState::Stood(intent, _) => {
-                Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
-            }
-            StepState::Intended(_) | StepState::Doubted(..) | StepState::Done { .. } | StepState::Failed { .. } => None,
-        })
-    }
-
-    /// Whether a step is done.
-    pub fn is_done(&self, id: StepId) -> bool {
-        matches!(self.steps.get(&id), Some(StepState::Done { .. }))
-    }
-
-    /// How many steps are done.
-    pub fn done_count(&self) -> usize {
-        self.steps.values().filter(|state| matches!(state, StepState::Done { .. })).count()
-    }
-}
-
-impl Run {
-    fn resume(&mut self, lease: Option<Sequence>) {
-        (self.parked, self.lease) = (None, lease);
-    }
-
-    fn intend(&mut self, step: StepId, mut intent: Intent) {
-        if let Some(StepState::Stood(earlier, _) | StepState::Intended(earlier) | StepState::Doubted(earlier, _)) =
-            self.steps.get(&step)
-        {
-            let stood = matches!(self.steps.get(&step), Some(StepState::Stood(..)));
-            (intent.repairs, intent.position) = (stood || earlier.repairs, earlier.position.clone());
-        }
-        self.parked = None;
-        self.steps.insert(step, StepState::Intended(intent));
-    }
-
-    /// It may be noted late: what is over is not opened again.
-    fn advance(&mut self, step: StepId, position: &Position) {
-        if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get_mut(&step) {
-            intent.position.clone_from(position);
-        }
-    }
-
-    /// Nothing when the step is not open.
-    fn doubt(&mut self, step: StepId, error: &WorldError) -> Option<()> {
-        let (StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get(&step)? else {
-            return None;
-        };
-        let doubted = StepState::Doubted(intent.clone(), error.clone());
-        self.steps.insert(step, doubted);
-        Some(())
-    }
-
-    fn fail(&mut self, step: StepId, at: Timestamp, error: Option<WorldError>) {
-        let failed = match self.steps.remove(&step) {
-            // What an earlier try left stands as before.
-            Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) if intent.repairs => {
-                StepState::Stood(intent, error.unwrap_or_else(still_not_good))
-            }
-            // The next try did not even begin.
-            Some(StepState::Stood(intent, before)) => StepState::Stood(intent, error.unwrap_or(before)),
-            Some(_) | None => StepState::Failed { at, error },
-        };
-        self.steps.insert(step, failed);
-    }
 }
 
 impl State {
@@ -457,6 +382,7 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
+            Body::Checked { run, .. } => self.run(record.sequence, *run)?.checked(record),
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
             Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
         }
@@ -497,6 +423,7 @@ impl State {
             change_set: Arc::new(change_set.clone()),
             source,
             steps: BTreeMap::new(),
+            checks: BTreeMap::new(),
             parked: None,
             ended: None,
             verified: false,
@@ -583,14 +510,5 @@ impl State {
             self.things.known_as(&step.address, origin);
         }
         Ok(())
-    }
-}
-
-fn still_not_good() -> WorldError {
-    WorldError {
-        tried: "bring what an earlier try left to what was planned".to_owned(),
-        cause: "nothing happened".to_owned(),
-        help: None,
-        class: crate::world::ErrorClass::Refused,
     }
 }

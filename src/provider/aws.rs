@@ -29,3 +29,5 @@ pub mod ecs_task_definition;
 pub mod ssm_parameter;
 #[cfg(feature = "aws")]
 pub mod carrier;
+#[cfg(feature = "aws")]
+pub(crate) mod steady;

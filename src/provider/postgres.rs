@@ -21,6 +21,8 @@ mod tunnel;
 #[cfg(feature = "postgres")]
 pub(crate) mod connection;
 #[cfg(feature = "postgres")]
+pub(crate) mod asserting;
+#[cfg(feature = "postgres")]
 mod pooler;
 #[cfg(feature = "postgres")]
 mod reuse;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::kind::{Kind, Kinds};
-use crate::provider::{aws, postgres, terraform_data};
+use crate::provider::{aws, checks, postgres, terraform_data};
 use crate::world::{Databases, Provider};
 
 /// All kinds with their pure rules, whatever features are compiled in.
@@ -21,6 +21,7 @@ pub fn kinds() -> Kinds {
     ];
     kinds.extend(postgres::kinds());
     Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema(), postgres::schema()])
+        .with_checks(checks::kinds())
 }
 
 /// The providers that are compiled in, by name; each keeps its connections for as long as it lives.

@@ -81,6 +81,7 @@ impl Bench {
             providers: BTreeMap::new(),
             databases: None,
             rehearsals: Some(rehearsals),
+            checks: None,
             clock: Arc::new(Nothing),
         };
         let asked =

@@ -212,6 +212,7 @@ mod tests {
             spec_digest: None,
             steps,
             point_of_no_return: None,
+            checks: Vec::new(),
             outputs: BTreeMap::new(),
             standing: Standing::default(),
             approval_rules: None,

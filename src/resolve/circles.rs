@@ -56,6 +56,7 @@ fn item_name(module: &Module, item: Item) -> String {
         }
         Item::Database(index) => named("database", module.databases.get_index(index).map(|(name, _)| name)),
         Item::Config(index) => named("config", module.configs.get_index(index).map(|(name, _)| name)),
+        Item::Verify(index) => named("verify", module.verifies.get_index(index).map(|(name, _)| name)),
         Item::Provider(index) => format!("provider.{}", module.providers[index].name),
     }
 }
@@ -70,5 +71,6 @@ fn place(module: &Module, item: Item) -> Span {
         Item::Database(index) => module.databases[index].span,
         Item::Config(index) => module.configs[index].span,
         Item::Provider(index) => module.providers[index].span,
+        Item::Verify(index) => module.verifies[index].span,
     }
 }

@@ -14,6 +14,7 @@ use crate::migration::Migration;
 use crate::migration::range::SchemaNeeds;
 use crate::release::gates::Gates;
 use crate::spec::Door;
+use crate::step::Check;
 use crate::value::{Object, Value};
 use crate::world::{Binding, Budget, RehearsalSettings};
 
@@ -28,6 +29,8 @@ pub struct Desired {
     pub resources: BTreeMap<Address, DesiredResource>,
     /// Databases by address.
     pub databases: BTreeMap<Address, DesiredDatabase>,
+    /// What is asked of what was applied, by address.
+    pub checks: Vec<Check>,
     /// Outputs of the environment by name.
     pub outputs: BTreeMap<String, DesiredOutput>,
     /// Digest of everything that was read: spec, modules, migrations and open variables. Secret variables

@@ -37,6 +37,7 @@ pub(super) struct Evaluated {
 pub(super) struct Made {
     pub resources: BTreeMap<crate::address::Address, DesiredResource>,
     pub databases: BTreeMap<crate::address::Address, DesiredDatabase>,
+    pub checks: BTreeMap<crate::address::Address, crate::step::Check>,
     pub outputs: BTreeMap<String, DesiredOutput>,
     pub revealed: RevealedSecrets,
 }
@@ -83,6 +84,7 @@ impl<'a> Engine<'a> {
                     Item::Database(index) => self.database(node, site, instance, index),
                     Item::Config(index) => self.config(node, site, instance, index),
                     Item::Provider(index) => self.provider(node, index),
+                    Item::Verify(index) => self.verify(site, instance, index),
                 }
             }
         }

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::names::{Named, each_name};
-use super::prepare::Prepared;
+use super::prepare::{Prepared, PreparedVerify};
 use crate::expression::{Expr, Reference};
+use crate::kind::Reaches;
 use crate::spec::{Module, ProviderBlock, Repeat, Spec, Target};
 
 /// A module where it is called: the path of `module` blocks, their instances not yet told apart.
@@ -36,6 +37,7 @@ pub(super) enum Item {
     Database(usize),
     Config(usize),
     Provider(usize),
+    Verify(usize),
 }
 
 /// Sites, nodes and the order of these.
@@ -109,6 +111,10 @@ impl Graph {
                 if let Item::Resource(index) = item {
                     self.of_resource(spec, site, index, prepared, &mut found);
                 }
+                if let Item::Verify(index) = item {
+                    let asked = prepared.verifies[index].as_ref();
+                    found.extend(asked.and_then(|asked| self.asked(spec, asked)));
+                }
                 if let Item::Database(_) = item {
                     let is_its = |block: &ProviderBlock| &*block.name == "postgres" && block.alias.is_none();
                     let block = module.providers.iter().position(is_its);
@@ -119,6 +125,19 @@ impl Graph {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// What a check is reached by.
+    fn asked(&self, spec: &Spec, asked: &PreparedVerify) -> Option<usize> {
+        let root = &spec.modules[0];
+        match asked.reaches {
+            Reaches::Directly => None,
+            Reaches::Database => asked.database.map(|database| self.node(spec, 0, Item::Database(database))),
+            Reaches::Provider(name) => {
+                let is_its = |block: &ProviderBlock| &*block.name == name && block.alias.is_none();
+                root.providers.iter().position(is_its).map(|block| self.node(spec, 0, Item::Provider(block)))
+            }
+        }
     }
 
     /// A resource also needs its provider's block and the databases of `needs_schema`.
@@ -293,6 +312,7 @@ fn items(module: &Module) -> impl Iterator<Item = Item> + use<> {
         .chain(indices(module.databases.len(), Item::Database))
         .chain(indices(module.configs.len(), Item::Config))
         .chain(indices(module.providers.len(), Item::Provider))
+        .chain(indices(module.verifies.len(), Item::Verify))
 }
 
 fn offset(module: &Module, item: Item) -> usize {
@@ -304,6 +324,7 @@ fn offset(module: &Module, item: Item) -> usize {
         module.resources.len(),
         module.databases.len(),
         module.configs.len(),
+        module.providers.len(),
     ];
     let (table, index) = match item {
         Item::Variable(index) => (0, index),
@@ -314,6 +335,7 @@ fn offset(module: &Module, item: Item) -> usize {
         Item::Database(index) => (5, index),
         Item::Config(index) => (6, index),
         Item::Provider(index) => (7, index),
+        Item::Verify(index) => (8, index),
     };
     lengths[..table].iter().sum::<usize>() + index
 }
@@ -339,6 +361,11 @@ pub(super) fn each_expr<'a>(module: &'a Module, prepared: &'a Prepared, item: It
         Item::Database(index) => module.databases[index].attributes().for_each(|setting| look(&setting.expr)),
         Item::Config(index) => module.configs[index].settings.iter().for_each(|setting| look(&setting.expr)),
         Item::Provider(index) => prepared.providers[index].iter().for_each(|given| look(&given.expr)),
+        Item::Verify(index) => {
+            module.verifies[index].settings.iter().for_each(|setting| look(&setting.expr));
+            let given = prepared.verifies[index].iter().flat_map(|asked| &asked.given);
+            given.for_each(|given| look(&given.expr));
+        }
     }
 }
 
@@ -351,5 +378,6 @@ pub(super) fn targets(module: &Module, item: Item) -> &[Target] {
         Item::Resource(index) => &module.resources[index].depends_on,
         Item::Database(index) => &module.databases[index].depends_on,
         Item::Config(index) => &module.configs[index].depends_on,
+        Item::Verify(index) => &module.verifies[index].depends_on,
     }
 }

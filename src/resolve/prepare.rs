@@ -9,10 +9,10 @@ use super::names::{Checker, LocalStackNames, Named, Within, each_name};
 use super::schema::{Given, given, spoken};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Expr, Node, Reference};
-use crate::kind::{Kind, Kinds, Mode};
+use crate::kind::{Kind, Kinds, Mode, Reaches};
 use crate::migration::range::SchemaRange;
 use crate::spec::suggest::{did_you_mean, listed};
-use crate::spec::{Call, Module, Repeat, Resource, Spec, Target};
+use crate::spec::{Asks, Call, Module, Repeat, Resource, Spec, Target, Verify};
 
 /// A module, its blocks held against their kinds.
 #[derive(Debug, Default)]
@@ -21,6 +21,21 @@ pub(super) struct Prepared {
     pub resources: Vec<PreparedResource>,
     /// By index of the `provider` block.
     pub providers: Vec<Vec<Given>>,
+    /// By index of the `verify` block; nothing where what is asked is wrong.
+    pub verifies: Vec<Option<PreparedVerify>>,
+}
+
+/// What a `verify` block asks, held against its kind.
+#[derive(Debug)]
+pub(super) struct PreparedVerify {
+    /// The kind of check.
+    pub kind: &'static str,
+    /// How it reaches what it asks.
+    pub reaches: Reaches,
+    /// The attributes that are given.
+    pub given: Vec<Given>,
+    /// Which of the spec's `database` blocks it names.
+    pub database: Option<usize>,
 }
 
 /// A resource block, held against its kind.
@@ -83,7 +98,59 @@ impl Preparer<'_> {
         module.imports.iter().for_each(|import| self.names(&import.id, Within::Plain));
         let resources = module.resources.iter().map(|((kind, _), resource)| self.resource(kind, resource)).collect();
         let providers = (0..module.providers.len()).map(|index| self.provider(index)).collect();
-        Prepared { resources, providers }
+        let verifies = module.verifies.values().map(|verify| self.verify(verify)).collect();
+        Prepared { resources, providers, verifies }
+    }
+
+    fn verify(&mut self, verify: &Verify) -> Option<PreparedVerify> {
+        verify.settings.iter().for_each(|setting| self.names(&setting.expr, Within::Plain));
+        self.targets(&verify.depends_on);
+        let asks = verify.asks.as_ref()?;
+        let Some(kind) = self.around.kinds.check(&asks.kind) else {
+            let names = || self.around.kinds.checks().map(|kind| kind.name);
+            self.diagnostics.push(
+                Diagnostic::error("there is no such check")
+                    .at(asks.span)
+                    .detail(format!("nothing that is asked is called `{}`", asks.kind))
+                    .help(did_you_mean(&asks.kind, names(), format!("checks are {}", listed(names())))),
+            );
+            return None;
+        };
+        let before = self.diagnostics.0.len();
+        let what = format!("`{}`", kind.name);
+        let given = given(&what, &kind.attributes, &asks.body, asks.span, self.diagnostics);
+        given.iter().for_each(|given| self.names(&given.expr, Within::Plain));
+        let database = self.asked_database(asks, kind.reaches);
+        let is_sound = self.diagnostics.0.len() == before;
+        is_sound.then_some(PreparedVerify { kind: kind.name, reaches: kind.reaches, given, database })
+    }
+
+    /// The database that a check asks; it is one of the environment's.
+    fn asked_database(&mut self, asks: &Asks, reaches: Reaches) -> Option<usize> {
+        let known = &self.around.spec.modules[0];
+        let names = || known.databases.keys().map(|name| &**name);
+        let mistake = match (&asks.database, reaches) {
+            (Some((name, _)), Reaches::Database) if known.databases.contains_key(name) || known.may_declare(name) => {
+                return known.databases.get_index_of(name);
+            }
+            (Some((name, span)), Reaches::Database) => Diagnostic::error("there is no such database")
+                .at(*span)
+                .detail(format!("`database.{name}` is not declared"))
+                .help(did_you_mean(name, names(), format!("declare it with `database \"{name}\" {{ … }}`"))),
+            (None, Reaches::Database) => Diagnostic::error("a required attribute is missing")
+                .at(asks.span)
+                .detail(format!("`{}` needs `database`", asks.kind))
+                .help("add `database = database.NAME`"),
+            (Some((_, span)), Reaches::Directly | Reaches::Provider(_)) => {
+                Diagnostic::error("there is no such attribute")
+                    .at(*span)
+                    .detail(format!("`{}` asks no database", asks.kind))
+                    .help("remove `database`, or ask with `sql`")
+            }
+            (None, Reaches::Directly | Reaches::Provider(_)) => return None,
+        };
+        self.diagnostics.push(mistake);
+        None
     }
 
     fn names(&mut self, expr: &Expr, within: Within) {

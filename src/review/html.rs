@@ -91,6 +91,7 @@ fn parts(review: &Review) -> Vec<(&'static str, &'static str, Element)> {
         ("order", "Drawing", drawing::part(review)),
         ("steps", "Every step", Some(step::all(review))),
         ("databases", "Databases", databases(review)),
+        ("checks", "Checks", checks(review)),
         ("signatures", "Signatures", Some(signatures::part(review))),
         ("outputs", "Outputs", outputs(review)),
     ];
@@ -126,6 +127,19 @@ fn databases(review: &Review) -> Option<Element> {
     let words = "What they said of themselves when this was planned; they were only read.";
     let section = pieces::section("databases", "The databases");
     Some(section.with(of_class("p", "lead", words)).with(of_class("ul", "said", "").with_all(lines)))
+}
+
+fn checks(review: &Review) -> Option<Element> {
+    if review.checks.is_empty() {
+        return None;
+    }
+    let all = review.checks.iter().map(|check| {
+        let course = element("dd").with(code(&check.question)).with(of_class("p", "quiet", check.course()));
+        of_class("div", "output", element("dt").with(code(&check.check))).with(course)
+    });
+    let words = "What is asked of the world before, between and after the steps.";
+    let section = pieces::section("checks", "Checks").with(of_class("p", "lead", words));
+    Some(section.with(element("dl").with_all(all)))
 }
 
 fn outputs(review: &Review) -> Option<Element> {

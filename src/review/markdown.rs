@@ -87,6 +87,7 @@ pub fn render(review: &Review) -> String {
         findings(review),
         said(review),
         table(review),
+        checks(review),
     ];
     let all = details(review, Detail::Everything);
     let whole: String = parts.iter().chain([&all, &outputs(review)]).map(Part::whole).collect();
@@ -120,7 +121,7 @@ fn summarised(review: &Review, head: &str, parts: &[Part], foot: &str) -> String
     let room = LIMIT.saturating_sub(head.len() + foot.len() + FOOT);
     let mut page = Page { text: head.to_owned(), room, missing: Vec::new() };
     // In the order of what matters, which is the order on the page: each gets a share of what is left.
-    for (part, share) in parts.iter().zip([45, 20, 30, 85, 30, 75]) {
+    for (part, share) in parts.iter().zip([45, 20, 30, 85, 30, 75, 50]) {
         page.put(part, share);
     }
     let all = details(review, Detail::Everything);
@@ -182,6 +183,18 @@ fn promotion(review: &Review) -> Part {
     let pieces: Vec<String> = lines.map(|line| format!("> - {}\n", escaped(line.text.trim_start()))).collect();
     let end = if pieces.is_empty() { "" } else { "\n" };
     Part { head: String::new(), pieces, end, noun: "line about the release", more: "> - and {} more\n" }
+}
+
+/// What is asked, and when.
+fn checks(review: &Review) -> Part {
+    let line = |check: &super::checks::CheckView| {
+        let (name, question, course) = (code(&check.check), code(&check.question), escaped(&check.course()));
+        format!("- {name} {question}: {course}\n")
+    };
+    let head = if review.checks.is_empty() { String::new() } else { "\n**Checks**\n\n".to_owned() };
+    let pieces: Vec<String> = review.checks.iter().map(line).collect();
+    let end = if pieces.is_empty() { "" } else { "\n" };
+    Part { head, pieces, end, noun: "check", more: "- and {} more\n" }
 }
 
 fn owed(review: &Review) -> Part {

@@ -78,6 +78,7 @@ pub(crate) fn sample() -> ChangeSet {
         spec_digest: Some(Digest::of_bytes(b"spec")),
         steps,
         point_of_no_return: Some(StepId(5)),
+        checks: Vec::new(),
         outputs: BTreeMap::from([("url".to_owned(), output)]),
         standing: crate::step::Standing::default(),
         approval_rules: None,

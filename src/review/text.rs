@@ -49,6 +49,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
         text += "\n";
         text += &one_step(review, step, paint);
     }
+    text += &checks(review, paint);
     text += &found::summary(&review.findings, paint);
     text += &outputs(review, paint);
     if !review.owed.is_empty() {
@@ -67,6 +68,19 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
 fn promotion(review: &Review, paint: &dyn Paint) -> String {
     let lines = review.promotion.iter().flat_map(super::promotion::PromotionView::lines);
     lines.map(|line| format!("  {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)))).collect()
+}
+
+/// What is asked, and when.
+fn checks(review: &Review, paint: &dyn Paint) -> String {
+    if review.checks.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", paint.paint(Role::Heading, "Checks"));
+    for check in &review.checks {
+        text += &format!("  ? {}\n", check.head());
+        text += &format!("    {}\n", paint.paint(Role::Faint, &check.course()));
+    }
+    text
 }
 
 /// Who has to sign, who did, and what to type.

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
-use super::{EnvironmentBlock, Module, blocks, paths, policy, project, refactor, rule, said_at};
+use super::{EnvironmentBlock, Module, blocks, paths, policy, project, refactor, rule, said_at, verify_block};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use crate::suggest::{did_you_mean, listed};
 
@@ -36,7 +36,7 @@ pub(super) struct Gatherer<'a> {
 }
 
 /// The blocks there are.
-const BLOCKS: [&str; 14] = [
+const BLOCKS: [&str; 15] = [
     "environment",
     "variable",
     "locals",
@@ -51,10 +51,11 @@ const BLOCKS: [&str; 14] = [
     "import",
     "rule",
     "policy",
+    "verify",
 ];
 
 /// Words of the language that have no meaning yet.
-const LATER: [&str; 4] = ["data", "check", "verify", "ephemeral"];
+const LATER: [&str; 3] = ["data", "check", "ephemeral"];
 
 impl Gatherer<'_> {
     /// Takes the blocks of a file.
@@ -129,6 +130,13 @@ impl Gatherer<'_> {
                     let name = block.labels[0].0.clone();
                     let read = blocks::config(block, self.diagnostics);
                     insert(&mut self.module.configs, name, read, "config", self.sources, self.diagnostics);
+                }
+            }
+            "verify" => {
+                if self.labels(&block, &["NAME"]) {
+                    let name = block.labels[0].0.clone();
+                    let read = verify_block::verify(block, self.diagnostics);
+                    insert(&mut self.module.verifies, name, read, "verify block", self.sources, self.diagnostics);
                 }
             }
             _ => self.unknown(&block),
@@ -334,7 +342,7 @@ macro_rules! placed {
     )*};
 }
 
-placed!(Variable, Output, Call, Resource, Database, Config);
+placed!(Variable, Output, Call, Resource, Database, Config, Verify);
 
 impl Placed for Attribute {
     fn span(&self) -> Span {

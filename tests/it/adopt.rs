@@ -95,6 +95,7 @@ impl Spec {
             },
             resources: self.nodes.iter().map(|(address, node)| (address.clone(), resource(node))).collect(),
             databases: BTreeMap::new(),
+            checks: Vec::new(),
             outputs: BTreeMap::new(),
             spec_digest: Digest::of_bytes(format!("{:?}", self.nodes).as_bytes()),
         }

@@ -48,6 +48,8 @@ mod layouts;
 mod local;
 #[cfg(feature = "cli")]
 mod page;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod verification;
 mod model;
 mod oracle;
 mod phases;

@@ -177,6 +177,7 @@ fn desired(services: &str, folder: &str) -> Desired {
         },
         resources: resources.collect(),
         databases: BTreeMap::from([(database(), app)]),
+        checks: Vec::new(),
         outputs: BTreeMap::new(),
         spec_digest: Digest::of_bytes(b"spec"),
     }

@@ -157,7 +157,8 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::Approved { .. }
         | Body::Rejected { .. }
         | Body::Admitted { .. }
-        | Body::OfRelease { .. } => return Facts::default(),
+        | Body::OfRelease { .. }
+        | Body::Checked { .. } => return Facts::default(),
     };
     let is_migration = entry.step.is_some_and(|step| sql(step).is_some());
     let told = outcome.filter(|_| is_migration);
@@ -191,6 +192,7 @@ fn calls(body: &Body) -> &[String] {
         | Body::Approved { .. }
         | Body::Rejected { .. }
         | Body::Admitted { .. }
-        | Body::OfRelease { .. } => &[],
+        | Body::OfRelease { .. }
+        | Body::Checked { .. } => &[],
     }
 }

@@ -36,7 +36,7 @@ Examples:
   switchback apply s.plan.json            exactly what was saved; never asks, and refuses if
                                           what it rests on has moved
   switchback apply dev --on-failure=rollback
-                                          if a step fails, take back what was done (exit 12)
+                                          if a step or a check fails, take back what was done (exit 12)
   switchback apply dev --accept-unproved 3
                                           run step 3 although it could not be rehearsed
 
@@ -130,14 +130,17 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
     let Proved { change_set, grounds } = proved;
-    let stands = outputs_stand(&change_set, &hold) && rules_stand(&change_set, &hold);
-    if change_set.steps.is_empty() && stands && release_stands(&change_set, &hold) {
+    let stands = outputs_stand(&change_set, &hold) && all_else_stands(&change_set, &hold);
+    if change_set.steps.is_empty() && stands {
         return match finished {
             Some(report) => Ok(report),
             None => nothing(session, &mut hold, &aim, &change_set),
         };
     }
     talk_review(session, &Review::proved(&change_set, &grounds));
+    if change_set.steps.is_empty() && !checks_stand(&change_set, &hold) {
+        session.terminal.say("what is asked has changed, so it is asked of what is there");
+    }
     refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     budget::refuse(&change_set, &grounds)?;
@@ -187,6 +190,18 @@ fn deposit(session: &Session, hold: &mut Hold<'_>, change_set: &ChangeSet, groun
         (Some(promotion), Some(source)) => releasing::deposit(session, hold, &promotion.parcel, &source.environment),
         (_, None) | (None, Some(_)) => Ok(()),
     }
+}
+
+/// What is asked may change although no step is to be taken; then a run of no steps asks it.
+fn checks_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    let is_whole = |run: &&Run| matches!(run.ended, Some((RunResult::Complete, _)));
+    let newest = hold.ledger.state().runs.iter().rev().find(is_whole);
+    newest.map_or(change_set.checks.is_empty(), |run| run.change_set.asks_as(change_set))
+}
+
+/// What is recorded beside things and outputs is as it was.
+fn all_else_stands(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    rules_stand(change_set, hold) && checks_stand(change_set, hold) && release_stands(change_set, hold)
 }
 
 /// There is nothing to do, which is a verification, too.
@@ -243,7 +258,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
-        _ if change_set.steps.is_empty() && rules_stand(&change_set, &hold) && release_stands(&change_set, &hold) => {
+        _ if change_set.steps.is_empty() && all_else_stands(&change_set, &hold) => {
             return Ok(Report::nothing(&environment, change_set.operation, hold.ledger.state()));
         }
         _ => {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::cli::audit;
+use crate::cli::checks::CheckReport;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -84,6 +85,9 @@ struct RunView {
     release: Option<OfRelease>,
     done: usize,
     summary: Summary,
+    /// What was asked, and how it came out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<CheckReport>,
     /// Who signed it, as what and which part.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signed: Vec<String>,
@@ -179,6 +183,7 @@ impl RunView {
             release: OfRelease::of(run, state),
             done: run.done_count(),
             summary: Review::of(&run.change_set).summary,
+            checks: CheckReport::all(run),
             signed: signed::by_whom(state, run.number),
             broken_glass: Broken::of(state, run.number),
         }
@@ -220,6 +225,9 @@ impl View for History {
             );
             if let Some(release) = &run.release {
                 text += &format!("      {}\n", harmless(&release.line()));
+            }
+            for check in run.checks.iter().filter(|check| check.result.is_some()) {
+                text += &check.text(paint).lines().map(|line| format!("    {line}\n")).collect::<String>();
             }
             for signed in &run.signed {
                 text += &format!("      signed by {}\n", harmless(signed));

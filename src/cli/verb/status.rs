@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::hold::HoldView;
+use crate::cli::checks::CheckReport;
 use crate::cli::doubt::{self, Doubt, Look};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -150,6 +151,9 @@ struct Newest {
     actor: String,
     result: &'static str,
     verified: bool,
+    /// What was asked, and how it came out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<CheckReport>,
 }
 
 #[derive(Serialize)]
@@ -296,6 +300,7 @@ impl Newest {
             actor: format!("{} on {}", run.actor.name, run.actor.host),
             result: super::history::result(run),
             verified: run.verified,
+            checks: CheckReport::all(run),
         }
     }
 }
@@ -388,6 +393,7 @@ impl View for Status {
             newest.begun,
             harmless(&newest.actor)
         );
+        newest.checks.iter().for_each(|check| text += &check.text(paint));
         for owed in &self.owed {
             let line = format!("  owed        {} by run {}, since {}", harmless(&owed.address), owed.run, owed.since);
             text += &format!("{}\n", paint.paint(Role::Warning, &line));

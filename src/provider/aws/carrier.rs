@@ -44,7 +44,8 @@ impl Default for Aws {
 }
 
 impl Aws {
-    async fn clients(&self, connection: &Connection) -> Result<Arc<Clients>, WorldError> {
+    /// The clients of a connection, whose account was checked.
+    pub(super) async fn clients(&self, connection: &Connection) -> Result<Arc<Clients>, WorldError> {
         let mut opened = self.opened.lock().await;
         if let Some((_, clients)) = opened.iter().find(|(known, _)| known == connection) {
             return Ok(clients.clone());

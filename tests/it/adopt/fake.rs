@@ -69,6 +69,7 @@ impl FakeWorld {
             providers: BTreeMap::from([("fake".to_owned(), provider)]),
             databases: None,
             rehearsals: None,
+            checks: None,
             clock: Arc::new(FakeClock),
         }
     }

@@ -101,6 +101,7 @@ impl Bench {
             providers: BTreeMap::from([("fake".to_owned(), provider)]),
             databases: Some(Arc::<FakeWorld>::clone(&self.fake)),
             rehearsals: None,
+            checks: None,
             clock: Arc::<Hand>::clone(&self.clock),
         }
     }

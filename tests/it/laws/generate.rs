@@ -187,6 +187,7 @@ impl Spec {
             },
             resources,
             databases: databases.into_iter().collect(),
+            checks: Vec::new(),
             outputs: BTreeMap::new(),
             spec_digest: Digest::of_bytes(self.to_string().as_bytes()),
         }

@@ -137,6 +137,7 @@ impl Place {
             providers: BTreeMap::from([("fake".to_owned(), provider)]),
             databases: Some(Arc::<FakeWorld>::clone(&self.world)),
             rehearsals: None,
+            checks: None,
             clock: Arc::<Hand>::clone(&self.clock),
         }
     }

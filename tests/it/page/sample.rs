@@ -65,6 +65,7 @@ pub fn change_set(steps: Vec<Step>) -> ChangeSet {
         spec_digest: Some(Digest::of_bytes(b"spec")),
         steps,
         point_of_no_return: point,
+        checks: Vec::new(),
         outputs: BTreeMap::new(),
         standing: Standing::default(),
         owed: BTreeSet::new(),

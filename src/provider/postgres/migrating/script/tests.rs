@@ -41,6 +41,7 @@ fn change_set(steps: Vec<Step>) -> ChangeSet {
         spec_digest: None,
         steps,
         point_of_no_return: None,
+        checks: Vec::new(),
         outputs: BTreeMap::new(),
         standing: Standing::default(),
         owed: BTreeSet::new(),

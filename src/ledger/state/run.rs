@@ -1,0 +1,132 @@
+//! What is known of one run: its steps, and what was asked. Pure.
+//!
+//! Invariant: what stood stands until the world says otherwise, whatever a later try says.
+
+use jiff::Timestamp;
+
+use super::{Intent, Run, StepState};
+use crate::ledger::record::{Body, Record, Sequence};
+use crate::migration::position::Position;
+use crate::step::{Check, CheckResult, Step, StepId};
+use crate::world::WorldError;
+
+/// How a check of a run came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckState {
+    /// That.
+    pub result: CheckResult,
+    /// What was seen.
+    pub saw: String,
+    /// When that was recorded.
+    pub at: Timestamp,
+    /// How often it was asked.
+    pub tries: u32,
+    /// How long that took, in milliseconds.
+    pub milliseconds: u64,
+}
+
+impl Run {
+    /// The steps whose effect is not known.
+    pub fn open(&self) -> impl Iterator<Item = (&Step, &Intent)> {
+        self.steps.iter().filter_map(|(id, state)| match state {
+            StepState::Intended(intent) | StepState::Doubted(intent, _) => {
+                Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
+            }
+            StepState::Done { .. } | StepState::Stood(..) | StepState::Failed { .. } => None,
+        })
+    }
+
+    /// The steps whose effect stands although they failed.
+    pub fn stood(&self) -> impl Iterator<Item = (&Step, &Intent)> {
+        self.steps.iter().filter_map(|(id, state)| match state {
+            StepState::Stood(intent, _) => {
+                Some((self.change_set.step(*id).expect("a recorded step is in its change set"), intent))
+            }
+            StepState::Intended(_) | StepState::Doubted(..) | StepState::Done { .. } | StepState::Failed { .. } => None,
+        })
+    }
+
+    /// Whether a step is done.
+    pub fn is_done(&self, id: StepId) -> bool {
+        matches!(self.steps.get(&id), Some(StepState::Done { .. }))
+    }
+
+    /// The checks that failed, and what was seen.
+    pub fn failed_checks(&self) -> impl Iterator<Item = (&Check, &CheckState)> {
+        self.change_set.checks.iter().filter_map(|check| {
+            let state = self.checks.get(&check.address)?;
+            (state.result == CheckResult::Failed).then_some((check, state))
+        })
+    }
+
+    /// How many steps are done.
+    pub fn done_count(&self) -> usize {
+        self.steps.values().filter(|state| matches!(state, StepState::Done { .. })).count()
+    }
+}
+
+impl Run {
+    pub(super) fn resume(&mut self, lease: Option<Sequence>) {
+        (self.parked, self.lease) = (None, lease);
+        // What failed is asked again.
+        self.checks.retain(|_, state| state.result != CheckResult::Failed);
+    }
+
+    pub(super) fn checked(&mut self, record: &Record) {
+        if let Body::Checked { check, result, saw, tries, milliseconds, .. } = &record.body {
+            let (result, saw, at) = (*result, saw.clone(), record.time);
+            let state = CheckState { result, saw, at, tries: *tries, milliseconds: *milliseconds };
+            self.checks.insert(check.clone(), state);
+        }
+    }
+
+    pub(super) fn intend(&mut self, step: StepId, mut intent: Intent) {
+        if let Some(StepState::Stood(earlier, _) | StepState::Intended(earlier) | StepState::Doubted(earlier, _)) =
+            self.steps.get(&step)
+        {
+            let stood = matches!(self.steps.get(&step), Some(StepState::Stood(..)));
+            (intent.repairs, intent.position) = (stood || earlier.repairs, earlier.position.clone());
+        }
+        self.parked = None;
+        self.steps.insert(step, StepState::Intended(intent));
+    }
+
+    /// It may be noted late: what is over is not opened again.
+    pub(super) fn advance(&mut self, step: StepId, position: &Position) {
+        if let Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get_mut(&step) {
+            intent.position.clone_from(position);
+        }
+    }
+
+    /// Nothing when the step is not open.
+    pub(super) fn doubt(&mut self, step: StepId, error: &WorldError) -> Option<()> {
+        let (StepState::Intended(intent) | StepState::Doubted(intent, _)) = self.steps.get(&step)? else {
+            return None;
+        };
+        let doubted = StepState::Doubted(intent.clone(), error.clone());
+        self.steps.insert(step, doubted);
+        Some(())
+    }
+
+    pub(super) fn fail(&mut self, step: StepId, at: Timestamp, error: Option<WorldError>) {
+        let failed = match self.steps.remove(&step) {
+            // What an earlier try left stands as before.
+            Some(StepState::Intended(intent) | StepState::Doubted(intent, _)) if intent.repairs => {
+                StepState::Stood(intent, error.unwrap_or_else(still_not_good))
+            }
+            // The next try did not even begin.
+            Some(StepState::Stood(intent, before)) => StepState::Stood(intent, error.unwrap_or(before)),
+            Some(_) | None => StepState::Failed { at, error },
+        };
+        self.steps.insert(step, failed);
+    }
+}
+
+fn still_not_good() -> WorldError {
+    WorldError {
+        tried: "bring what an earlier try left to what was planned".to_owned(),
+        cause: "nothing happened".to_owned(),
+        help: None,
+        class: crate::world::ErrorClass::Refused,
+    }
+}
