@@ -2,7 +2,9 @@
 //!
 //! Invariant: a private key and its passphrase are in no error, log or debug output.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use rsa::BigUint;
 use rsa::pkcs1v15::SigningKey;
@@ -28,13 +30,16 @@ pub enum Signer {
     File(Box<PrivateKey>, Key),
     /// By an agent.
     Agent(Key),
+    /// By `ssh-keygen`, which reads this file: what `ssh-key` does not understand, as numbers of curves that begin with a
+    /// nought (a quarter of the keys of P-521).
+    Program(PathBuf, Key),
 }
 
 impl Signer {
     /// Its public key.
     pub fn key(&self) -> &Key {
         match self {
-            Self::File(_, key) | Self::Agent(key) => key,
+            Self::File(_, key) | Self::Agent(key) | Self::Program(_, key) => key,
         }
     }
 
@@ -47,6 +52,13 @@ impl Signer {
             Self::Agent(key) => {
                 let mut agent = Agent::connect().map_err(|error| Failure::failed(error.to_string()))?;
                 agent.sign(key, text.as_bytes()).map_err(|error| Failure::failed(error.to_string()))
+            }
+            Self::Program(path, _) => {
+                let arguments = ["-q", "-Y", "sign", "-n", NAMESPACE, "-f"];
+                ssh_keygen(&arguments, path, text).map_err(|why| {
+                    Failure::failed(format!("`ssh-keygen -Y sign` does not sign with {}: {why}", path.display()))
+                        .help("add the key to an agent: `ssh-add FILE`")
+                })
             }
             Self::File(private, _) => {
                 let signed = match private.key_data() {
@@ -61,6 +73,33 @@ impl Signer {
             }
         }
     }
+}
+
+/// Lets OpenSSH's own program work with a key; it asks for a passphrase by itself, on the terminal. Gives what it says.
+fn ssh_keygen(arguments: &[&str], file: &Path, text: &str) -> Result<String, String> {
+    let mut command = Command::new("ssh-keygen");
+    command.args(arguments).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("it cannot be started: {error}"))?;
+    if let Some(mut talk) = child.stdin.take() {
+        // Who has failed already reads nothing, and says why below.
+        let _ = talk.write_all(text.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
+/// What is not understood here is left to OpenSSH's own program, if that understands it.
+fn by_program(path: &Path, error: &ssh_key::Error) -> Result<Signer, Failure> {
+    let public = ssh_keygen(&["-y", "-f"], path, "");
+    let key = public.and_then(|text| Key::parse(&text).map_err(|error| error.to_string()));
+    key.map(|key| Signer::Program(path.to_owned(), key)).map_err(|why| {
+        Failure::usage(format!("the key {} is not understood: {error}", path.display()))
+            .cause(format!("ssh-keygen: {why}"))
+            .help("`ssh-keygen -p -f FILE` writes an older form anew in that of OpenSSH")
+    })
 }
 
 /// Signs with an RSA key. `ssh-key` would put it together of the first prime twice.
@@ -128,10 +167,10 @@ fn of_file(session: &Session, path: &Path) -> Result<Signer, Failure> {
             .cause(why)
             .help("add it to the agent: `ssh-add FILE`"));
     }
-    let private = PrivateKey::from_openssh(&text).map_err(|error| {
-        Failure::usage(format!("the key {shown} is not understood: {error}"))
-            .help("`ssh-keygen -p -f FILE` writes an older form anew in that of OpenSSH")
-    })?;
+    let private = match PrivateKey::from_openssh(&text) {
+        Ok(private) => private,
+        Err(error) => return by_program(path, &error),
+    };
     let key = Key::of(private.public_key().key_data()).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
     if !private.is_encrypted() {
         return Ok(Signer::File(Box::new(private), key));
@@ -144,9 +183,12 @@ fn of_file(session: &Session, path: &Path) -> Result<Signer, Failure> {
         return Err(Failure::usage(format!("{shown} has a passphrase, and there is no terminal to ask for it"))
             .help("add it to the agent first: `ssh-add FILE`"));
     };
-    let private = private.decrypt(passphrase.as_bytes());
-    let private = private.map_err(|_| Failure::usage(format!("this is not the passphrase of {shown}")))?;
-    Ok(Signer::File(Box::new(private), key))
+    match private.decrypt(passphrase.as_bytes()) {
+        Ok(private) => Ok(Signer::File(Box::new(private), key)),
+        Err(ssh_key::Error::Crypto) => Err(Failure::usage(format!("this is not the passphrase of {shown}"))),
+        // It was opened, and what is in it is not understood.
+        Err(_) => Ok(Signer::Program(path.to_owned(), key)),
+    }
 }
 
 /// The text of a key.

@@ -56,9 +56,12 @@ pub fn standing(review: &Review) -> String {
         (true, _) => "Nobody has to sign".to_owned(),
         (false, []) => "Everybody signed who has to".to_owned(),
         (false, missing) => {
-            let words: Vec<String> =
-                missing.iter().map(|needed| format!("{} for the {} part", needed.class, needed.part)).collect();
-            format!("Still to be signed by: {}", words.join("; "))
+            let one = |needed: &&Needed| {
+                let given = needed.given.iter().filter(|given| given.void.is_none()).count();
+                format!("{} as {} for the {} part", needed.count.saturating_sub(given), needed.class, needed.part)
+            };
+            let words: Vec<String> = missing.iter().map(one).collect();
+            format!("Signatures still missing: {}", words.join("; "))
         }
     }
 }
@@ -73,8 +76,8 @@ fn line(line: &String) -> Element {
 fn exactly(review: &Review) -> Element {
     of_class("p", "digest", "This page shows the change set ").with(code(review.digest.to_string())).with(
         pieces::prose(
-            ". Whoever signs, signs what has this digest; one changed byte in it gives another. Compare it with what \
-         `switchback show` prints for your plan.",
+            ". A signature covers one part of it, by the digest of that part: when the part changes, it has to be signed \
+             again. Compare the digests with what `switchback show` prints for your plan.",
         ),
     )
 }

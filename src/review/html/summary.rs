@@ -16,6 +16,9 @@ use crate::step::{Edit, Operation};
 /// How many that wait are named before the rest is folded.
 const WAITS: usize = 6;
 
+/// What is said of replicas.
+const REPLICAS: &str = "Replicas fall behind";
+
 /// How many of what changes are named.
 const NAMED: usize = 8;
 
@@ -183,7 +186,7 @@ fn wait(wait: &Wait<'_>) -> Element {
     let source = match (&wait.source, wait.seconds) {
         (None, _) => "estimated".to_owned(),
         (Some(source), None) => source.words(),
-        (Some(source), Some(_)) => format!("the lock: {}; the time: estimated from sizes", source.words()),
+        (Some(source), Some(_)) => format!("lock {}; time estimated from sizes, once it has the lock", source.words()),
     };
     let about = of_class("span", "about", capital(&about.join(", "))).with(of_class("span", "source", source));
     element("li")
@@ -251,7 +254,7 @@ fn way_back(review: &Review, back: &Total) -> Element {
     let headline = match &review.point_of_no_return {
         None => "From any point, all of it".to_owned(),
         Some(point) if point.steps_before == 0 => "Not as it was: see what is lost".to_owned(),
-        Some(point) => format!("All of it until step {} begins; later without what is lost", point.step),
+        Some(point) => format!("All of it until step {} begins; from then on, all but what is lost", point.step),
     };
     let mut card = answer("How do we go back?", headline);
     if matches!(review.operation, Operation::Apply | Operation::Edit(Edit::Import)) {
@@ -335,11 +338,12 @@ fn figures(total: &Total) -> Element {
         ("All migrations take", plain(known.then(|| least(quantity::time(total.seconds))))),
         ("Disk for a while", plain(total.disk_bytes.map(quantity::size).map(least))),
         ("Log written", plain(total.wal_bytes.map(quantity::size).map(least))),
-        ("Replicas fall behind", plain(total.lag_seconds.map(quantity::time))),
+        (REPLICAS, plain(total.lag_seconds.map(quantity::time))),
     ];
     let figures = all.into_iter().map(|(name, value)| {
         let (value, link) = match value {
             Some((value, link)) => (of_class("span", "", value), link),
+            None if name == REPLICAS => (of_class("span", "quiet", "no replica is known"), None),
             None => (of_class("span", "quiet", "not known"), None),
         };
         let inside = of_class("dd", "", value).with(link.map(|link| of_class("span", "where", link)));
