@@ -6,6 +6,7 @@
 pub mod audit;
 mod contradiction;
 mod holding;
+mod in_force;
 pub mod lease;
 mod line;
 mod memory;

@@ -136,6 +136,10 @@ pub struct Source {
     pub ledger: String,
     /// The run that was verified there.
     pub run: u64,
+    /// The newest run of the environment that it goes to, when it was planned: what is brought once more, after it was
+    /// taken back, is another change than the first time.
+    #[serde(default)]
+    pub upon: u64,
     /// The Git tag that it was named by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,

@@ -172,7 +172,10 @@ impl Name {
 pub const READ_BY_LIBRARIES: [(&str, &str); 3] = [
     ("AWS_*", "credentials, profile, region and endpoints, as with every AWS SDK; settings in the spec win"),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "root certificates for TLS to PostgreSQL, instead of the system's"),
-    ("PATH", "where the local stack looks for `python3` and PostgreSQL's programs"),
+    (
+        "PATH",
+        "where the local stack looks for `python3` and PostgreSQL's programs, and `release` and `promote` for `git`",
+    ),
 ];
 
 /// The value of a variable; nothing when it is unset, empty, or not UTF-8.

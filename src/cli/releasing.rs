@@ -15,6 +15,7 @@ use super::spec::{self, Missing};
 use crate::digest::Digest;
 use crate::files::Files;
 use crate::ledger::{Body, State};
+use crate::migration::Migration;
 use crate::release::parcel::{Parcel, ParcelFiles, Texts, inside, stays, unit};
 use crate::release::record::Event;
 use crate::release::{FORMAT, Image, Release};
@@ -68,7 +69,7 @@ fn describe(
 ) -> Release {
     let desired = &resolved.desired;
     let labels = |database: &crate::resolve::desired::DesiredDatabase| {
-        database.migrations.iter().map(|migration| migration.label()).collect::<Vec<_>>()
+        database.migrations.iter().map(Migration::label).collect::<Vec<_>>()
     };
     Release {
         format: FORMAT,

@@ -99,7 +99,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(run) = earlier(there.state(), verified) {
         return go_back(arguments, session, verified, run);
     }
-    let resolved = resolve(arguments, session, (&before.url(), before.state()), verified)?;
+    let upon = there.state().runs.last().map_or(0, |run| run.number);
+    let resolved = resolve(arguments, session, (&before.url(), before.state()), (verified, upon))?;
     match &arguments.out {
         Some(out) => save(arguments, session, &resolved, out),
         None => {
@@ -179,7 +180,7 @@ fn resolve(
     arguments: &Arguments,
     session: &Session,
     (url, before): (&str, &State),
-    verified: Verified,
+    (verified, upon): (Verified, u64),
 ) -> Result<Resolved, Failure> {
     let Arguments { from, to, .. } = arguments;
     let parcel = before.releases.parcel(verified.id).filter(crate::release::parcel::Parcel::is_whole);
@@ -194,6 +195,7 @@ fn resolve(
         environment: from.clone(),
         ledger: url.to_owned(),
         run: verified.run,
+        upon,
         tag: arguments.tag.clone(),
         expedited: arguments.expedite.clone(),
     };

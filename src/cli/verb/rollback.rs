@@ -34,6 +34,7 @@ const AFTER_HELP: &str = "\
 Examples:
   switchback rollback prod --last                        take back the newest apply in force
   switchback rollback prod --to 7                        to the state right after run 7
+  switchback rollback prod --to 5e1f0c                   to a release that ran there before
   switchback rollback dev --to 0 --accept-loss all       to before the first, whatever is lost
   switchback rollback prod --last --accept-loss 3 4 --auto-approve
   switchback rollback prod --last --out back.plan.json   only save it
