@@ -75,8 +75,8 @@ impl Opened {
         Ok(Self { client, memory })
     }
 
-    /// The same session for the next effect, if it is as good as a new one: nothing is left in it. All that is asked is sent at once and answered
-    /// in that order, so that what is said of the history counts if the turn was had.
+    /// The same session for the next effect, if it is as good as a new one: nothing is left in it. All that is asked is
+    /// sent at once and answered in that order, so that what is said of the history counts if the turn was had.
     pub async fn again(mut self, target: &Target, token: &str, layout: Layout, version: i64) -> Option<Self> {
         if self.memory.target != *target || self.client.is_closed() {
             return None;
@@ -96,8 +96,8 @@ impl Opened {
         is_as_new.then_some(self)
     }
 
-    /// Takes away what the migration left in its session, and with it the turn, which nobody waits for: whether that went
-    /// well is asked once more by [`Opened::again`].
+    /// Takes away what the migration left in its session, and with it the turn, and waits for no answer:
+    /// [`Opened::again`] does it once more, and hears whether it went well.
     pub fn left(self) -> Self {
         // The question is on its way once it was begun; its answer finds nobody.
         let _answer = reuse::tidy(&self.client).now_or_never();
