@@ -136,7 +136,7 @@ impl Ground<'_> {
     }
 
     /// Its rows are looked up in another table, of so many rows. The rate is that of a table which fits into the caches of
-    /// a processor; each doubling beyond costs as much again, up to many times that (measured, see `docs/risk.md`).
+    /// a processor; each doubling beyond costs as much again (measured, see `docs/risk.md`).
     pub fn follow_keys(&self, referenced: f64) -> Load {
         let doublings = (referenced / KEYS_IN_CACHE).log2().max(0.0);
         let seconds = self.rows() * self.rates.key_row * (1.0 + doublings);

@@ -321,7 +321,7 @@ fn sum(parts: &[Part], facts: &TargetFacts) -> Cost {
     let least = |amount: f64| (cost.seconds.is_some() || amount > 0.0).then_some(amount);
     cost.disk_bytes = least(disk).map(|disk| whole(rounded(disk)));
     cost.wal_bytes = least(log).map(|log| whole(rounded(log)));
-    cost.lag_seconds = least(log).and_then(|log| lag(log, facts));
+    cost.lag_seconds = lag(log, facts);
     cost
 }
 

@@ -13,7 +13,7 @@ use switchback::migration::class::{going_on, taking_back};
 use switchback::migration::position::Position;
 use switchback::migration::{Direction, Migration};
 use switchback::provider::postgres::{Migrator, fingerprint_text};
-use switchback::world::{Databases as _, Settlement};
+use switchback::world::{Databases as _, Settlement, Trace};
 
 use crate::postgres::{Heard, connection, effect, migration, session, value};
 use crate::stack;
@@ -178,6 +178,30 @@ async fn sweep(name: &str, up: &str, down: &str) {
     let bench = Bench::new(name, up, down).await;
     bench.sweep(Direction::Up).await;
     bench.sweep(Direction::Down).await;
+}
+
+/// What is sent at once may all have been heard although the first answer is missing: such an end is never called nothing.
+#[tokio::test]
+async fn an_answer_that_is_lost_is_not_called_nothing() {
+    let bench = Bench::new("s_deaf", "create table a (id int)", "drop table a").await;
+    let mut done = 0;
+    for at in 1.. {
+        bench.bring(Direction::Down).await;
+        let wire = Wire::start(&bench.url, &bench.token, at, Break::Deaf).await;
+        let effect = effect(&bench.one, Direction::Up, &bench.token);
+        let result = Migrator::default().migrate(&connection(&wire.url), &effect, &Heard::default()).await;
+        if !wire.broken.load(Ordering::SeqCst) {
+            result.unwrap();
+            break;
+        }
+        let Err(error) = result else { continue };
+        let settled = Migrator::default().settle(&connection(&bench.url), &effect).await.unwrap();
+        if matches!(settled, Settlement::Done(_)) {
+            done += 1;
+            assert_eq!(error.trace, Trace::Unknown, "at {at}: {error}");
+        }
+    }
+    assert!(done >= 2, "at the row of the history and at the commit: {done}");
 }
 
 #[tokio::test]

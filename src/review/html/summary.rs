@@ -8,8 +8,9 @@ use super::facts::{self, Total, Wait, who_is_expected, who_waits};
 use super::markup::{Anchor, Element, Markup, element, of_class};
 use super::pieces::{self, Sign, Tone, badge, capital, code, link, prose, sign, sign_of, step_link};
 use super::{findings, quantity, signatures};
+use crate::migration::certificate::Verdict;
 use crate::rehearse::target::Along;
-use crate::review::{Review, words};
+use crate::review::{Review, StepView, words};
 use crate::rules::Level;
 use crate::step::{Edit, Operation};
 
@@ -242,8 +243,7 @@ fn kept(review: &Review) -> Markup {
 
 /// What is written later, and would be undone by the way back.
 fn undone(review: &Review) -> Option<Element> {
-    let of =
-        |step: &crate::review::StepView| step.certificate.as_ref().map(|one| one.undone.clone()).unwrap_or_default();
+    let of = |step: &StepView| step.certificate.as_ref().map(|one| one.undone.clone()).unwrap_or_default();
     let undone: BTreeSet<String> = review.steps.iter().flat_map(of).collect();
     let names = undone.iter().cloned().collect::<Vec<_>>().join(", ");
     let words = format!("The way back removes what is written after this: {names}.");
@@ -280,9 +280,7 @@ fn way_back(review: &Review, back: &Total) -> Element {
     let unproved = review.steps.iter().filter(|step| step.migration.is_some() && step.certificate.is_none()).count();
     let proved = back.migrations - unproved;
     if proved > 0 {
-        let exact = |step: &&crate::review::StepView| {
-            step.certificate.as_ref().is_some_and(|one| one.verdict == crate::migration::certificate::Verdict::Exact)
-        };
+        let exact = |step: &&StepView| step.certificate.as_ref().is_some_and(|one| one.verdict == Verdict::Exact);
         let words = format!(
             "{proved} of {} rehearsed there and back on a throw-away server, {} of them exactly.",
             words::counted(back.migrations, "migration"),
@@ -308,13 +306,10 @@ fn signed(review: &Review) -> Element {
             element("li").with(badge(tone, with, words)).with(what)
         })
         .collect();
-    let lines_are_none = lines.is_empty();
-    if !lines.is_empty() {
-        card = card.with(of_class("ul", "losses", "").with_all(lines));
-    }
-    if lines_are_none {
-        card = card.with(of_class("p", "quiet", "Signed so far: nobody"));
-    }
+    card = card.with(match lines.is_empty() {
+        true => of_class("p", "quiet", "Signed so far: nobody"),
+        false => of_class("ul", "losses", "").with_all(lines),
+    });
     let more =
         if review.signing.line.is_some() { "All signatures, and the line to type" } else { "All about signatures" };
     let digest = of_class("p", "digest", "Change set ").with(code(review.digest.short()));
@@ -338,12 +333,15 @@ fn figures(total: &Total) -> Element {
         ("All migrations take", plain(known.then(|| least(quantity::time(total.seconds))))),
         ("Disk for a while", plain(total.disk_bytes.map(quantity::size).map(least))),
         ("Log written", plain(total.wal_bytes.map(quantity::size).map(least))),
-        (REPLICAS, plain(total.lag_seconds.map(quantity::time))),
+        (REPLICAS, plain(total.lag_seconds.map(quantity::time).map(least))),
     ];
     let figures = all.into_iter().map(|(name, value)| {
         let (value, link) = match value {
             Some((value, link)) => (of_class("span", "", value), link),
-            None if name == REPLICAS => (of_class("span", "quiet", "no replica is known"), None),
+            // Whoever was asked what it costs has told of its replicas.
+            None if name == REPLICAS && total.is_estimated() => {
+                (of_class("span", "quiet", "no replica is known"), None)
+            }
             None => (of_class("span", "quiet", "not known"), None),
         };
         let inside = of_class("dd", "", value).with(link.map(|link| of_class("span", "where", link)));

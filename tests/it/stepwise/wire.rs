@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 use crate::postgres::session;
 
@@ -22,6 +23,8 @@ pub enum Break {
     Cancel,
     /// The server is told to end the session while the statement runs.
     Terminate,
+    /// The server hears this message and what follows it; no answer comes back, and then the line is cut.
+    Deaf,
 }
 
 /// Breaks the session that is called `switchback TOKEN`.
@@ -89,7 +92,9 @@ async fn carry(client: TcpStream, server: TcpStream, plan: Plan) -> Option<()> {
     let process = Arc::new(AtomicI32::new(0));
     let answers = Arc::new(AtomicUsize::new(0));
     let back = tokio::spawn(carry_back(from_server, to_client, Arc::clone(&process), Arc::clone(&answers)));
-    let result = carry_on(&mut from_client, &mut to_server, is_ours.then_some(&plan), &process, &answers).await;
+    let back = back.abort_handle();
+    let result =
+        carry_on(&mut from_client, &mut to_server, is_ours.then_some(&plan), (&process, &answers), &back).await;
     back.abort();
     result
 }
@@ -98,8 +103,8 @@ async fn carry_on(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     plan: Option<&Plan>,
-    process: &AtomicI32,
-    answers: &AtomicUsize,
+    (process, answers): (&AtomicI32, &AtomicUsize),
+    back: &AbortHandle,
 ) -> Option<()> {
     loop {
         let message = read_typed(from).await?;
@@ -124,6 +129,15 @@ async fn carry_on(
                         break;
                     }
                     tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                return None;
+            }
+            Break::Deaf => {
+                // The client's end of the line goes with this task; what it has sent already is still handed on.
+                back.abort();
+                to.write_all(&message).await.ok()?;
+                while let Ok(Some(message)) = tokio::time::timeout(Duration::from_millis(200), read_typed(from)).await {
+                    to.write_all(&message).await.ok()?;
                 }
                 return None;
             }

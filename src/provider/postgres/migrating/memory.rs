@@ -4,6 +4,7 @@
 //! Invariant: nothing that a migration told its session is left for the next one; what is remembered is used only while
 //! its marks are still as they were.
 
+use futures_util::FutureExt as _;
 use tokio_postgres::{Client, SimpleQueryRow};
 
 use super::super::connection::{application_of, open_for};
@@ -74,9 +75,8 @@ impl Opened {
         Ok(Self { client, memory })
     }
 
-    /// The same session for the next effect, if it is as good as a new one: what the effect before left in it is taken
-    /// away, the turn as well, which is then to be had again. All that is asked is sent at once and answered
-    /// in that order, so that what is said of the history counts if the turn was had.
+    /// The same session for the next effect, if it is as good as a new one: nothing is left in it. All that is asked is
+    /// sent at once and answered in that order, so that what is said of the history counts if the turn was had.
     pub async fn again(mut self, target: &Target, token: &str, layout: Layout, version: i64) -> Option<Self> {
         if self.memory.target != *target || self.client.is_closed() {
             return None;
@@ -94,6 +94,14 @@ impl Opened {
         self.memory.is_used = true;
         self.memory.seen = Seen { has_turn, ends_below: (has_turn && ends_below).then_some(version) };
         is_as_new.then_some(self)
+    }
+
+    /// Takes away what the migration left in its session, and with it the turn, and waits for no answer:
+    /// [`Opened::again`] does it once more, and hears whether it went well.
+    pub fn left(self) -> Self {
+        // The question is on its way once it was begun; its answer finds nobody.
+        let _answer = reuse::tidy(&self.client).now_or_never();
+        self
     }
 
     /// Whether the session has the turn already.

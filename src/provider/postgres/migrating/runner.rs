@@ -175,7 +175,7 @@ impl Migrator {
     }
 }
 
-/// Runs one migration after the other in one session, which is cleaned in between and keeps the turn until then.
+/// Runs one migration after the other in one session, which is cleaned in between.
 struct InOneSession {
     migrator: Migrator,
     opened: Option<Opened>,
@@ -190,7 +190,7 @@ impl Series for InOneSession {
         progress: &dyn Progress,
     ) -> Result<Object, EffectError> {
         let (facts, opened) = self.migrator.run(self.opened.take(), connection, effect, progress).await?;
-        self.opened = Some(opened);
+        self.opened = Some(opened.left());
         Ok(facts)
     }
 }

@@ -37,10 +37,9 @@ pub fn writes(statement: &Statement) -> bool {
 ///
 /// # Errors
 /// As the server says.
-pub async fn run(client: &Client, text: &str, ours: usize, writes: &[bool]) -> Result<Vec<Done>, Error> {
+pub async fn run(client: &Client, text: &str, mut ours: usize, writes: &[bool]) -> Result<Vec<Done>, Error> {
     let mut messages = pin!(client.simple_query_raw(text).await?);
     let mut done = Vec::with_capacity(writes.len());
-    let mut ours = ours;
     let (mut shows, mut since) = (false, Instant::now());
     while let Some(message) = messages.next().await {
         match message? {
