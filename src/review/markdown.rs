@@ -79,18 +79,20 @@ pub fn render(review: &Review) -> String {
     }
     let head = format!("{head}**{}**\n\n", words::counts(&review.summary));
     let foot = format!("\nchange set `{}`\n", review.digest.short());
+    // In the order of what matters, which is the order on the page: where not everything fits, each gets this
+    // share, in percent, of the room that is left.
     let parts = [
-        promotion(review),
-        losses(review),
-        owed(review),
-        signing(review),
-        findings(review),
-        said(review),
-        table(review),
-        checks(review),
+        (promotion(review), 20),
+        (losses(review), 45),
+        (owed(review), 20),
+        (signing(review), 30),
+        (findings(review), 85),
+        (said(review), 30),
+        (table(review), 75),
+        (checks(review), 50),
     ];
     let all = details(review, Detail::Everything);
-    let whole: String = parts.iter().chain([&all, &outputs(review)]).map(Part::whole).collect();
+    let whole: String = parts.iter().map(|(part, _)| part).chain([&all, &outputs(review)]).map(Part::whole).collect();
     let text = format!("{head}{whole}{foot}");
     if text.len() <= LIMIT { text } else { summarised(review, &head, &parts, &foot) }
 }
@@ -117,12 +119,11 @@ impl Page {
 }
 
 /// What matters most comes first where not everything fits: what is lost, what rules say, then the steps.
-fn summarised(review: &Review, head: &str, parts: &[Part], foot: &str) -> String {
+fn summarised(review: &Review, head: &str, parts: &[(Part, usize)], foot: &str) -> String {
     let room = LIMIT.saturating_sub(head.len() + foot.len() + FOOT);
     let mut page = Page { text: head.to_owned(), room, missing: Vec::new() };
-    // In the order of what matters, which is the order on the page: each gets a share of what is left.
-    for (part, share) in parts.iter().zip([45, 20, 30, 85, 30, 75, 50]) {
-        page.put(part, share);
+    for (part, share) in parts {
+        page.put(part, *share);
     }
     let all = details(review, Detail::Everything);
     if all.whole().len() <= page.room {

@@ -36,7 +36,7 @@ Examples:
   switchback apply s.plan.json            exactly what was saved; never asks, and refuses if
                                           what it rests on has moved
   switchback apply dev --on-failure=rollback
-                                          if a step or a check fails, take back what was done (exit 12)
+                                          if a step or a check fails, take it back (exit 12)
   switchback apply dev --accept-unproved 3
                                           run step 3 although it could not be rehearsed
 

@@ -138,7 +138,7 @@ fn nothing_is_ignored_in_silence() {
         ("removed {}", "1: a required attribute is missing"),
         ("import {}", "1: a required attribute is missing"),
         ("check \"a\" {}", "1: this block is not built yet"),
-        ("verify \"a\" {}", "1: this block is not built yet"),
+        ("verify \"a\" {}", "1: a `verify` block asks nothing"),
         ("terraform {}", "1: there is no such block"),
         ("project \"a\" {}", "1: this block belongs into the project's file"),
         ("a = 1", "1: an attribute stands outside of every block"),
