@@ -66,6 +66,7 @@ mod rules;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod delivery;
 mod derive;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod keep;
