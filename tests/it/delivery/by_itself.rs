@@ -1,6 +1,6 @@
 //! A release that does not do what it should is taken back by itself, in each place, and the place is as it was.
 
-use super::{NEW, OLD, Repository};
+use super::{NEW, OLD, Repository, is_whole};
 use crate::shop::world::snapshot;
 
 /// Fails in the place that is called this way, and only with the second release.
@@ -27,6 +27,7 @@ fn a_release_that_fails_in_a_place_is_taken_back_there_and_held() {
     ] {
         let here = repository.shop.place(place);
         let before = snapshot(&here);
+        is_whole(&before);
         repository.shop.write("modules/shop/main.hcl", &(main.clone() + &doubt(place)));
         if place == "dev" {
             repository.shop.edit("environments/dev.hcl", OLD, NEW);
