@@ -67,6 +67,7 @@ mod rules;
 mod postgres_connection;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod delivery;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod derive;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod keep;
