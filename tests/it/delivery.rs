@@ -2,6 +2,7 @@
 //! old and a new client query production; looked at by raw calls, `psql` and `pg_dump`.
 
 mod by_itself;
+mod killed;
 mod story;
 
 use std::process::{Command, Stdio};

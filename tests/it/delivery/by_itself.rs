@@ -4,7 +4,7 @@ use super::{NEW, OLD, Repository, is_whole};
 use crate::shop::world::snapshot;
 
 /// Fails in the place that is called this way, and only with the second release.
-fn doubt(place: &str) -> String {
+pub fn doubt(place: &str) -> String {
     format!(
         "\nverify \"sells\" {{\n  on_failure = \"rollback\"\n  within     = \"1s\"\n  interval   = \"200ms\"\n\n  sql {{\n    \
          database = database.app\n    query    = \"select '${{var.name}}:${{var.image}}' not like '%-{place}:{NEW}'\"\n  \
