@@ -18,6 +18,8 @@ pub(crate) mod reach;
 #[cfg(feature = "aws")]
 pub(crate) mod database_token;
 #[cfg(feature = "aws")]
+pub(crate) mod stored;
+#[cfg(feature = "aws")]
 mod clients;
 #[cfg(feature = "aws")]
 mod exchange;

@@ -218,3 +218,116 @@ fn what_somebody_changes_by_hand_is_drift() {
     let said = project.exits(11, &["drift", "dev"]);
     assert!(said.out.contains("SESSION_KEY") && !said.out.contains("by hand"), "{}", said.out);
 }
+
+const BY_REFERENCE: &str = r#"
+environment "dev" {}
+
+provider "aws" {
+  region   = local_stack.region
+  endpoint = local_stack.aws_endpoint
+}
+
+variable "name" { type = string }
+
+locals {
+  here = { region = local_stack.region, endpoint = local_stack.aws_endpoint }
+}
+
+resource "aws_ecs_cluster" "main" {
+  name = var.name
+}
+
+config "web" {
+  store  = "ssm"
+  prefix = "/${var.name}"
+  values = {
+    STRIPE_KEY = secret("secretsmanager:${var.name}/stripe", local.here)
+    MAIL_KEY   = secret("environment:VAULT_MAIL_KEY")
+    LEVEL      = "info"
+  }
+}
+"#;
+
+#[test]
+fn what_only_a_person_can_give_is_listed_before_the_first_effect() {
+    let mut project = Project::empty("person");
+    project.write("switchback.hcl", "project \"vault\" {\n  ledger = \"file:.switchback/ledger\"\n}\n");
+    project.write("environments/dev.hcl", BY_REFERENCE);
+    let id = format!("{}/stripe", project.name);
+    let said = project.exits(4, &["plan", "dev"]);
+    for part in [
+        "set the environment variable VAULT_MAIL_KEY".to_owned(),
+        format!("aws secretsmanager create-secret --name {id} --secret-string file:///dev/stdin"),
+    ] {
+        assert!(said.err.contains(&part), "`{part}` in\n{}", said.err);
+    }
+    project.exits(4, &["apply", "dev", "--auto-approve"]);
+
+    let body = json!({"Name": id, "SecretString": "a key of Stripe's", "ClientRequestToken": "0123456789abcdef0123456789abcdef"});
+    asked(&project, "secretsmanager", "CreateSecret", &body);
+    let bare = project.run(&["plan", "dev"]);
+    assert!(bare.err.contains("VAULT_MAIL_KEY") && !bare.err.contains("create-secret"), "{}", bare.err);
+    project.set("VAULT_MAIL_KEY", "a key of the post's");
+    project.ok(&["plan", "dev", "--out", "s.plan.json"]);
+
+    // Gone again before the apply: nothing was done.
+    asked(&project, "secretsmanager", "DeleteSecret", &json!({"SecretId": id, "ForceDeleteWithoutRecovery": true}));
+    let refused = project.run(&["apply", "s.plan.json"]);
+    assert!(refused.code != 0 && refused.err.contains("create-secret"), "{}: {}", refused.code, refused.err);
+    let clusters = asked(&project, "ecs", "DescribeClusters", &json!({"clusters": [project.name]}));
+    assert_eq!(clusters["clusters"], json!([]), "no effect");
+
+    asked(&project, "secretsmanager", "CreateSecret", &body);
+    project.ok(&["apply", "s.plan.json"]);
+    for (key, value) in [("STRIPE_KEY", "a key of Stripe's"), ("MAIL_KEY", "a key of the post's")] {
+        let body = json!({"Name": format!("/{}/{key}", project.name), "WithDecryption": true});
+        let answer = asked(&project, "ssm", "GetParameter", &body);
+        assert_eq!(
+            (&answer["Parameter"]["Value"], &answer["Parameter"]["Type"]),
+            (&value.into(), &"SecureString".into())
+        );
+        assert_files_are_clean(value, &project);
+    }
+    project.exits(0, &["plan", "dev", "--detailed-exitcode"]);
+}
+
+#[test]
+fn what_the_keys_must_be_is_told_with_its_line() {
+    let project = Project::empty("keys");
+    project.write("switchback.hcl", "project \"vault\" {\n  ledger = \"file:.switchback/ledger\"\n}\n");
+    let spec = r#"environment "dev" {}
+
+config "web" {
+  store  = "ssm"
+  prefix = "/shop"
+  values = {
+    LOG_LEVEL = "loud"
+    WORKERS   = "many"
+    API_URL   = "http://api"
+    COLOUR    = "red"
+    TOKEN     = sensitive("hunter2")
+  }
+
+  key "LOG_LEVEL" { allowed = ["debug", "info"] }
+  key "WORKERS"   { type = number }
+  key "API_URL"   { pattern = "https://.*" }
+  key "TOKEN"     { pattern = "[0-9]+" }
+  key "MISSING"   {}
+  key "OPTIONAL"  { required = false }
+}
+"#;
+    project.write("environments/dev.hcl", spec);
+    let said = project.exits(4, &["validate", "dev"]);
+    for (line, word) in [
+        (7, "`loud` is not allowed"),
+        (8, "`WORKERS` must be a number"),
+        (9, "`http://api` does not look as it must"),
+        (10, "there is no `key \"COLOUR\"` block"),
+        (11, "its value (a secret) does not look as it must"),
+        (18, "`MISSING` is required"),
+    ] {
+        assert!(said.err.contains(word), "`{word}` in\n{}", said.err);
+        assert!(said.err.contains(&format!("dev.hcl:{line}:")), "line {line} in\n{}", said.err);
+    }
+    assert!(!said.err.contains("hunter2") && !said.err.contains("OPTIONAL"), "{}", said.err);
+}
