@@ -13,6 +13,7 @@ pub mod inputs;
 mod cells;
 mod circles;
 mod config;
+mod config_keys;
 mod database;
 mod defaults;
 mod engine;

@@ -8,6 +8,7 @@ pub mod body;
 pub mod types;
 
 mod budget_block;
+pub mod config_block;
 mod approval_blocks;
 mod blocks;
 mod gates;
@@ -398,6 +399,8 @@ pub struct Config {
     pub settings: Vec<Attribute>,
     /// What must be there before it is.
     pub depends_on: Vec<Target>,
+    /// What its `key` blocks say, by name.
+    pub keys: Named<config_block::Key>,
 }
 
 /// A `verify` block.

@@ -3,7 +3,7 @@
 //! Invariant: a secret leaves here marked, and its text is in no message.
 
 use super::environment;
-use crate::secret::{SecretError, SecretReference, Secrets};
+use crate::secret::{SecretError, SecretReference, Secrets, StoredSecret};
 use crate::value::Value;
 
 /// Reads secrets at the moment of use.
@@ -18,12 +18,31 @@ impl Secrets for EdgeSecrets {
                 environment::secret(name).ok_or_else(|| refuse(format!("set the environment variable {name}")))?
             }
             SecretReference::File { path } => read(path).map_err(|error| refuse(error.to_string()))?,
+            SecretReference::Stored(stored) => stored_value(stored).map_err(refuse)?,
             SecretReference::Variable { .. } | SecretReference::Literal { .. } => {
                 return Err(refuse("only the spec and what was typed can give it".to_owned()));
             }
         };
         Ok(Value::from(text).sensitive())
     }
+}
+
+/// Asks AWS, on a thread of its own: whoever needs a secret may be inside a runtime already.
+#[cfg(feature = "aws")]
+fn stored_value(stored: &StoredSecret) -> Result<String, String> {
+    let asked = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(|error| error.to_string())?.block_on(crate::provider::aws::stored::value(stored))
+        });
+        asking.join()
+    });
+    asked.unwrap_or_else(|_| Err("asking for it panicked".to_owned()))
+}
+
+#[cfg(not(feature = "aws"))]
+fn stored_value(_stored: &StoredSecret) -> Result<String, String> {
+    Err("this program was built without `aws`".to_owned())
 }
 
 fn read(path: &str) -> std::io::Result<String> {

@@ -15,6 +15,7 @@ mod names;
 mod object_calls;
 mod refusal;
 mod rollout;
+mod secrets;
 mod services;
 mod task_definitions;
 mod tasks;
@@ -282,6 +283,14 @@ impl Relay {
 
     async fn answer(&self, call: &Call, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Refusal> {
         limits::check(call)?;
+        if call.service == "secretsmanager" {
+            secrets::check(call)?;
+            match call.operation.as_str() {
+                "CreateSecret" => return secrets::create(self, call).await,
+                "PutSecretValue" => return secrets::put(self, call).await,
+                _ => {}
+            }
+        }
         if call.service != "ecs" {
             return self.upstream.forward(request).await;
         }

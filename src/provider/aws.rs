@@ -1,4 +1,4 @@
-//! AWS: ECS, CloudWatch Logs and SSM. Each kind has its pure `rules` and, behind the feature `aws`, its `calls`.
+//! AWS: ECS, CloudWatch Logs, Secrets Manager and SSM. Each kind has its pure `rules` and, behind the feature `aws`, its `calls`.
 //!
 //! Invariant: the pure half knows AWS's JSON but no SDK; every call goes through `clients`, every error through
 //! `failure`.
@@ -8,6 +8,7 @@ pub mod wire;
 pub mod canonical;
 pub mod tags;
 pub mod period;
+pub mod generated;
 #[cfg(feature = "aws")]
 mod watch;
 #[cfg(feature = "aws")]
@@ -16,6 +17,8 @@ pub(crate) mod failure;
 pub(crate) mod reach;
 #[cfg(feature = "aws")]
 pub(crate) mod database_token;
+#[cfg(feature = "aws")]
+pub(crate) mod stored;
 #[cfg(feature = "aws")]
 mod clients;
 #[cfg(feature = "aws")]
@@ -26,6 +29,7 @@ pub mod cloudwatch_log_group;
 pub mod ecs_cluster;
 pub mod ecs_service;
 pub mod ecs_task_definition;
+pub mod secretsmanager_secret;
 pub mod ssm_parameter;
 #[cfg(feature = "aws")]
 pub mod carrier;

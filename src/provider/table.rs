@@ -17,6 +17,7 @@ pub fn kinds() -> Kinds {
         aws::ecs_cluster::kind(),
         aws::ecs_service::kind(),
         aws::ecs_task_definition::kind(),
+        aws::secretsmanager_secret::kind(),
         aws::ssm_parameter::kind(),
     ];
     kinds.extend(postgres::kinds());

@@ -10,6 +10,7 @@ mod deferred;
 mod each;
 mod operator;
 mod scope;
+mod secret_call;
 
 use std::sync::Arc;
 

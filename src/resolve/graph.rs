@@ -363,7 +363,7 @@ pub(super) fn each_expr<'a>(module: &'a Module, prepared: &'a Prepared, item: It
             prepared.resources[index].given.iter().for_each(|given| look(&given.expr));
         }
         Item::Database(index) => module.databases[index].attributes().for_each(|setting| look(&setting.expr)),
-        Item::Config(index) => module.configs[index].settings.iter().for_each(|setting| look(&setting.expr)),
+        Item::Config(index) => module.configs[index].attributes().for_each(|setting| look(&setting.expr)),
         Item::Provider(index) => prepared.providers[index].iter().for_each(|given| look(&given.expr)),
         Item::Verify(index) => {
             module.verifies[index].settings.iter().for_each(|setting| look(&setting.expr));

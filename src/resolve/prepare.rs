@@ -92,7 +92,7 @@ impl Preparer<'_> {
             self.targets(&database.depends_on);
         }
         for config in module.configs.values() {
-            config.settings.iter().for_each(|setting| self.names(&setting.expr, Within::Plain));
+            config.attributes().for_each(|setting| self.names(&setting.expr, Within::Plain));
             self.targets(&config.depends_on);
         }
         module.imports.iter().for_each(|import| self.names(&import.id, Within::Plain));

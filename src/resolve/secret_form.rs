@@ -46,6 +46,10 @@ pub(super) fn secrets_apart(expr: &Expr, here: &Here<'_>) -> Expr {
 
 fn leaves_secret(expr: &Expr, here: &Here<'_>) -> Expr {
     let rewritten = expr.rewrite::<std::convert::Infallible>(&mut |part| {
+        // A reference to a secret is none itself.
+        if matches!(&part.node, Node::Call(call) if &*call.function == "secret") {
+            return Ok(Some(part.clone()));
+        }
         let is_leaf = match &part.node {
             Node::Literal(value) => matches!(value.data(), Data::String(_) | Data::Number(_)),
             Node::Reference(

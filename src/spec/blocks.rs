@@ -5,12 +5,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::body::{Attribute, Block, Body};
+use super::body::{Block, Body};
 use super::repeat::{depends_on, repeat, take};
 use super::settings::{Plain, Shape};
 use super::types::Constraint;
 use super::{
-    Call, Config, Database, LifecycleBlock, Output, ProviderBlock, RehearsalBlock, Resource, Validation, Variable,
+    Call, Database, LifecycleBlock, Output, ProviderBlock, RehearsalBlock, Resource, Validation, Variable,
     budget_block, migration_block, paths, schema_need, settings,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -303,17 +303,4 @@ fn rehearsal(body: &mut Body, folder: &Path, diagnostics: &mut Diagnostics) -> O
         );
     }
     Some(RehearsalBlock { settings: block.body.attributes, seed: normal.flatten().map(|path| (path, span)) })
-}
-
-pub(super) fn config(mut block: Block, diagnostics: &mut Diagnostics) -> Config {
-    let shape = Shape {
-        what: "a `config` block",
-        attributes: &["store", "prefix", "values", "depends_on"],
-        blocks: &[],
-        required: &["store", "prefix", "values"],
-    };
-    shape.check(&block, diagnostics);
-    let depends_on = depends_on(&mut block.body, diagnostics);
-    let settings: Vec<Attribute> = block.body.attributes;
-    Config { span: block.header, settings, depends_on }
 }

@@ -9,7 +9,9 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
-use super::{EnvironmentBlock, Module, blocks, paths, policy, project, refactor, rule, said_at, verify_block};
+use super::{
+    EnvironmentBlock, Module, blocks, config_block, paths, policy, project, refactor, rule, said_at, verify_block,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use crate::suggest::{did_you_mean, listed};
 
@@ -128,7 +130,7 @@ impl Gatherer<'_> {
             "config" => {
                 if self.labels(&block, &["NAME"]) {
                     let name = block.labels[0].0.clone();
-                    let read = blocks::config(block, self.diagnostics);
+                    let read = config_block::read(block, self.diagnostics);
                     insert(&mut self.module.configs, name, read, "config", self.sources, self.diagnostics);
                 }
             }

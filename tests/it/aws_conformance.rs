@@ -146,6 +146,28 @@ async fn secret_parameters_conform() {
     conforms(kind, &first, &second).await;
 }
 
+#[tokio::test]
+async fn secrets_conform() {
+    let kind = "aws_secretsmanager_secret";
+    let name = [("name", Value::from(format!("{}/password", unique("shop"))))];
+    let first =
+        desired(kind, &[&name[..], &[("secret_string", "hunter2".into()), ("description", "A.".into())]].concat());
+    let tagged = [("secret_string", "hunter3".into()), ("tags", tags(&[("team", "a")]))];
+    let second = desired(kind, &[&name[..], &tagged].concat());
+    conforms(kind, &first, &second).await;
+}
+
+#[tokio::test]
+async fn generated_secrets_conform() {
+    let kind = "aws_secretsmanager_secret";
+    let name = Value::from(format!("{}/key", unique("shop")));
+    let generated = |rotation: &str| {
+        let block = block(&[("length", 24_i64.into()), ("characters", "hex".into())]);
+        desired(kind, &[("name", name.clone()), ("generated", block), ("rotation", rotation.into())])
+    };
+    conforms(kind, &generated("1"), &generated("2")).await;
+}
+
 const CONTAINERS: &str = r#"[{"name": "web", "image": "shop:1", "portMappings": [{"containerPort": 80}],
     "environment": [{"name": "LEVEL", "value": "info"}], "logConfiguration": {"logDriver": "awslogs",
     "options": {"awslogs-group": "/shop", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"}}}]"#;

@@ -75,6 +75,8 @@ mod keep;
 mod postgres_fingerprint;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_migrations;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod secrets;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod series;
 #[cfg(all(feature = "postgres", feature = "cli"))]

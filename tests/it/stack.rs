@@ -246,6 +246,7 @@ impl Stack {
             "ecs" => "AmazonEC2ContainerServiceV20141113",
             "ssm" => "AmazonSSM",
             "logs" => "Logs_20140328",
+            "secretsmanager" => "secretsmanager",
             "tagging" => "ResourceGroupsTaggingAPI_20170126",
             _ => panic!("no such service: {service}"),
         };

@@ -54,6 +54,13 @@ const NAME_FIELDS: &[&str] = &[
     "RoleName",
     "SecretId",
 ];
+/// What stands before an operation in the header that names it, and the service that it means.
+const TARGETS: &[(&str, &str)] = &[
+    ("AmazonEC2ContainerServiceV20141113", "ecs"),
+    ("AmazonSSM", "ssm"),
+    ("Logs_20140328", "logs"),
+    ("secretsmanager", "secretsmanager"),
+];
 const LONGEST_NAME: usize = 2048;
 
 impl Call {
@@ -125,14 +132,13 @@ fn scope_of(headers: &HeaderMap) -> (String, String) {
     (next(super::super::REGION), next("unknown"))
 }
 
+/// The prefix of a service's operations in the header that names them.
+pub(super) fn prefix_of(service: &str) -> &str {
+    TARGETS.iter().find(|(_, name)| *name == service).map_or(service, |(prefix, _)| prefix)
+}
+
 fn service_of(prefix: &str) -> Option<&'static str> {
-    match prefix {
-        "AmazonEC2ContainerServiceV20141113" => Some("ecs"),
-        "AmazonSSM" => Some("ssm"),
-        "Logs_20140328" => Some("logs"),
-        "secretsmanager" => Some("secretsmanager"),
-        _ => None,
-    }
+    TARGETS.iter().find(|(known, _)| *known == prefix).map(|(_, service)| *service)
 }
 
 fn parse_json(body: &Bytes) -> Result<Map<String, Value>, Refusal> {

@@ -15,11 +15,10 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Map, Value};
 
 use super::MOST_BYTES;
-use super::call::Call;
+use super::call::{self, Call};
 use super::refusal::Refusal;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const ECS: &str = "AmazonEC2ContainerServiceV20141113";
 /// What belongs to one connection and not to the message.
 const HOP_BY_HOP: [HeaderName; 3] = [CONNECTION, TRANSFER_ENCODING, UPGRADE];
 
@@ -49,13 +48,13 @@ impl Upstream {
         Ok(response)
     }
 
-    /// Asks ECS something on behalf of a call. An error that the emulator answers is the refusal.
+    /// Asks the service of a call something on its behalf. An error that the emulator answers is the refusal.
     pub(super) async fn ask(&self, call: &Call, operation: &str, body: Map<String, Value>) -> Result<Value, Refusal> {
         let mut request = Request::post("/").body(Bytes::from(Value::Object(body).to_string())).expect("it is whole");
         *request.headers_mut() = call.headers.clone();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        let target = HeaderValue::from_str(&format!("{ECS}.{operation}"));
+        let target = HeaderValue::from_str(&format!("{}.{operation}", call::prefix_of(&call.service)));
         headers.insert("x-amz-target", target.map_err(|_| Refusal::nonsense("the operation has no name"))?);
         let (status, _, bytes) = self.send(request).await?;
         let answer: Value = serde_json::from_slice(&bytes).map_err(|error| Refusal::unreachable(&error))?;

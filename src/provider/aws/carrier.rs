@@ -15,7 +15,10 @@ use tokio::sync::Mutex;
 use super::clients::Clients;
 use super::failure::{Failure, withhold};
 use super::shared::{Calls, Silence, Work, contains_sealed};
-use super::{cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, settings, ssm_parameter, watch};
+use super::{
+    cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, secretsmanager_secret, settings,
+    ssm_parameter, watch,
+};
 use crate::kind::Kind;
 use crate::value::{Object, Value};
 use crate::world::{
@@ -31,11 +34,12 @@ pub struct Aws {
 
 impl Default for Aws {
     fn default() -> Self {
-        let table: [(Kind, &'static dyn Calls); 5] = [
+        let table: [(Kind, &'static dyn Calls); 6] = [
             (cloudwatch_log_group::kind(), &cloudwatch_log_group::calls::LogGroups),
             (ecs_cluster::kind(), &ecs_cluster::calls::Clusters),
             (ecs_service::kind(), &ecs_service::calls::Services),
             (ecs_task_definition::kind(), &ecs_task_definition::calls::TaskDefinitions),
+            (secretsmanager_secret::kind(), &secretsmanager_secret::calls::Secrets),
             (ssm_parameter::kind(), &ssm_parameter::calls::Parameters),
         ];
         let kinds = table.into_iter().map(|(kind, calls)| (kind.name, (kind, calls))).collect();

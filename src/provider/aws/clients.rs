@@ -25,6 +25,7 @@ const AT_ONCE: usize = 8;
 pub(super) struct Clients {
     pub ecs: aws_sdk_ecs::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
     pub ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     region: String,
@@ -61,6 +62,7 @@ impl Clients {
         Ok(Self {
             ecs: aws_sdk_ecs::Client::new(&shared),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
+            secrets: aws_sdk_secretsmanager::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             place: text("endpoint").unwrap_or_else(|| region.clone()),

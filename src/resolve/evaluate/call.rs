@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Evaluator, Failed, Outcome};
+use super::{Evaluator, Failed, Outcome, secret_call};
 use crate::diagnostic::Span;
 use crate::expression::{Call, Expr, Node};
 use crate::resolve::functions::{self, FunctionError};
@@ -19,6 +19,7 @@ impl Evaluator<'_> {
             "can" => self.call_can(call, span),
             "templatefile" => self.template_file(call, span),
             "templatestring" => self.template_string(call, span),
+            "secret" => self.secret(call, span),
             "type" => self.fail(span, |diagnostic| {
                 diagnostic.detail("`type` has a value in `console` only, and there only as the whole expression")
             }),
@@ -83,6 +84,21 @@ impl Evaluator<'_> {
                     .detail("`...` needs a list, a set or a tuple in front of it")
                     .help("put the value in brackets, or take `...` away")
             }),
+        }
+    }
+
+    fn secret(&mut self, call: &Call, span: Span) -> Outcome {
+        let values = self.all(&call.arguments)?;
+        match secret_call::reference(&values, self.scope.surroundings()) {
+            Ok(_) => Ok(secret_call::unknown()),
+            Err((argument, why)) => {
+                let place = call.arguments.get(argument).map_or(span, |argument| argument.span);
+                self.fail(place, |diagnostic| {
+                    diagnostic.detail(format!("`secret`: {why}")).help(
+                        "it is written `secret(\"ssm:/shop/key\")`, or with `environment:`, `file:`, `secretsmanager:`",
+                    )
+                })
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::access::instance_key;
 use super::each::names_bound;
-use super::{ClosingScope, Scope, evaluate};
+use super::{ClosingScope, Scope, evaluate, secret_call};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::{Call, Expr, Node, Reference};
 use crate::resolve::functions::READING;
@@ -102,6 +102,14 @@ fn close_call(call: &Call, expr: &Expr, scope: &dyn ClosingScope) -> Result<Opti
         ("sensitive", Some(argument)) if known(argument, scope).is_some_and(|value| !value.is_sensitive()) => {
             Ok(Some(Expr::reference(Reference::Secret(scope.literal_secret(expr.span)))))
         }
+        ("secret", Some(_)) => {
+            let values: Option<Vec<Value>> = call.arguments.iter().map(|argument| known(argument, scope)).collect();
+            let values = values.ok_or_else(|| unknown_secret(expr, "its reference is not known now"))?;
+            match secret_call::reference(&values, scope.surroundings()) {
+                Ok(reference) => Ok(Some(Expr::reference(Reference::Secret(reference)))),
+                Err((_, why)) => Err(unknown_secret(expr, &why)),
+            }
+        }
         ("templatefile", Some(path)) => {
             let read = Call { function: "file".into(), arguments: vec![path.clone()], expand_last: false };
             let text = known(&Expr { node: Node::Call(read), span: expr.span }, scope);
@@ -116,6 +124,13 @@ fn close_call(call: &Call, expr: &Expr, scope: &dyn ClosingScope) -> Result<Opti
         (name, _) if READING.contains(&name) => Err(unknown_file(call, expr)),
         _ => Ok(None),
     }
+}
+
+fn unknown_secret(expr: &Expr, why: &str) -> Diagnostic {
+    Diagnostic::error("a secret must be named by what is known when planning")
+        .at(expr.place())
+        .detail(format!("`secret`: {why}"))
+        .help("write the reference as a text, or from variables and local values")
 }
 
 fn unknown_file(call: &Call, expr: &Expr) -> Diagnostic {

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use super::rules::content;
 use crate::provider::aws::clients::Clients;
 use crate::provider::aws::failure::Failure;
+use crate::provider::aws::generated;
 use crate::provider::aws::shared::{
     Calls, Found, Work, compare, contains_sealed, exists_already, read_one, refuse_sealed, settled, tags_for,
 };
@@ -80,7 +81,7 @@ impl Calls for Parameters {
 
     async fn update(&self, work: &Work<'_>, before: &Object, after: &Object) -> Result<Object, Failure> {
         let puts = is_put_needed(work, before, after);
-        let recalled = if puts { recall(work, after).await? } else { after.clone() };
+        let recalled = if puts { recall(work, &still_there(before, after)).await? } else { after.clone() };
         if puts {
             refuse_sealed(work, &recalled)?;
         }
@@ -144,7 +145,8 @@ impl Calls for Parameters {
 /// What became of a put.
 fn settle_put(work: &Work<'_>, before: &Object, after: &Object, found: Object) -> Settlement {
     // Where values are withheld, the version tells: each put makes the next one.
-    let withheld = [before, after].iter().any(|side| content(side).is_some_and(contains_sealed));
+    let withheld =
+        content(after).is_none() || [before, after].iter().any(|side| content(side).is_some_and(contains_sealed));
     let version = |object: &Object| object.get("version").and_then(Value::as_i64);
     if withheld && is_put_needed(work, before, after) && version(before).is_some() {
         return match version(&found) == version(before) {
@@ -317,7 +319,7 @@ fn described_part(known: &Object, metadata: &ParameterMetadata) -> Object {
 /// Puts a first or a further version.
 async fn put(work: &Work<'_>, after: &Object, overwrite: bool, tags: Option<Tags>) -> Result<(), Failure> {
     let name = text(after, "name").unwrap_or_default();
-    let value = content(after).map(Value::reveal);
+    let value = content(after).map_or_else(|| made(after), Value::reveal);
     let secure = text(after, "type") == Some("SecureString");
     // A further version would keep the description of the one before.
     let described = |name: &str| text(after, name).map(str::to_owned).or(overwrite.then(String::new));
@@ -327,7 +329,7 @@ async fn put(work: &Work<'_>, after: &Object, overwrite: bool, tags: Option<Tags
         .ssm
         .put_parameter()
         .name(name)
-        .set_value(value.as_ref().and_then(Value::as_str).map(str::to_owned))
+        .set_value(value.as_str().map(str::to_owned))
         .set_type(text(after, "type").map(ParameterType::from))
         .set_description(described("description"))
         .set_allowed_pattern(described("allowed_pattern"))
@@ -340,6 +342,20 @@ async fn put(work: &Work<'_>, after: &Object, overwrite: bool, tags: Option<Tags
     // The value may have been recalled, so that nobody but us knows that it is a secret.
     let sent = work.clients.call("ssm:PutParameter", name, call).await;
     sent.map(|_| ()).map_err(|failure| failure.without_secrets_of(after))
+}
+
+/// A generated value, of the system's randomness.
+fn made(after: &Object) -> Value {
+    generated::make(after, &mut |bytes| getrandom::fill(bytes).expect("the system has random bytes")).into()
+}
+
+/// A withheld value of which no version is told is the one that is there: a generated one that is not renewed.
+fn still_there(before: &Object, after: &Object) -> Object {
+    let mut after = after.clone();
+    if content(&after).is_some_and(contains_sealed) && !after.contains_key("version") {
+        after.extend(before.get("value").map(|value| ("value".to_owned(), value.clone())));
+    }
+    after
 }
 
 /// Whether anything differs that a put changes; where a value is withheld, it may.

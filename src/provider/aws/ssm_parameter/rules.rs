@@ -7,7 +7,7 @@ use crate::kind::{
     Asked, Attribute, By, Change, Judgement, Kind, LateCall, Mistake, PerChange, Rights, Rules, Secrecy,
 };
 use crate::provider::aws::ecs_cluster::rules::keep_names;
-use crate::provider::aws::{canonical, tags};
+use crate::provider::aws::{canonical, generated, tags};
 use crate::value::{Object, Type, Value};
 
 /// The kind.
@@ -36,11 +36,14 @@ pub fn kind() -> Kind {
 /// Its attributes.
 pub fn attributes() -> Vec<Attribute> {
     let computed = Attribute::optional_computed;
+    let [block, rotation] = generated::attributes();
     vec![
         Attribute::required("name", Type::String, "Its name, unique in account and region.").replaces(),
         Attribute::required("type", Type::String, "`String`, `StringList` or `SecureString`."),
         computed("value", Type::String, "Its value; a secret when the type is `SecureString`.")
             .secret(Secrecy::When("type", "SecureString")),
+        block,
+        rotation,
         Attribute::optional("insecure_value", Type::String, "Its value, never a secret; instead of `value`."),
         Attribute::optional("description", Type::String, "What it is for."),
         computed("tier", Type::String, "`Standard`, `Advanced` or `Intelligent-Tiering`."),
@@ -72,6 +75,8 @@ impl Rules for ParameterRules {
 
     fn check(&self, desired: &Object) -> Vec<Mistake> {
         let mut mistakes = tags::check(desired);
+        mistakes.extend(generated::check(desired));
+        let made = generated::is_wanted(desired);
         let given = |name: &str| desired.get(name).is_some_and(|value| !value.is_null());
         let mut mistake = |attribute: &str, text: &str, help: &str| {
             let (text, help) = (text.to_owned(), help.to_owned());
@@ -79,6 +84,10 @@ impl Rules for ParameterRules {
         };
         match (given("value"), given("insecure_value")) {
             (true, true) => mistake("insecure_value", "the value is given twice", "keep one of the two"),
+            (true, false) | (false, true) if made => {
+                mistake("generated", "the value is given, and is to be generated", "keep one of the two");
+            }
+            (false, false) if made => {}
             (false, false) => mistake("value", "there is no value", "give `value` or `insecure_value`"),
             (true, false) | (false, true) => {}
         }
@@ -88,6 +97,9 @@ impl Rules for ParameterRules {
         {
             let help = "use `String`, `StringList` or `SecureString`";
             mistake("type", &format!("there is no type `{ty}` of parameters"), help);
+        }
+        if made && text("type").is_some_and(|ty| ty != "SecureString") {
+            mistake("generated", "a generated value is a secret", "set `type = \"SecureString\"`");
         }
         if text("type") == Some("SecureString") && given("insecure_value") {
             mistake("insecure_value", "a `SecureString` cannot be insecure", "give `value`");
@@ -108,6 +120,9 @@ impl Rules for ParameterRules {
             planned.insert("id".to_owned(), name);
         }
         keep_names(planned, prior, "name", &["arn"]);
+        if generated::is_renewed(planned, prior, "value") {
+            generated::leave_open(planned, "value", "version");
+        }
     }
 
     fn normalise(&self, attribute: &str, value: &Value) -> Value {

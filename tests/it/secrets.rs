@@ -1,0 +1,333 @@
+//! Secrets of Secrets Manager from end to end: generated, rotated, promoted, rolled back. What a service would read is
+//! asked of AWS without our code, and no form of any value is in anything that we write.
+
+mod forms;
+
+use serde_json::{Value as Json, json};
+
+use self::forms::{assert_clean, assert_files_are_clean};
+use crate::shop::project::Project;
+
+const MODULE: &str = r#"
+variable "name" { type = string }
+variable "rotation" { type = string }
+
+config "web" {
+  store  = "secretsmanager"
+  prefix = "${var.name}/web"
+
+  key "SESSION_KEY" {
+    description = "Signs the sessions."
+    rotation    = var.rotation
+
+    generated {
+      length     = 40
+      characters = "printable"
+    }
+  }
+}
+
+resource "aws_ecs_cluster" "main" {
+  name = var.name
+}
+
+resource "aws_ecs_task_definition" "web" {
+  family                   = var.name
+  cpu                      = "256"
+  memory                   = "512"
+  network_mode             = "awsvpc"
+  requires_compatibilities = ["FARGATE"]
+  execution_role_arn       = "arn:aws:iam::000000000000:role/exec"
+
+  container_definitions = jsonencode([{
+    name      = "web"
+    image     = "shop/web:1.0.0"
+    essential = true
+    secrets   = [{ name = "SESSION_KEY", valueFrom = config.web["SESSION_KEY"].value_from }]
+  }])
+}
+
+resource "aws_ecs_service" "web" {
+  name            = var.name
+  cluster         = aws_ecs_cluster.main.arn
+  task_definition = aws_ecs_task_definition.web.arn
+  desired_count   = 1
+  launch_type     = "FARGATE"
+
+  network_configuration {
+    subnets = ["subnet-0a1b2c3d"]
+  }
+}
+"#;
+
+fn spec(environment: &str, settings: &str) -> String {
+    format!(
+        r#"
+environment "{environment}" {{
+{settings}}}
+
+provider "aws" {{
+  region   = local_stack.region
+  endpoint = local_stack.aws_endpoint
+}}
+
+variable "name" {{ type = string }}
+variable "rotation_{environment}" {{
+  type    = string
+  default = "1"
+}}
+
+module "web" {{
+  source   = "../modules/web"
+  name     = "${{var.name}}-{environment}"
+  rotation = var.rotation_{environment}
+}}
+"#
+    )
+}
+
+fn project(prefix: &str) -> Project {
+    let project = Project::empty(prefix);
+    project.write("switchback.hcl", "project \"vault\" {\n  ledger = \"file:.switchback/ledger\"\n}\n");
+    project.write("environments/dev.hcl", &spec("dev", ""));
+    project.write("environments/staging.hcl", &spec("staging", "  after  = \"dev\"\n  source = [\"release\"]\n"));
+    project.write("modules/web/main.hcl", MODULE);
+    project
+}
+
+fn asked(project: &Project, service: &str, operation: &str, body: &Json) -> Json {
+    let (status, answer) = project.stack().call(service, operation, body);
+    assert_eq!(status, 200, "{operation}: {answer}");
+    answer
+}
+
+/// What a task of the service would get: its revision's `valueFrom`, asked as ECS asks.
+fn read_by_service(project: &Project, environment: &str) -> String {
+    let name = format!("{}-{environment}", project.name);
+    let service = asked(project, "ecs", "DescribeServices", &json!({"cluster": name, "services": [name]}));
+    let revision = service["services"][0]["taskDefinition"].clone();
+    let revision = asked(project, "ecs", "DescribeTaskDefinition", &json!({"taskDefinition": revision}));
+    let from = revision["taskDefinition"]["containerDefinitions"][0]["secrets"][0]["valueFrom"].as_str().unwrap();
+    let (arn, version) = from.split_once(":::").expect("the version is pinned");
+    let secret = asked(project, "secretsmanager", "GetSecretValue", &json!({"SecretId": arn, "VersionId": version}));
+    secret["SecretString"].as_str().expect("it has a value").to_owned()
+}
+
+/// What whoever asks for no version gets.
+fn current(project: &Project, environment: &str) -> String {
+    let id = format!("{}-{environment}/web/SESSION_KEY", project.name);
+    let secret = asked(project, "secretsmanager", "GetSecretValue", &json!({"SecretId": id}));
+    secret["SecretString"].as_str().expect("it has a value").to_owned()
+}
+
+/// Runs the program as loudly as it can; what it said is looked through later, when all values are known.
+#[derive(Default)]
+struct Heard(Vec<(String, Vec<u8>)>);
+
+impl Heard {
+    fn run(&mut self, project: &Project, code: i32, arguments: &str) -> String {
+        let words: Vec<&str> = ["-vvv"].into_iter().chain(arguments.split(' ')).collect();
+        let said = project.exits(code, &words);
+        self.0.push((format!("the output of `{arguments}`"), said.out.clone().into_bytes()));
+        self.0.push((format!("the talk of `{arguments}`"), said.err.into_bytes()));
+        said.out
+    }
+
+    fn assert_clean(&self, project: &Project, secrets: &[&str]) {
+        for secret in secrets {
+            self.0.iter().for_each(|(what, bytes)| assert_clean(secret, what, bytes));
+            assert_files_are_clean(secret, project);
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
+    let mut project = project("vault");
+    let mut heard = Heard::default();
+
+    // Generated in its store, at apply.
+    heard.run(&project, 2, "plan dev --detailed-exitcode --out first.plan.json");
+    heard.run(&project, 0, "show first.plan.json --as html");
+    heard.run(&project, 0, "apply first.plan.json");
+    let first = read_by_service(&project, "dev");
+    assert_eq!((first.chars().count(), current(&project, "dev")), (40, first.clone()));
+    heard.run(&project, 0, "plan dev --detailed-exitcode");
+
+    // Rotated: the service is rolled in the same plan.
+    project.set("SWITCHBACK_VAR_rotation_dev", "2");
+    let plan = heard.run(&project, 2, "plan dev --detailed-exitcode --json");
+    assert!(plan.contains("aws_ecs_service.web"), "the service is rolled:\n{plan}");
+    heard.run(&project, 0, "apply dev --auto-approve");
+    let second = read_by_service(&project, "dev");
+    assert_ne!(first, second);
+    assert_eq!(current(&project, "dev"), second);
+    heard.run(&project, 0, "plan dev --detailed-exitcode");
+
+    // Taken back: the earlier version, by reference.
+    heard.run(&project, 0, "rollback dev --last --auto-approve --json");
+    assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (first.clone(), first.clone()));
+    project.set("SWITCHBACK_VAR_rotation_dev", "1");
+    heard.run(&project, 0, "plan dev --detailed-exitcode");
+
+    // Promoted: staging has a secret of its own.
+    heard.run(&project, 0, "release create dev");
+    heard.run(&project, 0, "promote dev staging --auto-approve");
+    let promoted = read_by_service(&project, "staging");
+    assert!(promoted != first && promoted != second && promoted.chars().count() == 40);
+    heard.run(&project, 0, "diff dev staging --json");
+
+    // Only the place's own secret turns, and turns back.
+    project.set("SWITCHBACK_VAR_rotation_staging", "2");
+    heard.run(&project, 0, "plan staging --out turn.plan.json");
+    heard.run(&project, 0, "apply turn.plan.json");
+    let turned = read_by_service(&project, "staging");
+    assert_ne!(turned, promoted);
+    assert_eq!((current(&project, "staging"), read_by_service(&project, "dev")), (turned.clone(), first.clone()));
+    heard.run(&project, 0, "rollback staging --last --auto-approve");
+    assert_eq!(
+        (read_by_service(&project, "staging"), current(&project, "staging")),
+        (promoted.clone(), promoted.clone())
+    );
+
+    for looked in ["status dev --json", "history dev --json", "history staging", "drift dev --json"] {
+        heard.run(&project, 0, looked);
+    }
+    heard.assert_clean(&project, &[&first, &second, &promoted, &turned]);
+}
+
+#[test]
+fn a_removed_secret_comes_back_with_its_value() {
+    let project = project("vault");
+    project.ok(&["apply", "dev", "--auto-approve"]);
+    let value = read_by_service(&project, "dev");
+    project.ok(&["destroy", "dev", "--auto-approve"]);
+    let id = format!("{}-dev/web/SESSION_KEY", project.name);
+    let (status, _) = project.stack().call("secretsmanager", "GetSecretValue", &json!({"SecretId": id}));
+    assert_eq!(status, 400, "it waits for its removal");
+    project.ok(&["rollback", "dev", "--last", "--auto-approve", "--accept-loss", "all"]);
+    assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (value.clone(), value));
+}
+
+#[test]
+fn what_somebody_changes_by_hand_is_drift() {
+    let project = project("vault");
+    project.ok(&["apply", "dev", "--auto-approve"]);
+    let id = format!("{}-dev/web/SESSION_KEY", project.name);
+    asked(&project, "secretsmanager", "PutSecretValue", &json!({"SecretId": id, "SecretString": "by hand"}));
+    let said = project.exits(11, &["drift", "dev"]);
+    assert!(said.out.contains("SESSION_KEY") && !said.out.contains("by hand"), "{}", said.out);
+}
+
+const BY_REFERENCE: &str = r#"
+environment "dev" {}
+
+provider "aws" {
+  region   = local_stack.region
+  endpoint = local_stack.aws_endpoint
+}
+
+variable "name" { type = string }
+
+locals {
+  here = { region = local_stack.region, endpoint = local_stack.aws_endpoint }
+}
+
+resource "aws_ecs_cluster" "main" {
+  name = var.name
+}
+
+config "web" {
+  store  = "ssm"
+  prefix = "/${var.name}"
+  values = {
+    STRIPE_KEY = secret("secretsmanager:${var.name}/stripe", local.here)
+    MAIL_KEY   = secret("environment:VAULT_MAIL_KEY")
+    LEVEL      = "info"
+  }
+}
+"#;
+
+#[test]
+fn what_only_a_person_can_give_is_listed_before_the_first_effect() {
+    let mut project = Project::empty("person");
+    project.write("switchback.hcl", "project \"vault\" {\n  ledger = \"file:.switchback/ledger\"\n}\n");
+    project.write("environments/dev.hcl", BY_REFERENCE);
+    let id = format!("{}/stripe", project.name);
+    let said = project.exits(4, &["plan", "dev"]);
+    for part in [
+        "set the environment variable VAULT_MAIL_KEY".to_owned(),
+        format!("aws secretsmanager create-secret --name {id} --secret-string file:///dev/stdin"),
+    ] {
+        assert!(said.err.contains(&part), "`{part}` in\n{}", said.err);
+    }
+    project.exits(4, &["apply", "dev", "--auto-approve"]);
+
+    let body = json!({"Name": id, "SecretString": "a key of Stripe's", "ClientRequestToken": "0123456789abcdef0123456789abcdef"});
+    asked(&project, "secretsmanager", "CreateSecret", &body);
+    let bare = project.run(&["plan", "dev"]);
+    assert!(bare.err.contains("VAULT_MAIL_KEY") && !bare.err.contains("create-secret"), "{}", bare.err);
+    project.set("VAULT_MAIL_KEY", "a key of the post's");
+    project.ok(&["plan", "dev", "--out", "s.plan.json"]);
+
+    // Gone again before the apply: nothing was done.
+    asked(&project, "secretsmanager", "DeleteSecret", &json!({"SecretId": id, "ForceDeleteWithoutRecovery": true}));
+    let refused = project.run(&["apply", "s.plan.json"]);
+    assert!(refused.code != 0 && refused.err.contains("create-secret"), "{}: {}", refused.code, refused.err);
+    let clusters = asked(&project, "ecs", "DescribeClusters", &json!({"clusters": [project.name]}));
+    assert_eq!(clusters["clusters"], json!([]), "no effect");
+
+    asked(&project, "secretsmanager", "CreateSecret", &body);
+    project.ok(&["apply", "s.plan.json"]);
+    for (key, value) in [("STRIPE_KEY", "a key of Stripe's"), ("MAIL_KEY", "a key of the post's")] {
+        let body = json!({"Name": format!("/{}/{key}", project.name), "WithDecryption": true});
+        let answer = asked(&project, "ssm", "GetParameter", &body);
+        assert_eq!(
+            (&answer["Parameter"]["Value"], &answer["Parameter"]["Type"]),
+            (&value.into(), &"SecureString".into())
+        );
+        assert_files_are_clean(value, &project);
+    }
+    project.exits(0, &["plan", "dev", "--detailed-exitcode"]);
+}
+
+#[test]
+fn what_the_keys_must_be_is_told_with_its_line() {
+    let project = Project::empty("keys");
+    project.write("switchback.hcl", "project \"vault\" {\n  ledger = \"file:.switchback/ledger\"\n}\n");
+    let spec = r#"environment "dev" {}
+
+config "web" {
+  store  = "ssm"
+  prefix = "/shop"
+  values = {
+    LOG_LEVEL = "loud"
+    WORKERS   = "many"
+    API_URL   = "http://api"
+    COLOUR    = "red"
+    TOKEN     = sensitive("hunter2")
+  }
+
+  key "LOG_LEVEL" { allowed = ["debug", "info"] }
+  key "WORKERS"   { type = number }
+  key "API_URL"   { pattern = "https://.*" }
+  key "TOKEN"     { pattern = "[0-9]+" }
+  key "MISSING"   {}
+  key "OPTIONAL"  { required = false }
+}
+"#;
+    project.write("environments/dev.hcl", spec);
+    let said = project.exits(4, &["validate", "dev"]);
+    for (line, word) in [
+        (7, "`loud` is not allowed"),
+        (8, "`WORKERS` must be a number"),
+        (9, "`http://api` does not look as it must"),
+        (10, "there is no `key \"COLOUR\"` block"),
+        (11, "its value (a secret) does not look as it must"),
+        (18, "`MISSING` is required"),
+    ] {
+        assert!(said.err.contains(word), "`{word}` in\n{}", said.err);
+        assert!(said.err.contains(&format!("dev.hcl:{line}:")), "line {line} in\n{}", said.err);
+    }
+    assert!(!said.err.contains("hunter2") && !said.err.contains("OPTIONAL"), "{}", said.err);
+}
