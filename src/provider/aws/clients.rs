@@ -23,6 +23,7 @@ const AT_ONCE: usize = 8;
 
 /// The clients of one connection.
 pub(super) struct Clients {
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub ecs: aws_sdk_ecs::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub ssm: aws_sdk_ssm::Client,
@@ -59,6 +60,7 @@ impl Clients {
             });
         };
         Ok(Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&shared),
             ecs: aws_sdk_ecs::Client::new(&shared),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
