@@ -9,7 +9,9 @@ mod course;
 mod doubt;
 mod executor;
 mod outcome;
+mod patience;
 mod prepare;
+mod probing;
 mod settle;
 mod writing;
 

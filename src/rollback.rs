@@ -5,6 +5,7 @@
 mod before;
 pub mod owed;
 pub mod schema;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,7 @@ pub fn rollback(then: &Things, to: u64, inputs: Inputs<'_>) -> (ChangeSet, Diagn
 pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> (ChangeSet, Diagnostics) {
     let mut notes = Diagnostics::default();
     let mut goals = Goals::default();
+    let told = told::told(inputs.state, to, then, inputs.kinds);
     // What was moved or forgotten since is first known again by its earlier name.
     let before = before::before(then, to, &inputs);
     let view =
@@ -79,6 +81,7 @@ pub fn rollback_to(then: &Things, to: u64, depth: Depth, inputs: Inputs<'_>) -> 
     let renewed = renewed(then, &inputs);
     change_set.outputs = then.outputs.iter().map(|(name, value)| (name.clone(), output(value, &renewed))).collect();
     change_set.with_schema = depth == Depth::WithSchema;
+    change_set.checks = told;
     mistakes.extend(notes);
     (change_set, mistakes)
 }

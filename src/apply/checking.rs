@@ -1,42 +1,42 @@
 //! What is asked before, between and after the steps: with patience, and recorded. Reads the world, writes the ledger.
 //!
-//! Invariant: a check passes only if it was as it should be for as long as it should be; no secret that it was asked
-//! with is in what is recorded of it.
+//! Invariant: a check passes only if it was as it should be for as long as it should be; what one begins that is not
+//! waited for is ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::Executor;
 use super::course::Course;
 use super::outcome::{ApplyError, Event};
-use super::prepare::{Outcomes, Sight};
+use super::patience::{Asked, Judged, Patience};
+use super::prepare::Outcomes;
+use super::probing::{Matter, without_secrets};
+use crate::address::Address;
 use crate::ledger::{Body, Ledger};
-use crate::observe::connect;
-use crate::observe::sight::first_words;
-use crate::resolve::conform::conform;
-use crate::resolve::evaluate::{Lookup as _, evaluate_deferred};
-use crate::secret::SecretError;
-use crate::step::{ChangeSet, Check, CheckResult, When};
-use crate::value::{Object, Value};
-use crate::world::{ErrorClass, Probe, Reply, Seen, WorldError};
-
-/// The longest line that is recorded of what was seen, in characters.
-const SEEN_CHARACTERS: usize = 400;
+use crate::step::{Check, CheckResult, When};
+use crate::world::{Probe, Reply, Seen};
 
 /// How long one answer may take at least, however little time is left.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The shortest secret that is searched for in what was seen: shorter ones are in every text.
-const SHORTEST_SECRET: usize = 4;
+/// How long ending what a check has begun may take.
+const CALLING_OFF: Duration = Duration::from_secs(60);
 
-/// A check at its end.
-struct Asked {
-    result: CheckResult,
-    seen: Seen,
-    tries: u32,
-    took: Duration,
+/// How long is looked at most at what will be compared.
+const LOOKING: Duration = Duration::from_secs(20);
+
+/// How asking one check ended.
+enum End {
+    /// It came out.
+    Asked(Asked),
+    /// It has to hold for so long yet, and nobody waits here for that.
+    Parked(Duration),
+    /// The run is asked to stop.
+    Stopped,
 }
 
 impl Executor<'_> {
@@ -48,130 +48,215 @@ impl Executor<'_> {
         ledger: &mut Ledger,
         course: &mut Course<'_>,
     ) -> Result<bool, ApplyError> {
-        let change_set = course.change_set;
-        let mut open: BTreeSet<&_> = change_set.checks_at(when).map(|check| &check.address).collect();
+        let (number, change_set) = (course.number, course.change_set);
+        let run = ledger.state().runs.last().expect("a run is under way").clone();
+        let has_passed = |check: &Check| {
+            let once = self.kinds.check(&check.kind).is_some_and(|kind| kind.once);
+            once && run.checks.get(&check.address).is_some_and(|state| state.result == CheckResult::Passed)
+        };
+        let asked: Vec<&Check> = change_set.checks_at(when).filter(|check| !has_passed(check)).collect();
+        let matter = Matter::of(course, &run);
+        let probes: BTreeMap<&Address, Result<Probe, Seen>> =
+            asked.iter().map(|check| (&check.address, self.probe(check, &matter))).collect();
+        let mut open: BTreeSet<&Address> = probes.keys().copied().collect();
+        let (baking, mut bakes) = unbounded_channel();
         let mut asking = FuturesUnordered::new();
-        for check in change_set.checks_at(when) {
-            let probe = self.probe(check, course);
-            asking.push(async move { (check, self.ask_one(check, probe).await) });
+        for check in &asked {
+            let (probe, baking) = (probes[&check.address].clone(), baking.clone());
+            asking.push(async move { (*check, self.ask_one(check, probe, Some(&baking)).await) });
         }
-        while let Some((check, asked)) = asking.next().await {
-            let Some(asked) = asked else { break };
-            self.listener.event(Event::Checked(check, asked.result, &asked.seen.words));
-            let body = Body::Checked {
-                run: course.number,
-                check: check.address.clone(),
-                result: asked.result,
-                saw: asked.seen.words,
-                facts: asked.seen.facts,
-                tries: asked.tries,
-                milliseconds: u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX),
+        let (mut parked, mut has_failed) = (BTreeMap::new(), false);
+        loop {
+            let (check, end) = tokio::select! {
+                biased;
+                Some(check) = bakes.recv() => {
+                    ledger.append(self.world.clock.now(), vec![Body::Bakes { run: number, check }]).await?;
+                    continue;
+                }
+                next = asking.next() => match next {
+                    Some(next) => next,
+                    None => break,
+                },
             };
-            ledger.append(self.world.clock.now(), vec![body]).await?;
-            if asked.result == CheckResult::Failed {
-                break;
+            match end {
+                End::Asked(asked) => {
+                    has_failed = asked.result == CheckResult::Failed;
+                    self.record(ledger, number, check, asked).await?;
+                    if has_failed {
+                        break;
+                    }
+                    open.remove(&check.address);
+                }
+                End::Parked(left) => drop(parked.insert(check.address.clone(), left)),
+                End::Stopped => break,
             }
-            open.remove(&check.address);
+        }
+        drop(asking);
+        if has_failed {
+            self.call_off(ledger, number, &asked, (&open, &probes)).await?;
+        } else if !parked.is_empty() && !self.stop.is_raised() {
+            course.parked = Some(self.waits_until(&parked));
         }
         course.unpassed = open.into_iter().cloned().collect();
         Ok(course.unpassed.is_empty())
     }
 
-    /// Before anything is begun or resumed: the secrets that are asked with are at hand. That they are not says nothing
-    /// about what is asked, so it fails no check.
-    ///
-    /// # Errors
-    /// When one is not.
-    pub(super) fn refuse_without_secrets(&self, ledger: &Ledger, change_set: &ChangeSet) -> Result<(), WorldError> {
-        let outcomes = Outcomes::of(&ledger.state().things);
-        let (seal_key, now) = (ledger.state().seal_key(), self.world.clock.now());
-        let sight = Sight { outcomes: &outcomes, secrets: self.secrets, seal_key, now };
-        for check in &change_set.checks {
-            let reached = check.binding.iter().flat_map(|binding| &binding.deferred);
-            for (name, deferred) in check.deferred.iter().chain(reached) {
-                let missing = |error: SecretError| WorldError {
-                    tried: format!("ask {}", check.address),
-                    cause: format!("`{name}`: {error}"),
-                    help: Some("give it again, the way it was given when this was planned".to_owned()),
-                    class: ErrorClass::Denied,
-                };
-                deferred.secrets().iter().try_for_each(|secret| sight.secret(secret).map(|_| ()).map_err(missing))?;
-            }
+    /// Before the first effect: what will be compared is looked at once, and recorded. What cannot be looked at yet is
+    /// not compared.
+    pub(super) async fn measure(&self, ledger: &mut Ledger, course: &Course<'_>) -> Result<(), ApplyError> {
+        let run = ledger.state().runs.last().expect("a run is under way").clone();
+        let matter = Matter::of(course, &run);
+        let mut measuring = FuturesUnordered::new();
+        for check in course.change_set.checks.iter().filter(|check| check.when != When::Before) {
+            let compares = self.kinds.check(&check.kind).and_then(|kind| kind.compares);
+            let Some(setting) = compares.filter(|_| !run.watches.contains_key(&check.address)) else { continue };
+            let Some(mut probe) = self.probe(check, &matter).ok().filter(|probe| probe.settings.contains_key(setting))
+            else {
+                continue;
+            };
+            probe.settings.remove(setting);
+            probe.patience = Duration::from_millis(check.within_milliseconds).min(LOOKING);
+            measuring.push(async move { (check, without_secrets(self.ask_once(&probe).await, &probe)) });
+        }
+        while let Some((check, seen)) = measuring.next().await {
+            let (check, saw, facts) = (check.address.clone(), seen.words, seen.facts);
+            let body = Body::Measured { run: course.number, check, saw, facts };
+            ledger.append(self.world.clock.now(), vec![body]).await?;
         }
         Ok(())
     }
 
-    /// The question with all its values, or why it cannot be asked.
-    fn probe(&self, check: &Check, course: &Course<'_>) -> Result<Probe, Seen> {
-        let now = self.world.clock.now();
-        let sight =
-            Sight { outcomes: &course.outcomes, secrets: self.secrets, seal_key: course.seal_key.as_ref(), now };
-        let kind = self.kinds.check(&check.kind).ok_or_else(|| {
-            Seen::hopeless(format!("this build knows no check `{}`; use the one that planned it", check.kind))
-        })?;
-        let mut settings: Object = check.settings.clone();
-        for (name, deferred) in &check.deferred {
-            let value = evaluate_deferred(deferred, &sight)
-                .map_err(|mistakes| Seen::hopeless(format!("`{name}` cannot be had: {}", first_words(&mistakes))))?;
-            if !value.is_known() || value.holds_sealed() {
-                let waits: Vec<String> = deferred.references().iter().map(ToString::to_string).collect();
-                return Err(Seen::hopeless(format!("`{name}` is not known: it comes from {}", waits.join(", "))));
-            }
-            let value = match kind.attribute(name) {
-                Some(attribute) => conform(attribute, &value)
-                    .map_err(|error| Seen::hopeless(format!("`{name}` came out otherwise: {error}")))?,
-                None => value,
-            };
-            settings.insert(name.clone(), value);
+    /// When a run is over: what is only told is asked for a short while, and recorded. Nothing follows from it.
+    pub(super) async fn tell(&self, ledger: &mut Ledger) -> Result<(), ApplyError> {
+        let run = ledger.state().runs.last().expect("a run is over").clone();
+        let outcomes = Outcomes::of(&ledger.state().things);
+        let chain = ledger.state().chain.as_ref().map(|chain| chain.id.clone()).unwrap_or_default();
+        let fence = ledger.fence().await;
+        let seal_key = ledger.state().seal_key().cloned();
+        let matter = Matter { chain: &chain, run: &run, outcomes: &outcomes, seal_key: seal_key.as_ref(), fence };
+        let mut asking = FuturesUnordered::new();
+        for check in run.change_set.told_checks() {
+            let probe = self.probe(check, &matter);
+            asking.push(async move {
+                let asked = match probe {
+                    Ok(probe) => match self.ask_one(check, Ok(probe), None).await {
+                        End::Asked(asked) => asked,
+                        End::Parked(_) | End::Stopped => return (check, None),
+                    },
+                    // What it was asked with is not at hand any more: that says nothing of what is there.
+                    Err(seen) => Asked { result: CheckResult::LeftOut, seen, tries: 0, took: Duration::ZERO },
+                };
+                (check, Some(asked))
+            });
         }
-        if let Some(mistake) = (kind.mistakes)(&settings).into_iter().next() {
-            return Err(Seen::hopeless(format!("{}: {}", mistake.text, mistake.help)));
+        let mut all = Vec::new();
+        while let Some((check, asked)) = asking.next().await {
+            all.extend(asked.map(|asked| (check, asked)));
         }
-        let connection = match &check.binding {
-            None => None,
-            Some(binding) => match connect(binding, &sight) {
-                Ok(Some(connection)) => Some(connection),
-                Ok(None) => return Err(Seen::hopeless("what it is reached by is not there yet")),
-                Err(error) => return Err(Seen::hopeless(error.to_string())),
-            },
-        };
-        Ok(Probe { kind: check.kind.clone(), settings, connection, since: now, patience: Duration::ZERO })
+        drop(asking);
+        for (check, asked) in all {
+            self.record(ledger, run.number, check, asked).await?;
+        }
+        Ok(())
     }
 
-    /// Asks one check until it has been as it should be for long enough, or cannot be any more. Nothing when the run is
-    /// asked to stop before.
-    async fn ask_one(&self, check: &Check, probe: Result<Probe, Seen>) -> Option<Asked> {
+    async fn record(&self, ledger: &mut Ledger, run: u64, check: &Check, asked: Asked) -> Result<(), ApplyError> {
+        self.listener.event(Event::Checked(check, asked.result, &asked.seen.words));
+        let body = Body::Checked {
+            run,
+            check: check.address.clone(),
+            result: asked.result,
+            saw: asked.seen.words,
+            facts: asked.seen.facts,
+            tries: asked.tries,
+            milliseconds: u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX),
+        };
+        ledger.append(self.world.clock.now(), vec![body]).await?;
+        Ok(())
+    }
+
+    /// One has failed: what the others had begun is ended, that one's too.
+    async fn call_off(
+        &self,
+        ledger: &mut Ledger,
+        run: u64,
+        asked: &[&Check],
+        (open, probes): (&BTreeSet<&Address>, &BTreeMap<&Address, Result<Probe, Seen>>),
+    ) -> Result<(), ApplyError> {
+        let Some(checks) = &self.world.checks else { return Ok(()) };
+        for check in asked.iter().filter(|check| open.contains(&check.address)) {
+            let once = self.kinds.check(&check.kind).is_some_and(|kind| kind.once);
+            let Some(Ok(probe)) = probes.get(&check.address).filter(|_| once) else { continue };
+            let ended = tokio::time::timeout(CALLING_OFF, checks.call_off(probe)).await;
+            let words = ended.unwrap_or_else(|_| Some("what it had begun may still go on".to_owned()));
+            let state = ledger.state().runs.last().and_then(|run| run.checks.get(&check.address));
+            let Some(words) = words.filter(|_| state.is_none()) else { continue };
+            let seen = without_secrets(Seen::fails(words), probe);
+            let asked = Asked { result: CheckResult::CalledOff, seen, tries: 0, took: Duration::ZERO };
+            self.record(ledger, run, check, asked).await?;
+        }
+        Ok(())
+    }
+
+    /// For what a run is parked.
+    fn waits_until(&self, parked: &BTreeMap<Address, Duration>) -> String {
+        let now = self.world.clock.now();
+        let one = |(check, left): (&Address, &Duration)| {
+            let until = jiff::SignedDuration::try_from(*left).ok().and_then(|left| now.checked_add(left).ok());
+            let until = until.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ");
+            format!("{check} has to hold until {until}; `resume` asks it again")
+        };
+        parked.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Asks one check until it has been as it should be for long enough, or cannot be any more. Where nobody hears of
+    /// its bake time there is none, and little patience.
+    async fn ask_one(
+        &self,
+        check: &Check,
+        probe: Result<Probe, Seen>,
+        baking: Option<&UnboundedSender<Address>>,
+    ) -> End {
         if check.when == When::Before && !check.not_yet.is_empty() {
             let missing: Vec<String> = check.not_yet.iter().map(ToString::to_string).collect();
             let seen = Seen::holds(format!("not there yet: {}", missing.join(", ")));
-            return Some(Asked { result: CheckResult::LeftOut, seen, tries: 0, took: Duration::ZERO });
+            return End::Asked(Asked { result: CheckResult::LeftOut, seen, tries: 0, took: Duration::ZERO });
         }
-        let mut patience = Patience::of(check, self.world.clock.uptime());
+        let held = |since: jiff::Timestamp| {
+            Duration::try_from(self.world.clock.now().duration_since(since)).unwrap_or_default()
+        };
+        let held = probe.as_ref().ok().and_then(|probe| probe.holds_since).map(held);
+        let mut patience = Patience::of(check, self.world.clock.uptime(), held);
         self.listener.event(Event::Checking(check));
         let mut probe = match probe {
             Ok(probe) => probe,
-            Err(seen) => return Some(patience.end(CheckResult::Failed, seen, Duration::ZERO)),
+            Err(seen) => return End::Asked(patience.end(CheckResult::Failed, seen, Duration::ZERO)),
         };
         let mut said = String::new();
         loop {
             if self.stop.is_raised() {
-                return None;
+                return End::Stopped;
             }
             probe.patience = patience.left(self.world.clock.uptime()).max(LEAST_PATIENCE);
             let seen = tokio::select! {
                 seen = self.ask_once(&probe) => seen,
-                () = self.stop.changed() => return None,
+                () = self.stop.changed() => return End::Stopped,
             };
             let seen = without_secrets(seen, &probe);
             if seen.reply != Reply::Holds && seen.words != said {
                 self.listener.event(Event::CheckWaits(check, &seen.words));
                 said.clone_from(&seen.words);
             }
-            let seen = match patience.judge(seen, self.world.clock.uptime()) {
-                Ok(asked) => return Some(asked),
-                Err(seen) => seen,
-            };
-            drop(seen);
+            match patience.judge(seen, self.world.clock.uptime()) {
+                Judged::Over(asked) => return End::Asked(asked),
+                Judged::Parks(left) => return End::Parked(left),
+                Judged::Bakes => {
+                    probe.holds_since = Some(self.world.clock.now());
+                    // Whoever listens keeps it; nobody does at the end.
+                    baking.map(|baking| baking.send(check.address.clone()).ok());
+                }
+                Judged::Waits => {}
+            }
             tokio::select! {
                 () = tokio::time::sleep(patience.interval) => {}
                 () = self.stop.changed() => {}
@@ -189,175 +274,5 @@ impl Executor<'_> {
             Ok(seen) => seen,
             Err(_) => Seen::fails(format!("no answer within {:.1} s", longest.as_secs_f64())),
         }
-    }
-}
-
-/// How long, and how often. Pure.
-struct Patience {
-    begun: Duration,
-    within: Duration,
-    interval: Duration,
-    tries_left: Option<u32>,
-    tries: u32,
-    holds_for: Duration,
-    /// Since when it is as it should be, by the uptime.
-    holds_since: Option<Duration>,
-}
-
-impl Patience {
-    fn of(check: &Check, begun: Duration) -> Self {
-        Self {
-            begun,
-            within: Duration::from_millis(check.within_milliseconds),
-            interval: Duration::from_millis(check.interval_milliseconds),
-            tries_left: check.tries,
-            tries: 0,
-            holds_for: Duration::from_millis(check.holds_for_milliseconds),
-            holds_since: None,
-        }
-    }
-
-    /// How long an answer may take that is asked for now.
-    fn left(&self, now: Duration) -> Duration {
-        match self.holds_since {
-            None => self.within.saturating_sub(now.saturating_sub(self.begun)),
-            Some(since) => self.holds_for.saturating_sub(now.saturating_sub(since)),
-        }
-    }
-
-    /// What follows from what was seen: the end, or nothing yet.
-    fn judge(&mut self, seen: Seen, now: Duration) -> Result<Asked, Seen> {
-        self.tries += 1;
-        match (seen.reply, self.holds_since) {
-            (Reply::Holds, since) => {
-                let since = *self.holds_since.insert(since.unwrap_or(now));
-                let held = now.saturating_sub(since);
-                if held < self.holds_for {
-                    return Err(seen);
-                }
-                Ok(self.end(CheckResult::Passed, seen, now.saturating_sub(self.begun)))
-            }
-            (Reply::Fails | Reply::Hopeless, Some(since)) => {
-                let held = now.saturating_sub(since).as_secs_f64();
-                let wanted = self.holds_for.as_secs_f64();
-                let words = format!("it held for {held:.1} s of {wanted:.1} s, and then: {}", seen.words);
-                Ok(self.end(CheckResult::Failed, Seen { words, ..seen }, now.saturating_sub(self.begun)))
-            }
-            (Reply::Hopeless, None) => Ok(self.end(CheckResult::Failed, seen, now.saturating_sub(self.begun))),
-            (Reply::Fails, None) => {
-                let took = now.saturating_sub(self.begun);
-                self.tries_left = self.tries_left.map(|left| left.saturating_sub(1));
-                if self.tries_left != Some(0) && took + self.interval < self.within {
-                    return Err(seen);
-                }
-                Ok(self.end(CheckResult::Failed, seen, took))
-            }
-        }
-    }
-
-    fn end(&self, result: CheckResult, seen: Seen, took: Duration) -> Asked {
-        Asked { result, seen, tries: self.tries, took }
-    }
-}
-
-/// What was seen, short, without control characters, and without what was secret in the question.
-fn without_secrets(seen: Seen, probe: &Probe) -> Seen {
-    let mut secrets: Vec<String> = Vec::new();
-    let connection = probe.connection.iter().flat_map(|connection| connection.settings.values());
-    for value in probe.settings.values().chain(connection).filter(|value| value.is_sensitive()) {
-        value.reveal().visit(&mut |part| {
-            secrets.extend(part.as_str().filter(|text| text.len() >= SHORTEST_SECRET).map(str::to_owned));
-        });
-    }
-    // The longest first: one may be a part of another.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let clean = |text: &str| {
-        let hidden = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "(sensitive)"));
-        let line: String =
-            hidden.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-        match line.chars().count() > SEEN_CHARACTERS {
-            true => line.chars().take(SEEN_CHARACTERS).chain(['…']).collect(),
-            false => line,
-        }
-    };
-    let facts = seen.facts.iter().map(|(name, value)| match value.as_str() {
-        Some(text) => (name.clone(), Value::from(clean(text))),
-        None => (name.clone(), value.clone()),
-    });
-    Seen { reply: seen.reply, words: clean(&seen.words), facts: facts.collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::address::Address;
-    use crate::step::OnFailedCheck;
-
-    fn check(within: u64, interval: u64, tries: Option<u32>, holds_for: u64) -> Check {
-        Check {
-            address: Address::root("verify", "up"),
-            kind: "http".to_owned(),
-            when: When::After,
-            on_failure: OnFailedCheck::Stop,
-            within_milliseconds: within,
-            interval_milliseconds: interval,
-            tries,
-            holds_for_milliseconds: holds_for,
-            settings: Object::new(),
-            deferred: std::collections::BTreeMap::new(),
-            binding: None,
-            needs: BTreeSet::new(),
-            not_yet: BTreeSet::new(),
-        }
-    }
-
-    /// Plays answers, one each interval: how it came out, and after how many tries.
-    fn play(check: &Check, answers: &[Reply]) -> Option<(CheckResult, u32, String)> {
-        let mut patience = Patience::of(check, Duration::from_secs(100));
-        let mut now = Duration::from_secs(100);
-        for reply in answers {
-            let seen = Seen { reply: *reply, words: format!("{reply:?}"), facts: Object::new() };
-            if let Ok(asked) = patience.judge(seen, now) {
-                return Some((asked.result, asked.tries, asked.seen.words));
-            }
-            now += patience.interval;
-        }
-        None
-    }
-
-    #[test]
-    fn patience_ends_with_time_tries_or_what_does_not_last() {
-        use Reply::{Fails, Holds, Hopeless};
-        let passed = |tries| Some((CheckResult::Passed, tries, "Holds".to_owned()));
-        let failed = |tries, words: &str| Some((CheckResult::Failed, tries, words.to_owned()));
-        let plain = check(1_000, 100, None, 0);
-        assert_eq!(play(&plain, &[Holds]), passed(1));
-        assert_eq!(play(&plain, &[Fails, Fails, Holds]), passed(3), "what comes up in time is good");
-        assert_eq!(play(&plain, &[Fails; 20]), failed(10, "Fails"), "the time is over");
-        assert_eq!(play(&plain, &[Hopeless]), failed(1, "Hopeless"), "nobody waits for what cannot be");
-        assert_eq!(play(&check(1_000, 100, Some(2), 0), &[Fails; 20]), failed(2, "Fails"), "the tries are used up");
-        let lasting = check(1_000, 100, None, 300);
-        assert_eq!(play(&lasting, &[Fails, Holds, Holds, Holds]), None, "it has not held long enough");
-        assert_eq!(play(&lasting, &[Fails, Holds, Holds, Holds, Holds]), passed(5));
-        let words = "it held for 0.2 s of 0.3 s, and then: Fails";
-        assert_eq!(play(&lasting, &[Holds, Holds, Fails, Holds]), failed(3, words), "it does not last");
-    }
-
-    #[test]
-    fn what_was_seen_is_short_and_holds_no_secret_of_the_question() {
-        let settings = Object::from([
-            ("body".to_owned(), Value::from("hunter22").sensitive()),
-            ("url".to_owned(), Value::from("http://open")),
-        ]);
-        let (kind, since) = ("http".to_owned(), jiff::Timestamp::UNIX_EPOCH);
-        let probe = Probe { kind, settings, connection: None, since, patience: Duration::ZERO };
-        let seen = Seen::fails(format!("http://open said hunter22\u{1b}[31m {}", "x".repeat(1_000)))
-            .fact("excerpt", "key=hunter22;")
-            .fact("status", 500);
-        let shown = without_secrets(seen, &probe);
-        assert!(shown.words.starts_with("http://open said (sensitive) [31m xxx"), "{}", shown.words);
-        assert_eq!(shown.words.chars().count(), SEEN_CHARACTERS + 1);
-        assert_eq!(shown.facts["excerpt"], Value::from("key=(sensitive);"));
-        assert_eq!(shown.facts["status"], Value::from(500));
     }
 }

@@ -232,13 +232,19 @@ impl Executor<'_> {
         let outcome = course.outcome(self.stop.is_raised());
         result?;
         self.end(ledger, &course, &outcome).await?;
+        if outcome.is_complete() {
+            self.tell(ledger).await?;
+        }
         Ok(outcome)
     }
 
     /// The steps, and what is asked before, between and after them.
     async fn pass_through(&self, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), ApplyError> {
-        if course.is_without_effect() && !self.ask_all(When::Before, ledger, course).await? {
-            return Ok(());
+        if course.is_without_effect() {
+            if !self.ask_all(When::Before, ledger, course).await? {
+                return Ok(());
+            }
+            self.measure(ledger, course).await?;
         }
         self.fly(ledger, course).await?;
         if course.is_at_gate() {

@@ -51,12 +51,18 @@ impl CheckReport {
                 on_failure: check.on_failure,
             }
         };
-        When::ALL.iter().flat_map(|when| run.change_set.checks_at(*when)).map(one).collect()
+        let in_order = When::ALL.iter().flat_map(|when| run.change_set.checks_at(*when));
+        in_order.chain(run.change_set.told_checks()).map(one).collect()
     }
 
-    /// Whether it failed.
+    /// Whether it failed, and something follows from that.
     pub fn has_failed(&self) -> bool {
-        self.result == Some(CheckResult::Failed)
+        self.result == Some(CheckResult::Failed) && !self.is_told()
+    }
+
+    /// Whether it is only told.
+    pub fn is_told(&self) -> bool {
+        self.on_failure == OnFailedCheck::Tell
     }
 
     /// It in lines.
@@ -65,13 +71,15 @@ impl CheckReport {
             Some(CheckResult::Passed) => ("passed", Role::Added),
             Some(CheckResult::Failed) => ("failed", Role::Danger),
             Some(CheckResult::LeftOut) => ("left out", Role::Faint),
+            Some(CheckResult::CalledOff) => ("called off", Role::Warning),
             None => ("not asked", Role::Faint),
         };
         let took = self.milliseconds.filter(|_| self.tries.is_some_and(|tries| tries > 0)).map(|milliseconds| {
             let tries = words::counted(self.tries.unwrap_or_default() as usize, "try").replace("trys", "tries");
             format!("  {tries} in {}", words::duration(std::time::Duration::from_millis(milliseconds)))
         });
-        let (name, when) = (harmless(&self.check), self.when.meaning());
+        let when = if self.is_told() { "after the way back" } else { self.when.meaning() };
+        let name = harmless(&self.check);
         let head = paint.paint(role, &format!("{word:<9}"));
         let mut text = format!("  {head} {name}, {when}{}\n", took.unwrap_or_default());
         if let Some(saw) = self.saw.as_ref().filter(|saw| !saw.is_empty()) {

@@ -84,6 +84,8 @@ pub fn after_failure(
     match carry::carry_out(session, hold, Work::Begin(Box::new(back), digest, pass), &Aim::Ledger(aim.secrets())) {
         Ok(taken) if taken.result == Exit::Done => {
             report.next.clear();
+            // How the state is that is back.
+            report.checks.extend(taken.checks.into_iter().filter(CheckReport::is_told));
             tell_holds(session, hold, run);
             report.verified = taken.verified;
             report.ledger = taken.ledger;

@@ -107,6 +107,7 @@ impl Listener for Reporter {
                     CheckResult::Passed => Role::Added,
                     CheckResult::Failed => Role::Danger,
                     CheckResult::LeftOut => Role::Faint,
+                    CheckResult::CalledOff => Role::Warning,
                 };
                 let words = words::harmless(words);
                 self.say(role, &format!("{}: {}: {words}", check.address, result.word()));

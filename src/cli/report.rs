@@ -448,6 +448,7 @@ mod tests {
             source: Digest::of_bytes(b"x"),
             steps: BTreeMap::new(),
             checks: BTreeMap::new(),
+            watches: BTreeMap::new(),
             parked: None,
             ended: None,
             verified: false,

@@ -15,6 +15,10 @@ pub struct CheckKind {
     pub attributes: Vec<Attribute>,
     /// How it reaches what it asks.
     pub reaches: Reaches,
+    /// Whether asking has an effect that is wanted once: what has passed is not asked again in the same run.
+    pub once: bool,
+    /// The setting that wants a comparison with what was seen before the first effect, if there is one.
+    pub compares: Option<&'static str>,
     /// Mistakes that the types alone do not show. Unknown parts count as right.
     pub mistakes: fn(&Object) -> Vec<Mistake>,
 }

@@ -130,7 +130,9 @@ impl<'a> Known<'a> {
             | Body::Rejected { .. }
             | Body::Admitted { .. }
             | Body::OfRelease { .. }
-            | Body::Checked { .. } => {}
+            | Body::Checked { .. }
+            | Body::Measured { .. }
+            | Body::Bakes { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
         let of_lease = || record.lease.and_then(|lease| self.leases.get(&lease).copied());
@@ -163,6 +165,8 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         | Body::Resumed { run, .. }
         | Body::Ended { run, .. }
         | Body::Checked { run, .. }
+        | Body::Measured { run, .. }
+        | Body::Bakes { run, .. }
         | Body::Verified { run, .. } => (Some(*run), None),
         Body::Held { run, .. } => (*run, None),
         // The run comes next; its change set is not in the chain yet.
@@ -203,6 +207,8 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Ended { .. }
         | Body::Verified { .. }
         | Body::Checked { .. }
+        | Body::Measured { .. }
+        | Body::Bakes { .. }
         | Body::Renewed
         | Body::Released
         | Body::Held { .. }
@@ -233,6 +239,8 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
-        | Body::Checked { .. } => None,
+        | Body::Checked { .. }
+        | Body::Measured { .. }
+        | Body::Bakes { .. } => None,
     }
 }

@@ -313,6 +313,25 @@ pub enum Body {
         /// How long that took, in milliseconds.
         milliseconds: u64,
     },
+    /// Something was looked at before the first effect, so that it can be compared afterwards.
+    Measured {
+        /// The run.
+        run: u64,
+        /// The check that compares.
+        check: Address,
+        /// What was seen, in one line.
+        saw: String,
+        /// Numbers and short texts that were seen.
+        #[serde(default, skip_serializing_if = "Object::is_empty")]
+        facts: Object,
+    },
+    /// What is asked is as it should be, and has to stay so: from here on its bake time runs.
+    Bakes {
+        /// The run.
+        run: u64,
+        /// Which check.
+        check: Address,
+    },
 }
 
 impl Body {

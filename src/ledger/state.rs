@@ -5,7 +5,7 @@
 mod run;
 mod things;
 
-pub use run::CheckState;
+pub use run::{CheckState, Watch};
 pub use things::{aside, rename_needs};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,6 +206,8 @@ pub struct Run {
     pub steps: BTreeMap<StepId, StepState>,
     /// How what was asked came out, as far as it was, by address.
     pub checks: BTreeMap<Address, CheckState>,
+    /// What else is known of what is asked, by address.
+    pub watches: BTreeMap<Address, Watch>,
     /// Why it waits, if it does.
     pub parked: Option<String>,
     /// How and when it ended.
@@ -382,7 +384,9 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
-            Body::Checked { run, .. } => self.run(record.sequence, *run)?.checked(record),
+            Body::Checked { run, .. } | Body::Measured { run, .. } | Body::Bakes { run, .. } => {
+                self.run(record.sequence, *run)?.checked(record);
+            }
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
             Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
         }
@@ -424,6 +428,7 @@ impl State {
             source,
             steps: BTreeMap::new(),
             checks: BTreeMap::new(),
+            watches: BTreeMap::new(),
             parked: None,
             ended: None,
             verified: false,

@@ -25,6 +25,7 @@ mod clients;
 mod exchange;
 #[cfg(feature = "aws")]
 mod shared;
+pub(crate) mod alarms;
 pub mod cloudwatch_log_group;
 pub mod ecs_cluster;
 pub mod ecs_service;
@@ -33,5 +34,7 @@ pub mod secretsmanager_secret;
 pub mod ssm_parameter;
 #[cfg(feature = "aws")]
 pub mod carrier;
+#[cfg(feature = "aws")]
+pub(crate) mod one_task;
 #[cfg(feature = "aws")]
 pub(crate) mod steady;

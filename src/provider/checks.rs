@@ -3,9 +3,11 @@
 //! Invariant: what may be given of each is always compiled; what asks may stand behind a feature, and says so when it is
 //! not there.
 
+pub mod alarm;
 pub mod command;
 pub mod ecs;
 pub mod http;
+pub mod run_task;
 pub mod sql;
 pub mod tcp;
 
@@ -23,14 +25,21 @@ pub trait Asks: Send + Sync {
 
     /// Asks once.
     async fn ask(&self, probe: &Probe) -> Seen;
+
+    /// Ends what asking may have begun, and says what was ended.
+    async fn call_off(&self, _probe: &Probe) -> Option<String> {
+        None
+    }
 }
 
 /// The table.
 fn all() -> Vec<Box<dyn Asks>> {
     vec![
+        Box::new(alarm::Alarm::default()),
         Box::new(command::Command),
         Box::new(ecs::Ecs::default()),
         Box::new(http::Http),
+        Box::new(run_task::RunTask::default()),
         Box::new(sql::Sql),
         Box::new(tcp::Tcp),
     ]
@@ -58,6 +67,11 @@ impl Checks for Asker {
             None => Seen::hopeless(format!("this build knows no check `{}`", probe.kind)),
         }
     }
+
+    async fn call_off(&self, probe: &Probe) -> Option<String> {
+        let (_, asks) = self.0.iter().find(|(name, _)| *name == probe.kind)?;
+        asks.call_off(probe).await
+    }
 }
 
 /// A text that is given, secret or not; nothing where it is absent.
@@ -74,6 +88,13 @@ fn number(probe: &Probe, name: &str) -> Option<i64> {
 fn time_limit(probe: &Probe, name: &str) -> std::time::Duration {
     let given = text(probe, name).and_then(|text| crate::migration::length::milliseconds(&text));
     given.map_or(probe.patience, std::time::Duration::from_millis).min(probe.patience)
+}
+
+/// The texts of a list that is given.
+fn texts(probe: &Probe, name: &str) -> Vec<String> {
+    let list = probe.settings.get(name).map(Value::reveal);
+    let items = list.as_ref().and_then(Value::items).into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The entries of a map that is given.
@@ -110,7 +131,7 @@ mod tests {
     #[test]
     fn every_kind_and_attribute_is_documented_and_named_once() {
         let kinds: Vec<CheckKind> = kinds().collect();
-        assert_eq!(kinds.len(), 5);
+        assert_eq!(kinds.len(), 7);
         for (index, kind) in kinds.iter().enumerate() {
             assert!(kinds[..index].iter().all(|other| other.name != kind.name), "{} is there twice", kind.name);
             assert!(kind.summary.ends_with('.'), "{} has no sentence", kind.name);

@@ -25,6 +25,9 @@ const WITHIN_MILLISECONDS: u64 = 60_000;
 /// The pause between two tries when nothing is said.
 const INTERVAL_MILLISECONDS: u64 = 1_000;
 
+/// How long a runner waits in a bake time when nothing is said; then the run parks.
+const PARKS_AFTER_MILLISECONDS: u64 = 30 * 60_000;
+
 /// The shortest pause.
 const SHORTEST_MILLISECONDS: u64 = 50;
 
@@ -112,6 +115,8 @@ impl Engine<'_> {
         let when = self.word(block, "when", When::ALL.map(|when| (when.word(), when)));
         let on_failure = self.word(block, "on_failure", OnFailedCheck::ALL.map(|what| (what.word(), what)));
         let within_milliseconds = self.length(block, "within", 0).unwrap_or(WITHIN_MILLISECONDS);
+        let holds_for_milliseconds = self.length(block, "holds_for", 0).unwrap_or(0);
+        let parks_after = self.length(block, "parks_after", 0).unwrap_or(PARKS_AFTER_MILLISECONDS);
         let check = Check {
             address: block.address.clone(),
             kind: block.verify.asks.as_ref().map_or_else(String::new, |asks| asks.kind.to_string()),
@@ -122,7 +127,8 @@ impl Engine<'_> {
                 .length(block, "interval", SHORTEST_MILLISECONDS)
                 .unwrap_or(INTERVAL_MILLISECONDS),
             tries: self.tries(block),
-            holds_for_milliseconds: self.length(block, "holds_for", 0).unwrap_or(0),
+            holds_for_milliseconds,
+            parks_after_milliseconds: (holds_for_milliseconds > parks_after).then_some(parks_after),
             settings: {
                 attributes.object.retain(|name, value| !attributes.deferred.contains_key(name) && !value.is_null());
                 attributes.object

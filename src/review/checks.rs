@@ -28,7 +28,8 @@ pub struct CheckView {
 impl CheckView {
     /// All of a change set, as they are asked.
     pub fn all(change_set: &ChangeSet) -> Vec<Self> {
-        When::ALL.iter().flat_map(|when| change_set.checks_at(*when)).map(Self::of).collect()
+        let in_order = When::ALL.iter().flat_map(|when| change_set.checks_at(*when));
+        in_order.chain(change_set.told_checks()).map(Self::of).collect()
     }
 
     fn of(check: &Check) -> Self {

@@ -12,7 +12,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Node, Reference};
 
 /// What a `verify` block says itself.
-const SETTINGS: [&str; 7] = ["when", "on_failure", "within", "interval", "tries", "holds_for", "depends_on"];
+const SETTINGS: [&str; 8] =
+    ["when", "on_failure", "within", "interval", "tries", "holds_for", "parks_after", "depends_on"];
 
 pub(super) fn verify(mut block: Block, diagnostics: &mut Diagnostics) -> Verify {
     let words: Vec<Arc<str>> = block.body.blocks.iter().map(|nested| nested.word.clone()).collect();

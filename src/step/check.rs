@@ -35,6 +35,9 @@ pub struct Check {
     /// How long it has to stay as it should be, in milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub holds_for_milliseconds: u64,
+    /// How long a runner waits while it holds, in milliseconds; then the run parks. Nothing: to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parks_after_milliseconds: Option<u64>,
     /// What is asked: settings that are known and no secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: Object,
@@ -77,6 +80,8 @@ pub enum OnFailedCheck {
     Stop,
     /// What was done is taken back.
     Rollback,
+    /// It is told. No spec says this: so is what is asked after a way back.
+    Tell,
 }
 
 /// How a check came out.
@@ -89,6 +94,8 @@ pub enum CheckResult {
     Failed,
     /// It was not asked: what it refers to was not there yet.
     LeftOut,
+    /// What it had begun was ended before it came out, because another one had failed.
+    CalledOff,
 }
 
 impl When {
@@ -115,7 +122,7 @@ impl When {
 }
 
 impl OnFailedCheck {
-    /// Both of them.
+    /// Those that a spec can say.
     pub const ALL: [Self; 2] = [Self::Stop, Self::Rollback];
 
     /// As the spec writes it.
@@ -123,13 +130,15 @@ impl OnFailedCheck {
         match self {
             Self::Stop => "stop",
             Self::Rollback => "rollback",
+            Self::Tell => "tell",
         }
     }
 
     /// What follows, for people.
     pub fn meaning(self, when: When) -> &'static str {
         match (self, when) {
-            (_, When::Before) => "nothing is done",
+            (Self::Tell, _) => "it is told",
+            (Self::Stop | Self::Rollback, When::Before) => "nothing is done",
             (Self::Stop, When::Between | When::After) => "the run stops",
             (Self::Rollback, When::Between | When::After) => "what was done is taken back",
         }
@@ -143,6 +152,7 @@ impl CheckResult {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::LeftOut => "left out",
+            Self::CalledOff => "called off",
         }
     }
 }
@@ -168,6 +178,8 @@ impl Check {
             0 => String::new(),
             holds => format!(", and to hold for {}", length::shown(holds)),
         };
+        let parks = self.parks_after_milliseconds.map(|after| format!(" (parks after {})", length::shown(after)));
+        let holds = holds + &parks.unwrap_or_default();
         let (within, interval) = (length::shown(self.within_milliseconds), length::shown(self.interval_milliseconds));
         format!("within {within}, every {interval}{tries}{holds}")
     }
@@ -180,9 +192,14 @@ impl Check {
 }
 
 impl ChangeSet {
-    /// What is asked then.
+    /// What is asked then, and may fail the run.
     pub fn checks_at(&self, when: When) -> impl Iterator<Item = &Check> {
-        self.checks.iter().filter(move |check| check.when == when)
+        self.checks.iter().filter(move |check| check.when == when && check.on_failure != OnFailedCheck::Tell)
+    }
+
+    /// What is asked when all is over, and only told.
+    pub fn told_checks(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.on_failure == OnFailedCheck::Tell)
     }
 
     /// Whether it asks the same as another one.

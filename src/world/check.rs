@@ -1,12 +1,12 @@
 //! Checks: what is asked of the world to see that something works. Pure (a trait and plain data).
 //!
-//! Invariant: asking has no effect, so that it can be done again at any time.
+//! Invariant: asking again with the same token has no further effect, so that it can be done at any time.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Connection;
+use super::{Connection, Fence};
 use crate::value::Object;
 
 /// One question, all of whose values are known, secrets among them (marked sensitive).
@@ -20,6 +20,15 @@ pub struct Probe {
     pub connection: Option<Connection>,
     /// Since when it is being asked: what restarted before does not count.
     pub since: jiff::Timestamp,
+    /// Since when it is as it should be, where it has to stay so.
+    pub holds_since: Option<jiff::Timestamp>,
+    /// The same for every try of the same check of the same run, until that has failed: at most 32 characters of
+    /// `[a-z0-9]`.
+    pub token: String,
+    /// The lease that it is asked under: asked right before anything is sent that changes something.
+    pub fence: Fence,
+    /// What was seen of it before the first effect, where that is compared.
+    pub before: Option<Object>,
     /// How long an answer may take.
     pub patience: Duration,
 }
@@ -75,4 +84,9 @@ impl Seen {
 pub trait Checks: Send + Sync {
     /// Asks once. Never takes much longer than the patience of the question.
     async fn ask(&self, probe: &Probe) -> Seen;
+
+    /// Ends what asking may have begun: nobody waits for it any more. Gives what was ended, in one line.
+    async fn call_off(&self, _probe: &Probe) -> Option<String> {
+        None
+    }
 }

@@ -4,9 +4,12 @@
 //! Invariant: what stands in the world is looked at by SQL, the AWS CLI and files, never by our own observing.
 
 mod asked;
+mod aws;
+mod bake;
 mod course;
 mod mistakes;
 mod server;
+mod table;
 mod taken_back;
 
 use std::path::PathBuf;

@@ -158,7 +158,9 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
-        | Body::Checked { .. } => return Facts::default(),
+        | Body::Checked { .. }
+        | Body::Measured { .. }
+        | Body::Bakes { .. } => return Facts::default(),
     };
     let is_migration = entry.step.is_some_and(|step| sql(step).is_some());
     let told = outcome.filter(|_| is_migration);
@@ -193,6 +195,8 @@ fn calls(body: &Body) -> &[String] {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
-        | Body::Checked { .. } => &[],
+        | Body::Checked { .. }
+        | Body::Measured { .. }
+        | Body::Bakes { .. } => &[],
     }
 }

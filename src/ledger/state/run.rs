@@ -8,6 +8,7 @@ use super::{Intent, Run, StepState};
 use crate::ledger::record::{Body, Record, Sequence};
 use crate::migration::position::Position;
 use crate::step::{Check, CheckResult, Step, StepId};
+use crate::value::Object;
 use crate::world::WorldError;
 
 /// How a check of a run came out.
@@ -23,6 +24,17 @@ pub struct CheckState {
     pub tries: u32,
     /// How long that took, in milliseconds.
     pub milliseconds: u64,
+}
+
+/// What is known of something that is asked, beside how it came out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watch {
+    /// What was seen of it before the first effect.
+    pub before: Option<Object>,
+    /// Since when it is as it should be, while it has to stay so.
+    pub holds_since: Option<Timestamp>,
+    /// How often it has failed or was called off.
+    pub failures: u32,
 }
 
 impl Run {
@@ -69,7 +81,7 @@ impl Run {
     pub(super) fn resume(&mut self, lease: Option<Sequence>) {
         (self.parked, self.lease) = (None, lease);
         // What failed is asked again.
-        self.checks.retain(|_, state| state.result != CheckResult::Failed);
+        self.checks.retain(|_, state| !matches!(state.result, CheckResult::Failed | CheckResult::CalledOff));
     }
 
     pub(super) fn checked(&mut self, record: &Record) {
@@ -77,6 +89,17 @@ impl Run {
             let (result, saw, at) = (*result, saw.clone(), record.time);
             let state = CheckState { result, saw, at, tries: *tries, milliseconds: *milliseconds };
             self.checks.insert(check.clone(), state);
+            if matches!(result, CheckResult::Failed | CheckResult::CalledOff) {
+                let watch = self.watches.entry(check.clone()).or_default();
+                // It is asked from the beginning the next time.
+                (watch.holds_since, watch.failures) = (None, watch.failures + 1);
+            }
+        }
+        if let Body::Measured { check, facts, .. } = &record.body {
+            self.watches.entry(check.clone()).or_default().before = Some(facts.clone());
+        }
+        if let Body::Bakes { check, .. } = &record.body {
+            self.watches.entry(check.clone()).or_default().holds_since = Some(record.time);
         }
     }
 

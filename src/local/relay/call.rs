@@ -83,6 +83,7 @@ impl Call {
         let query = parts.uri.query().unwrap_or_default();
         let operation = match signed_for.as_str() {
             "s3" => object_calls::operation(&parts.method, parts.uri.path(), query, &parts.headers),
+            _ if parts.headers.contains_key("smithy-protocol") => operation_in_path(parts.uri.path()),
             _ => query_action(parts, body).unwrap_or_else(|| parts.method.to_string()),
         };
         // Without a target it is a path that names things (S3 and other REST services).
@@ -172,6 +173,13 @@ fn names_of(body: &Map<String, Value>) -> Result<BTreeMap<String, Value>, Refusa
     Ok(names)
 }
 
+/// `/service/GraniteServiceVersion20100801/operation/DescribeAlarms` of Smithy's own protocol, whose bodies are binary.
+fn operation_in_path(path: &str) -> String {
+    let name = path.rsplit_once("/operation/").map(|(_, name)| name).unwrap_or_default();
+    let is_name = !name.is_empty() && name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_name { name.to_owned() } else { "unknown".to_owned() }
+}
+
 /// `Action=GetCallerIdentity` of the query protocol, in the body or the URL.
 fn query_action(parts: &Parts, body: &Bytes) -> Option<String> {
     let form =
@@ -233,6 +241,16 @@ mod tests {
         assert_eq!((&*call.service, &*call.operation), ("unknown", "GetCallerIdentity"));
         let call = parse(&[SIGNED], "/bucket/key?x=1", "").unwrap();
         assert_eq!((&*call.operation, &call.names["path"]), ("POST", &Value::from("/bucket/key")));
+    }
+
+    #[test]
+    fn reads_the_name_of_a_binary_call() {
+        let protocol = ("smithy-protocol", "rpc-v2-cbor");
+        let signed = SIGNED.1.replace("/ssm/", "/monitoring/");
+        let path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms";
+        let call = parse(&[("authorization", &signed), protocol], path, "\u{1}").unwrap();
+        assert_eq!((&*call.service, &*call.operation), ("monitoring", "DescribeAlarms"));
+        assert_eq!(parse(&[protocol], "/service/x/operation/../y", "").unwrap().operation, "unknown");
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) fn check(call: &Call) -> Result<(), Refusal> {
         ("ecs", "UpdateService") => check_counts(&call.body),
         ("ecs", "DescribeServices") => at_most("services", call.texts("services").len(), 10),
         ("ecs", "DescribeClusters") => at_most("clusters", call.texts("clusters").len(), 100),
+        ("ecs", "RunTask") => check_run(call),
         ("ecs", "RegisterTaskDefinition") => check_task_definition(call),
         ("ssm", "PutParameter") => check_parameter(call),
         ("ssm", "GetParameters" | "DeleteParameters") => check_parameter_names(call),
@@ -49,6 +50,22 @@ fn check_service(call: &Call) -> Result<(), Refusal> {
         return Err(Refusal::invalid("clientToken can have at most 36 characters."));
     }
     check_counts(&call.body)
+}
+
+fn check_run(call: &Call) -> Result<(), Refusal> {
+    if call.body.get("count").and_then(Value::as_i64).is_some_and(|count| !(1..=10).contains(&count)) {
+        return Err(Refusal::invalid("count must be between 1 and 10."));
+    }
+    if call.text("clientToken").is_some_and(|token| token.len() > 64) {
+        return Err(Refusal::invalid("clientToken can have at most 64 characters."));
+    }
+    let is_sound = |letter: char| letter.is_ascii_alphanumeric() || "-_/".contains(letter);
+    match call.text("startedBy") {
+        Some(by) if by.len() > 128 || !by.chars().all(is_sound) => {
+            Err(Refusal::invalid("startedBy has at most 128 letters, numbers, hyphens, slashes and underscores."))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn has_external_controller(body: &Map<String, Value>) -> bool {

@@ -76,6 +76,26 @@ pub(super) fn is_broken(definition: &Value) -> bool {
     containers.filter_map(|container| container["image"].as_str()).any(|image| image.contains(":broken"))
 }
 
+/// With what the essential containers of its tasks end: `:exit-3` in the tag of an image says so.
+pub(super) fn exit_code(definition: &Value) -> i64 {
+    number_in_a_tag(definition, ":exit-").unwrap_or(0)
+}
+
+/// How long its tasks take that are run by themselves, in seconds, where `:lasts-30` in the tag of an image says so.
+pub(super) fn seconds(definition: &Value) -> Option<f64> {
+    number_in_a_tag(definition, ":lasts-").map(|seconds| seconds as f64)
+}
+
+fn number_in_a_tag(definition: &Value, word: &str) -> Option<i64> {
+    let containers = definition["containerDefinitions"].as_array().into_iter().flatten();
+    let images = containers.filter_map(|container| container["image"].as_str());
+    let mut numbers = images.filter_map(|image| {
+        let rest = &image[image.find(word)? + word.len()..];
+        rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    });
+    numbers.next()
+}
+
 /// Removes members that have no value: AWS omits them where the emulator has empty texts and nulls.
 pub(super) fn omit_empty(thing: &mut Value) {
     if let Value::Object(members) = thing {
@@ -123,6 +143,13 @@ mod tests {
         assert_eq!(family_only("arn:aws:ecs:eu-central-1:0:task-definition/web:3"), None);
         assert_eq!(family_only("arn:aws:ecs:eu-central-1:0:task-definition/web"), Some("web"));
         assert_eq!(family_only("arn:nonsense"), None);
+    }
+
+    #[test]
+    fn tags_say_how_tasks_end() {
+        let definition = |image: &str| json!({ "containerDefinitions": [{ "image": "log:1" }, { "image": image }] });
+        assert_eq!((exit_code(&definition("web:exit-3")), exit_code(&definition("web:1"))), (3, 0));
+        assert_eq!((seconds(&definition("web:lasts-30")), seconds(&definition("web:exit-3"))), (Some(30.0), None));
     }
 
     #[test]

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Relay;
+use super::book::Token;
 use super::call::Call;
 use super::refusal::{Refusal, json_response};
 use super::{clusters, task_definitions};
+use crate::digest::Digest;
 
 /// A task that was run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub(super) struct Task {
     seconds: f64,
     /// Its image cannot be pulled.
     is_broken: bool,
+    /// With what its containers end.
+    #[serde(default)]
+    exit_code: i64,
     /// The emulator knows that it ended.
     has_ended: bool,
 }
@@ -60,7 +65,7 @@ impl Task {
             container["lastStatus"] = if status == "PROVISIONING" { "PENDING" } else { status }.into();
             match (status, self.is_broken, container) {
                 ("STOPPED", true, container) => container["reason"] = self.reason().1.into(),
-                ("STOPPED", false, container) => container["exitCode"] = 0.into(),
+                ("STOPPED", false, container) => container["exitCode"] = self.exit_code.into(),
                 _ => {}
             }
         }
@@ -82,17 +87,56 @@ pub(super) async fn run(relay: &Relay, call: &Call) -> Result<Response<Full<Byte
     let mut body = call.body.clone();
     task_definitions::check_launch(&body, &definition, &Value::Null)?;
     body.insert("taskDefinition".to_owned(), definition["taskDefinitionArn"].clone());
+    let token = body.remove("clientToken").and_then(|token| token.as_str().map(str::to_owned));
+    let token = token.map(|token| format!("RunTask {} {token}", call.region));
+    let parameters = Digest::of_json(&body);
+    if let Some(known) = token.as_ref().and_then(|token| relay.book.read(|pages| pages.tokens.get(token).cloned())) {
+        return run_before(relay, call, &known, parameters).await;
+    }
     let mut answer = relay.upstream.ask(call, &call.operation, body).await?;
     let now = relay.now();
     let is_broken = task_definitions::is_broken(&definition);
+    let exit_code = task_definitions::exit_code(&definition);
     relay.book.change(|pages| {
         for task in answer["tasks"].as_array_mut().into_iter().flatten() {
             let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
-            let seconds = pages.rollout_seconds;
+            let seconds = task_definitions::seconds(&definition).unwrap_or(pages.rollout_seconds);
             let (arn, cluster) = (text("taskArn"), text("clusterArn"));
-            let played = Task { cluster, started: now, seconds, is_broken, has_ended: false };
+            let played = Task { cluster, started: now, seconds, is_broken, exit_code, has_ended: false };
             played.show(task, now);
+            if let Some(token) = &token {
+                pages.tokens.insert(token.clone(), Token { parameters, service: arn.clone() });
+            }
             pages.tasks.insert(arn, played);
+        }
+    });
+    Ok(json_response(StatusCode::OK, &answer))
+}
+
+/// The same token again: the same task, and no other one.
+async fn run_before(
+    relay: &Relay,
+    call: &Call,
+    known: &Token,
+    parameters: Digest,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    if known.parameters != parameters {
+        return Err(Refusal::new(
+            "ConflictException",
+            "The RunTask request could not be processed due to conflicts: the clientToken was used with other parameters.",
+        ));
+    }
+    let body = Map::from_iter([
+        ("cluster".to_owned(), call.body.get("cluster").cloned().unwrap_or_else(|| json!("default"))),
+        ("tasks".to_owned(), json!([known.service])),
+    ]);
+    let mut answer = relay.upstream.ask(call, "DescribeTasks", body).await?;
+    let now = relay.now();
+    relay.book.read(|pages| {
+        for task in answer["tasks"].as_array_mut().into_iter().flatten() {
+            if let Some(played) = task["taskArn"].as_str().and_then(|arn| pages.tasks.get(arn)) {
+                played.show(task, now);
+            }
         }
     });
     Ok(json_response(StatusCode::OK, &answer))
@@ -152,9 +196,19 @@ mod tests {
 
     #[test]
     fn it_starts_runs_and_ends() {
-        let task = Task { cluster: String::new(), started: 0, seconds: 10.0, is_broken: false, has_ended: false };
+        let task = Task {
+            cluster: String::new(),
+            started: 0,
+            seconds: 10.0,
+            is_broken: false,
+            exit_code: 3,
+            has_ended: false,
+        };
         let at = |task: &Task| [0, 3_000, 6_000, 10_000].map(|now| task.status(now));
         assert_eq!(at(&task), ["PROVISIONING", "PENDING", "RUNNING", "STOPPED"]);
+        let mut ended = json!({ "lastStatus": "RUNNING", "containers": [{ "name": "web" }] });
+        task.show(&mut ended, 10_000);
+        assert_eq!(ended["containers"][0]["exitCode"], 3);
         let broken = Task { is_broken: true, ..task };
         assert_eq!(at(&broken), ["PROVISIONING", "PENDING", "STOPPED", "STOPPED"]);
         let mut shown = json!({ "lastStatus": "RUNNING", "containers": [{ "name": "web" }] });

@@ -23,6 +23,7 @@ const AT_ONCE: usize = 8;
 
 /// The clients of one connection.
 pub(super) struct Clients {
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub ecs: aws_sdk_ecs::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
@@ -60,6 +61,7 @@ impl Clients {
             });
         };
         Ok(Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&shared),
             ecs: aws_sdk_ecs::Client::new(&shared),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             secrets: aws_sdk_secretsmanager::Client::new(&shared),

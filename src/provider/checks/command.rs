@@ -52,6 +52,8 @@ impl Asks for Command {
                     .default("30s"),
             ],
             reaches: Reaches::Directly,
+            once: false,
+            compares: None,
             mistakes,
         }
     }

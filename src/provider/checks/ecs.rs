@@ -31,6 +31,8 @@ impl Asks for Ecs {
                 Attribute::required("service", Type::String, "The service's name."),
             ],
             reaches: Reaches::Provider("aws"),
+            once: false,
+            compares: None,
             mistakes: |_| Vec::new(),
         }
     }

@@ -16,6 +16,9 @@ use crate::world::{Probe, Seen};
 /// The most requests that one try sends.
 const MOST_SAMPLES: i64 = 1_000;
 
+/// What is slower by less is not slower, in milliseconds.
+const LEAST_MILLISECONDS: u64 = 10;
+
 /// The kind.
 pub struct Http;
 
@@ -43,6 +46,11 @@ fn attributes() -> Vec<Attribute> {
         ),
         Attribute::optional("percentile", Type::Number, "How many of a hundred answers `latency` holds for.")
             .default(95),
+        Attribute::optional(
+            "slower_than_before",
+            Type::String,
+            "By how much the latency may be more than it was before the first effect, like `20%`.",
+        ),
         Attribute::optional("timeout", Type::String, "How long one request may take.").default("10s"),
         Attribute::optional("insecure", Type::Bool, "Whether any certificate will do; only on this very machine.")
             .default(false),
@@ -63,6 +71,10 @@ fn mistakes(object: &Object) -> Vec<Mistake> {
     if let Some(error) = text("matches").and_then(|pattern| regex::Regex::new(pattern).err()) {
         let line = error.to_string().lines().last().unwrap_or_default().to_owned();
         found.push(mistake("matches", format!("it is no regular expression: {line}"), "mend the expression"));
+    }
+    if text("slower_than_before").is_some_and(|text| percent(text).is_none()) {
+        let help = "write by how much it may be slower, like `slower_than_before = \"20%\"`";
+        found.push(mistake("slower_than_before", "`slower_than_before` is no part of a hundred", help));
     }
     if number("status").is_some_and(|status| !(100..600).contains(&status)) {
         found.push(mistake("status", "there is no such status", "a status is a number from 100 to 599"));
@@ -90,6 +102,17 @@ fn bad_url(url: &str, object: &Object) -> Option<Mistake> {
     secrets.filter(|_| scheme == "http" && is_elsewhere).map(|name| {
         mistake(name, format!("`{name}` holds a secret, and the line to {host} is open"), "ask over `https://`")
     })
+}
+
+/// `20%`.
+fn percent(text: &str) -> Option<u64> {
+    text.trim().strip_suffix('%')?.trim().parse().ok().filter(|percent| *percent <= 1_000)
+}
+
+/// The longest latency that is not slower than before, in milliseconds: a few of them are no difference.
+#[cfg_attr(all(not(feature = "cli"), not(test)), expect(dead_code, reason = "only the calls need it, and tests"))]
+fn longest(before: u64, percent: u64) -> u64 {
+    before + (before.saturating_mul(percent) / 100).max(LEAST_MILLISECONDS)
 }
 
 /// The scheme and the host, if it is a URL that can be asked.
@@ -125,6 +148,8 @@ impl Asks for Http {
             summary: "An address of the web answers with the wanted status, headers and body, and fast enough.",
             attributes: attributes(),
             reaches: Reaches::Directly,
+            once: false,
+            compares: Some("slower_than_before"),
             mistakes,
         }
     }
@@ -170,6 +195,13 @@ mod tests {
         let numbers = [("samples", Value::from(0)), ("percentile", Value::from(101)), ("status", Value::from(7))];
         assert_eq!(told(&numbers), ["status", "samples", "percentile"]);
         assert_eq!(told(&[("matches", Value::from("(")), ("latency", Value::from("3"))]), ["latency", "matches"]);
+    }
+
+    #[test]
+    fn slower_is_what_is_more_than_a_part_of_before() {
+        assert_eq!((percent("20%"), percent(" 0 % "), percent("20"), percent("-5%")), (Some(20), Some(0), None, None));
+        assert_eq!((longest(200, 20), longest(200, 0), longest(3, 50)), (240, 210, 13));
+        assert_eq!(told(&[("slower_than_before", Value::from("fast"))]), ["slower_than_before"]);
     }
 
     #[test]

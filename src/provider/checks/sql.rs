@@ -33,6 +33,8 @@ impl Asks for Sql {
                 Attribute::optional("statement_timeout", Type::String, "How long the query may take.").default("5s"),
             ],
             reaches: Reaches::Database,
+            once: false,
+            compares: None,
             mistakes,
         }
     }

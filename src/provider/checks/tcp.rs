@@ -36,6 +36,8 @@ impl Asks for Tcp {
                 Attribute::optional("timeout", Type::String, "How long one try may take.").default("5s"),
             ],
             reaches: Reaches::Directly,
+            once: false,
+            compares: None,
             mistakes,
         }
     }

@@ -9,7 +9,7 @@ use super::server::Server;
 use crate::shop::project::Project;
 
 /// A database, a parameter, and what is asked of them and of a server.
-fn spec(server: &Server, level: &str, checks: &str) -> String {
+pub(super) fn spec(server: &Server, level: &str, checks: &str) -> String {
     format!(
         r#"
 environment "dev" {{}}
@@ -45,7 +45,7 @@ locals {{ page = "{}/health" }}
 }
 
 /// What stands in the world: columns, rows of the history, the parameter with its version.
-fn world(project: &Project) -> String {
+pub(super) fn world(project: &Project) -> String {
     let sql = "select table_name, column_name, data_type from information_schema.columns where table_schema = 'public' order by 1, 2; \
                select version, name from refinery_schema_history order by 1; select * from users order by 1";
     let stack = project.stack();
@@ -58,10 +58,10 @@ fn newest(project: &Project) -> Value {
     runs["runs"].as_array().unwrap().last().unwrap().clone()
 }
 
-const APPLY: [&str; 4] = ["apply", "dev", "--auto-approve", "--no-progress"];
+pub(super) const APPLY: [&str; 4] = ["apply", "dev", "--auto-approve", "--no-progress"];
 
 /// A project whose first version is applied, and whose second one has an expand and a contract migration.
-fn second_version(prefix: &str, server: &Server, checks: &str) -> (Project, String) {
+pub(super) fn second_version(prefix: &str, server: &Server, checks: &str) -> (Project, String) {
     let project = Project::empty(prefix);
     project.write("switchback.hcl", "project \"shop\" {}\n");
     project.write(

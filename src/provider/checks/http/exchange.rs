@@ -83,9 +83,27 @@ fn judge_times(probe: &Probe, mut times: Vec<Duration>, status: u16) -> Seen {
     let wanted = text(probe, "latency").and_then(|text| crate::migration::length::milliseconds(&text));
     let words = match wanted.filter(|wanted| seen > Duration::from_millis(*wanted)) {
         Some(wanted) => Seen::fails(format!("status {status}, {took}; wanted is {wanted} ms")),
-        None => Seen::holds(format!("status {status}, {took}")),
+        None => compared(probe, seen, format!("status {status}, {took}")),
     };
     words.fact("status", i64::from(status)).fact("latency_ms", milliseconds(seen))
+}
+
+/// What was seen, held against what was seen before the first effect.
+fn compared(probe: &Probe, seen: Duration, words: String) -> Seen {
+    let Some(percent) = text(probe, "slower_than_before").and_then(|text| super::percent(&text)) else {
+        return Seen::holds(words);
+    };
+    let before = probe.before.as_ref().and_then(|facts| facts.get("latency_ms")).and_then(Value::as_i64);
+    let Some(before) = before.and_then(|before| u64::try_from(before).ok()) else {
+        return Seen::holds(format!(
+            "{words}; with what was before it is not compared, for that could not be measured"
+        ));
+    };
+    let words = format!("{words}, before {before} ms");
+    match seen > Duration::from_millis(super::longest(before, percent)) {
+        true => Seen::fails(format!("{words}: slower by more than {percent} %")),
+        false => Seen::holds(words),
+    }
 }
 
 /// What of an answer is not as wanted.
