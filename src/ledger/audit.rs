@@ -130,6 +130,9 @@ impl<'a> Known<'a> {
             | Body::Rejected { .. }
             | Body::Admitted { .. }
             | Body::OfRelease { .. }
+            | Body::Receivers { .. }
+            | Body::Told { .. }
+            | Body::ApprovalWanted { .. }
             | Body::Checked { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
@@ -168,6 +171,9 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         // The run comes next; its change set is not in the chain yet.
         Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. }
         | Body::Founded { .. }
         | Body::Leased { .. }
         | Body::Renewed
@@ -189,6 +195,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Rejected { actor, .. }
         | Body::Admitted { actor, .. }
         | Body::OfRelease { actor, .. }
+        | Body::ApprovalWanted { actor, .. }
         | Body::Unlocked { actor, .. } => Some(actor),
         Body::Done { settled, .. } | Body::Failed { settled, .. } => match settled {
             Some(Settled::Person { actor, .. }) => Some(actor),
@@ -206,6 +213,8 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Renewed
         | Body::Released
         | Body::Held { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
         | Body::Lifted { .. } => None,
     }
 }
@@ -233,6 +242,9 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. }
         | Body::Checked { .. } => None,
     }
 }

@@ -6,7 +6,7 @@
 mod asked;
 mod course;
 mod mistakes;
-mod server;
+pub mod server;
 mod taken_back;
 
 use std::path::PathBuf;

@@ -158,6 +158,9 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. }
         | Body::Checked { .. } => return Facts::default(),
     };
     let is_migration = entry.step.is_some_and(|step| sql(step).is_some());
@@ -193,6 +196,9 @@ fn calls(body: &Body) -> &[String] {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. }
         | Body::Checked { .. } => &[],
     }
 }
