@@ -11,6 +11,7 @@ pub mod budget;
 pub mod carry;
 pub mod certified;
 pub mod checks;
+pub mod ci;
 pub mod clock;
 pub mod commit;
 pub mod confirm;
@@ -53,6 +54,7 @@ pub mod signer;
 pub mod spec;
 pub mod stop;
 pub mod subject;
+pub mod telling;
 pub mod terminal;
 pub mod unproved;
 pub mod verb;
@@ -100,7 +102,11 @@ fn run(command_line: CommandLine) -> Exit {
     let terminal = Terminal::new(globals.color, globals.json, globals.no_progress);
     let ended = logging::start(globals.verbose, terminal.colour_talk)
         .and_then(|()| Session::begin(globals, terminal.clone()))
-        .and_then(|session| carry_out(verb, &session));
+        .and_then(|session| {
+            let ended = carry_out(verb, &session);
+            session.end();
+            ended
+        });
     ended.unwrap_or_else(|failure| {
         terminal.fail(&failure);
         failure.exit

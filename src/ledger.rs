@@ -10,6 +10,7 @@ mod in_force;
 pub mod lease;
 mod line;
 mod memory;
+pub mod outbox;
 pub mod record;
 pub mod releases;
 pub mod signatures;

@@ -19,6 +19,7 @@ pub mod migration;
 pub mod world;
 pub mod release;
 pub mod step;
+pub mod notice;
 // -- stages, in the order that data flows -----------------------------------------------------------
 pub mod ledger;
 pub mod spec;

@@ -3,7 +3,10 @@
 //! Invariant: the rules of every kind are always compiled; only calls stand behind the features `aws` and `postgres`.
 
 pub mod terraform_data;
+#[cfg(feature = "cli")]
+pub mod web;
 pub mod aws;
 pub mod postgres;
 pub mod checks;
 pub mod table;
+pub mod watching;

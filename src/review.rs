@@ -14,6 +14,7 @@ pub mod found;
 pub mod paint;
 pub mod proof;
 pub mod promotion;
+pub mod runbook;
 pub mod sarif;
 pub mod junit;
 pub mod cost;

@@ -17,6 +17,7 @@ mod load;
 mod lower;
 mod mask;
 mod migration_block;
+mod notify_block;
 mod paths;
 mod policy;
 mod project;
@@ -39,6 +40,7 @@ pub use load::{environments, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
 pub use mask::literal_secrets;
 pub use migration_block::MigrationBlock;
+pub use notify_block::{NotifyBlock, receivers};
 
 use crate::address::part::Part;
 use crate::approval::rules::Rules;
@@ -87,6 +89,8 @@ pub struct Project {
     pub rules: Vec<RuleBlock>,
     /// `policy` blocks: they hold for every environment.
     pub policies: Vec<PolicyBlock>,
+    /// `notify` blocks: they hold for every environment that does not name the receiver itself.
+    pub notifies: Vec<NotifyBlock>,
 }
 
 /// A `policy` block: what the house asks of every change.
@@ -201,6 +205,8 @@ pub struct Module {
     pub rules: Vec<RuleBlock>,
     /// `policy` blocks; only the spec itself has any.
     pub policies: Vec<PolicyBlock>,
+    /// `notify` blocks; only the spec itself has any.
+    pub notifies: Vec<NotifyBlock>,
 }
 
 impl Module {

@@ -87,6 +87,8 @@ pub enum Form {
     Sarif,
     /// Steps and findings as JUnit's XML, for what shows tests.
     Junit,
+    /// What will happen, how to watch it, and how to take it back, also by hand.
+    Runbook,
     /// The migrations as a script for `psql`.
     Sql,
     /// The script that takes them back.

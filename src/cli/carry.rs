@@ -15,10 +15,12 @@ use super::progress::Reporter;
 use super::report::{Cause, Ending, Report, shown_time};
 use super::session::{Resolved, Session, quoted};
 use super::stop;
+use super::telling;
 use crate::address::Address;
 use crate::apply::{ApplyError, Executor, Outcome, Retries, StopSignal};
 use crate::digest::Digest;
 use crate::ledger::{Body, LeaseTerms, Ledger, Project, State, StepState, StoreError};
+use crate::notice::receiver::Delivery;
 use crate::rollback::Depth;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Operation, Step};
@@ -47,6 +49,8 @@ pub struct Hold<'a> {
     project: Option<Project>,
     terms: LeaseTerms,
     leased: bool,
+    /// What was told ahead of the record that it follows from.
+    ahead: BTreeSet<Delivery>,
 }
 
 /// What is to be carried out.
@@ -89,7 +93,7 @@ impl<'a> Hold<'a> {
         let named = |project: &str| Project { project: project.to_owned(), environment: environment.to_owned() };
         let chain = ledger.state().chain.as_ref().map(|chain| chain.project.clone());
         let project = chain.as_deref().or(project).map(named);
-        let mut hold = Self { ledger, session, project, terms, leased: false };
+        let mut hold = Self { ledger, session, project, terms, leased: false, ahead: BTreeSet::new() };
         if consent == Consent::Given && hold.project.is_some() {
             hold.take()?;
         }
@@ -123,6 +127,20 @@ impl<'a> Hold<'a> {
         Ok(())
     }
 
+    /// Records who is told, as the spec says, where there is one.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn note_receivers(&mut self, aim: &Aim<'_>) -> Result<(), Failure> {
+        match aim {
+            Aim::Spec(resolved) if self.leased => {
+                let noted = telling::note_receivers(self.session, &mut self.ledger, &resolved.receivers);
+                Ok(self.session.wait(noted)?)
+            }
+            Aim::Spec(_) | Aim::Ledger(_) => Ok(()),
+        }
+    }
+
     /// Waits for a stage, and renews the lease meanwhile.
     pub fn wait<T>(&self, stage: impl Future<Output = T>) -> T {
         let keeper = self.ledger.keeper();
@@ -133,6 +151,8 @@ impl<'a> Hold<'a> {
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
         if self.leased {
+            let keeper = self.ledger.keeper();
+            self.session.wait(beside(keeper, telling::deliver(self.session, &mut self.ledger, &self.ahead)));
             let now = self.session.world.clock.now();
             if let Err(error) = self.session.wait(self.ledger.release(now)) {
                 tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
@@ -176,7 +196,12 @@ async fn lease(session: &Session, ledger: &mut Ledger, terms: &LeaseTerms, proje
 /// When nothing was begun. What was begun ends in a report, whatever became of it.
 pub fn carry_out(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'_>) -> Result<Report, Failure> {
     hold.secure()?;
+    hold.note_receivers(aim)?;
     admit(session, hold, &work)?;
+    if let Work::Begin(change_set, ..) = &work {
+        let told = hold.wait(telling::ahead(session, hold.ledger.state(), change_set));
+        hold.ahead.extend(told);
+    }
     let keeper = hold.ledger.keeper();
     session.wait(beside(keeper, async {
         let begun_before = hold.ledger.state().runs.len();

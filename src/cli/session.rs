@@ -18,6 +18,7 @@ use crate::kind::Kinds;
 use crate::ledger::Actor;
 #[cfg(feature = "postgres")]
 use crate::local::Places;
+use crate::notice::receiver::Receiver;
 use crate::provider::table;
 use crate::release::Carried;
 use crate::release::parcel::Parcel;
@@ -73,6 +74,8 @@ pub struct Resolved {
     pub parcel: Option<Parcel>,
     /// What the change set says of that.
     pub carried: Option<Carried>,
+    /// Who is told what happens.
+    pub receivers: Vec<Receiver>,
     /// What is known of a release that is to get in.
     pub promotion: Option<Box<Promotion>>,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
@@ -113,6 +116,11 @@ impl Session {
             }
             output
         })
+    }
+
+    /// Ends it at once: a name that somebody is still being asked for holds nobody up.
+    pub fn end(self) {
+        self.runtime.shutdown_background();
     }
 
     /// A command to type next, with what leads it to the same ledger and folder.

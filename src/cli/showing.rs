@@ -6,6 +6,7 @@ use super::arguments::{Form, OfDatabase};
 use super::failure::Failure;
 use super::session::Session;
 use crate::provider::postgres::script::{self, Way};
+use crate::provider::watching;
 use crate::review::{self, Review};
 use crate::step::ChangeSet;
 
@@ -25,7 +26,7 @@ pub fn show(
     let way = match form {
         Form::Sql => Some(Way::Forth),
         Form::SqlDown => Some(Way::Back),
-        Form::Text | Form::Md | Form::Html | Form::Json | Form::Sarif | Form::Junit => None,
+        Form::Text | Form::Md | Form::Html | Form::Json | Form::Sarif | Form::Junit | Form::Runbook => None,
     };
     match (way, &of.database) {
         (None, Some(_)) => {
@@ -42,6 +43,7 @@ pub fn show(
         Form::Json => terminal.json(review),
         Form::Sarif => terminal.json(&review::sarif::render(review)),
         Form::Junit => terminal.data(&review::junit::render(review)),
+        Form::Runbook => terminal.data(&review::runbook::render(review, &watching::by_hand(change_set))),
         Form::Sql | Form::SqlDown => {}
     }
     Ok(())

@@ -139,6 +139,8 @@ pub fn resolve_files(
     diagnostics.sort();
     let folders = resolved.as_ref().map(|resolved| folders(&spec, &resolved.desired)).unwrap_or_default();
     let policies = rules::policy::of_spec(&spec);
+    let own = spec.modules.first().map(|module| &*module.notifies).unwrap_or_default();
+    let receivers = spec::receivers(own, &spec.project.notifies, environment);
     let sources = spec.sources;
     let resolved = resolved.filter(|_| !diagnostics.has_errors()).map(|resolved| Resolved {
         desired: resolved.desired,
@@ -149,6 +151,7 @@ pub fn resolve_files(
         released: resolved.released,
         parcel: None,
         carried: None,
+        receivers,
         promotion: None,
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });

@@ -132,7 +132,10 @@ impl<'a> Known<'a> {
             | Body::OfRelease { .. }
             | Body::Checked { .. }
             | Body::Measured { .. }
-            | Body::Bakes { .. } => {}
+            | Body::Bakes { .. }
+            | Body::Receivers { .. }
+            | Body::Told { .. }
+            | Body::ApprovalWanted { .. } => {}
         }
         let of_run = run.and_then(|run| self.runs.get(&run));
         let of_lease = || record.lease.and_then(|lease| self.leases.get(&lease).copied());
@@ -172,6 +175,9 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         // The run comes next; its change set is not in the chain yet.
         Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. }
         | Body::Founded { .. }
         | Body::Leased { .. }
         | Body::Renewed
@@ -193,6 +199,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Rejected { actor, .. }
         | Body::Admitted { actor, .. }
         | Body::OfRelease { actor, .. }
+        | Body::ApprovalWanted { actor, .. }
         | Body::Unlocked { actor, .. } => Some(actor),
         Body::Done { settled, .. } | Body::Failed { settled, .. } => match settled {
             Some(Settled::Person { actor, .. }) => Some(actor),
@@ -212,6 +219,8 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Renewed
         | Body::Released
         | Body::Held { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
         | Body::Lifted { .. } => None,
     }
 }
@@ -241,6 +250,9 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::OfRelease { .. }
         | Body::Checked { .. }
         | Body::Measured { .. }
-        | Body::Bakes { .. } => None,
+        | Body::Bakes { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. } => None,
     }
 }

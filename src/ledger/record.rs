@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::approval::record::{Admission, Approval, Rejection};
 use crate::digest::Digest;
 use crate::migration::position::Position;
+use crate::notice::receiver::{Delivery, Receiver};
 use crate::release::record::Event;
 use crate::step::{ChangeSet, CheckResult, StepId};
 use crate::value::{Object, SealKey, Value};
@@ -332,6 +333,28 @@ pub enum Body {
         /// Which check.
         check: Address,
     },
+    /// Who is told from now on what happens.
+    Receivers {
+        /// They.
+        receivers: Vec<Receiver>,
+    },
+    /// Notices were delivered.
+    Told {
+        /// Which to whom.
+        deliveries: Vec<Delivery>,
+    },
+    /// A change set was refused because signatures are missing.
+    ApprovalWanted {
+        /// Who wanted to apply it.
+        actor: Actor,
+        /// The change set.
+        change_set: Digest,
+        /// What is missing, a line each.
+        missing: Vec<String>,
+        /// The release that it brings.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+    },
 }
 
 impl Body {
@@ -341,6 +364,11 @@ impl Body {
             self,
             Self::Founded { .. } | Self::Leased { .. } | Self::Renewed | Self::Released | Self::Unlocked { .. }
         )
+    }
+
+    /// Whether it only says who is told what.
+    pub fn is_about_telling(&self) -> bool {
+        matches!(self, Self::Receivers { .. } | Self::Told { .. } | Self::ApprovalWanted { .. })
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use super::contradiction::FoldError;
+use super::outbox::Outbox;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use super::releases::Releases;
 use super::signatures::Signatures;
@@ -50,7 +51,9 @@ pub struct State {
     pub signatures: Signatures,
     /// What is known of releases.
     pub releases: Releases,
-    /// How many records said more than who holds the lease.
+    /// Who is told what happens, and what they were not told yet.
+    pub outbox: Outbox,
+    /// How many records said more than who holds the lease and who is told.
     pub changes: u64,
 }
 
@@ -323,7 +326,7 @@ impl State {
     /// When the record does not fit what came before.
     pub fn fold(&mut self, record: &Record) -> Result<(), FoldError> {
         self.check_lease(record)?;
-        self.changes += u64::from(!record.body.is_about_the_lease());
+        self.changes += u64::from(!record.body.is_about_the_lease() && !record.body.is_about_telling());
         match &record.body {
             Body::Founded { chain, project, environment, seal_key } => {
                 self.chain = Some(Chain {
@@ -389,7 +392,11 @@ impl State {
             }
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
             Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
+            Body::Receivers { .. } | Body::Told { .. } | Body::ApprovalWanted { .. } => {}
         }
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.take(record, self);
+        self.outbox = outbox;
         Ok(())
     }
 

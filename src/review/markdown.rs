@@ -300,7 +300,7 @@ fn outputs(review: &Review) -> Part {
 }
 
 /// A fenced block whose fence is longer than any run of backticks inside.
-fn fenced(language: &str, text: &str) -> String {
+pub(super) fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let end = if text.ends_with('\n') { "" } else { "\n" };
@@ -308,7 +308,7 @@ fn fenced(language: &str, text: &str) -> String {
 }
 
 /// Words of others as code in running text. Between the tags Markdown still counts, so they are escaped.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", escaped(text))
 }
 
@@ -321,7 +321,7 @@ fn html(text: &str) -> String {
 const CUT: &str = "<!-- -->";
 
 /// Words of others in running text, on one line: nothing in them is Markdown, HTML, a link or a mention of a person.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut shown = String::new();
     let harmless = harmless(text);
     for (at, character) in harmless.char_indices() {

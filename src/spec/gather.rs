@@ -10,7 +10,8 @@ use indexmap::map::Entry;
 
 use super::body::{Attribute, Block, Body};
 use super::{
-    EnvironmentBlock, Module, blocks, config_block, paths, policy, project, refactor, rule, said_at, verify_block,
+    EnvironmentBlock, Module, blocks, config_block, notify_block, paths, policy, project, refactor, rule, said_at,
+    verify_block,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use crate::suggest::{did_you_mean, listed};
@@ -38,7 +39,7 @@ pub(super) struct Gatherer<'a> {
 }
 
 /// The blocks there are.
-const BLOCKS: [&str; 15] = [
+const BLOCKS: [&str; 16] = [
     "environment",
     "variable",
     "locals",
@@ -53,6 +54,7 @@ const BLOCKS: [&str; 15] = [
     "import",
     "rule",
     "policy",
+    "notify",
     "verify",
 ];
 
@@ -97,8 +99,8 @@ impl Gatherer<'_> {
                     self.module.imports.extend(refactor::import(block, self.diagnostics));
                 }
             }
-            "rule" | "policy" if self.is_root => self.asked_of_changes(&block),
-            "environment" | "provider" | "database" | "import" | "rule" | "policy" => self.root_only(&block),
+            "rule" | "policy" | "notify" if self.is_root => self.asked_of_changes(&block),
+            "environment" | "provider" | "database" | "import" | "rule" | "policy" | "notify" => self.root_only(&block),
             "moved" => {
                 if self.labels(&block, &[]) {
                     self.module.moved.extend(refactor::moved(block, self.diagnostics));
@@ -171,8 +173,24 @@ impl Gatherer<'_> {
         }
         match &*block.word {
             "rule" => self.module.rules.extend(rule::rule(block, self.diagnostics)),
+            "notify" => self.notify(block),
             _ => self.module.policies.extend(policy::policy(block, self.diagnostics)),
         }
+    }
+
+    fn notify(&mut self, block: &Block) {
+        let Some(read) = notify_block::notify(block, self.diagnostics) else { return };
+        let is_same = |other: &super::NotifyBlock| other.receiver.name == read.receiver.name;
+        if self.module.notifies.iter().any(is_same) {
+            self.diagnostics.push(
+                Diagnostic::error("there are two receivers of this name")
+                    .at(block.header)
+                    .detail(format!("`{}` is named twice", read.receiver.name))
+                    .help("give one of them another name"),
+            );
+            return;
+        }
+        self.module.notifies.push(read);
     }
 
     fn root_only(&mut self, block: &Block) {

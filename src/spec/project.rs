@@ -9,7 +9,7 @@ use super::body::{Block, Body};
 use super::policy::policy;
 use super::rule::rule;
 use super::settings::{Plain, Shape};
-use super::{Door, EnvironmentBlock, PolicyBlock, Project, budget_block, gates};
+use super::{Door, EnvironmentBlock, NotifyBlock, PolicyBlock, Project, budget_block, gates, notify_block};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::suggest::did_you_mean;
 
@@ -57,11 +57,13 @@ pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) ->
         required_version: plain.text("required_version"),
         rules: Vec::new(),
         policies: Vec::new(),
+        notifies: Vec::new(),
     };
     let rules = body.blocks("rule").filter(|block| block.labels.len() == 1);
     let project = Project { rules: rules.filter_map(|block| rule(block, diagnostics)).collect(), ..project };
     let policies = policies(body, diagnostics);
-    let project = Project { policies, ..project };
+    let notifies = notifies(body, diagnostics);
+    let project = Project { policies, notifies, ..project };
     if let (Some(range), Some(expr)) = (&project.required_version, block.body.expr("required_version")) {
         diagnostics.0.extend(check_version(range, expr.span));
     }
@@ -70,17 +72,17 @@ pub(super) fn project(body: &Body, file: Span, diagnostics: &mut Diagnostics) ->
 
 /// Blocks that stand elsewhere.
 fn refuse_others(body: &Body, diagnostics: &mut Diagnostics) {
-    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule" | "policy")) {
+    for block in body.blocks.iter().filter(|block| !matches!(&*block.word, "project" | "rule" | "policy" | "notify")) {
         diagnostics.push(
             Diagnostic::error("this block does not belong into the project's file")
                 .at(block.header)
                 .detail(format!(
-                    "`switchback.hcl` holds one `project` block, `rule` and `policy` blocks, and here stands `{}`",
+                    "`switchback.hcl` holds one `project` block, `rule`, `policy` and `notify` blocks, and here stands `{}`",
                     block.word
                 ))
                 .help(did_you_mean(
                     &block.word,
-                    ["project", "rule", "policy"],
+                    ["project", "rule", "policy", "notify"],
                     "move it to a file of `environments/` or `modules/`",
                 )),
         );
@@ -98,6 +100,29 @@ fn policies(body: &Body, diagnostics: &mut Diagnostics) -> Vec<PolicyBlock> {
                     .at(block.header)
                     .detail("the label is the policy's name")
                     .help("write `policy \"NAME\" { … }`"),
+            ),
+        }
+    }
+    found
+}
+
+/// The `notify` blocks, each with its one label.
+fn notifies(body: &Body, diagnostics: &mut Diagnostics) -> Vec<NotifyBlock> {
+    let mut found = Vec::new();
+    for block in body.blocks("notify") {
+        match block.labels.len() {
+            1 if found.iter().any(|other: &NotifyBlock| other.receiver.name == block.label(0)) => diagnostics.push(
+                Diagnostic::error("there are two receivers of this name")
+                    .at(block.header)
+                    .detail(format!("`{}` is named twice", block.label(0)))
+                    .help("give one of them another name"),
+            ),
+            1 => found.extend(notify_block::notify(block, diagnostics)),
+            _ => diagnostics.push(
+                Diagnostic::error("a `notify` block has one label")
+                    .at(block.header)
+                    .detail("the label is the receiver's name")
+                    .help("write `notify \"NAME\" { … }`"),
             ),
         }
     }

@@ -50,6 +50,8 @@ mod local;
 mod page;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod verification;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod telling;
 mod model;
 mod oracle;
 mod phases;

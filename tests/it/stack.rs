@@ -179,6 +179,22 @@ impl Stack {
         if said.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&said).expect("it was asked for JSON")) }
     }
 
+    /// What a shell needs in which somebody types `aws …` against the endpoint.
+    pub fn aws_variables(&self) -> Vec<(&'static str, String)> {
+        let program = local::ensure_awscli(&places(), &Quiet).expect("the AWS CLI installs");
+        let folder = program.parent().expect("a program lies in a folder").display().to_string();
+        vec![
+            ("PATH", format!("{folder}:/usr/bin:/bin")),
+            ("AWS_ENDPOINT_URL", self.aws_endpoint().to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.facts.access_key.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.facts.secret_key.clone()),
+            ("AWS_DEFAULT_REGION", self.facts.region.clone()),
+            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_PAGER", String::new()),
+        ]
+    }
+
     /// How many calls the relay has had, by operation (`operations`), of those with `containing` in a name (empty: of
     /// all). Others use the shared stack too: count by a name of yours.
     pub fn calls(&self, containing: &str) -> Value {

@@ -8,7 +8,7 @@ mod aws;
 mod bake;
 mod course;
 mod mistakes;
-mod server;
+pub mod server;
 mod table;
 mod taken_back;
 

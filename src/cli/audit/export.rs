@@ -160,7 +160,10 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::OfRelease { .. }
         | Body::Checked { .. }
         | Body::Measured { .. }
-        | Body::Bakes { .. } => return Facts::default(),
+        | Body::Bakes { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. } => return Facts::default(),
     };
     let is_migration = entry.step.is_some_and(|step| sql(step).is_some());
     let told = outcome.filter(|_| is_migration);
@@ -197,6 +200,9 @@ fn calls(body: &Body) -> &[String] {
         | Body::OfRelease { .. }
         | Body::Checked { .. }
         | Body::Measured { .. }
-        | Body::Bakes { .. } => &[],
+        | Body::Bakes { .. }
+        | Body::Receivers { .. }
+        | Body::Told { .. }
+        | Body::ApprovalWanted { .. } => &[],
     }
 }

@@ -19,9 +19,11 @@ use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
 use crate::cli::spec::{self, Brought};
 use crate::cli::subject::Typed;
+use crate::cli::telling;
 use crate::cli::unproved::{self, Accepting, Rehearsing};
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
+use crate::notice::receiver::Receiver;
 use crate::plan::Options;
 use crate::review::Review;
 use crate::review::grounds::Grounds;
@@ -147,7 +149,7 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     promotion::refuse(session, &change_set, &grounds)?;
     let author = Some(&*session.actor.name);
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
-    let pass = gate::pass(session, hold.ledger.state(), asking)?;
+    let pass = let_pass(session, &mut hold, asking, Some(&resolved.receivers))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     deposit(session, &mut hold, &change_set, &grounds)?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source, pass), &aim)?;
@@ -206,6 +208,7 @@ fn all_else_stands(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
 
 /// There is nothing to do, which is a verification, too.
 fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &ChangeSet) -> Result<Report, Failure> {
+    hold.note_receivers(aim)?;
     let state = hold.ledger.state();
     let mut report = Report::nothing(&change_set.environment, change_set.operation, state);
     report.note(&hold.ledger);
@@ -247,6 +250,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
     if let Some(spec) = change_set.spec_digest {
         carry::refuse_held(session, hold.ledger.state(), &environment, spec)?;
     }
+    let receivers = resolved.as_ref().map(|resolved| &*resolved.receivers);
     let work = match (unfinished, change_set.operation) {
         _ if is_unfinished => Work::Resume,
         (Some((run, _)), Operation::Apply | Operation::Destroy) => {
@@ -255,7 +259,18 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
         (_, Operation::Rollback { to }) => {
             let again = Proved { change_set: &change_set, grounds: grounds.clone() };
             judge_again(session, &mut hold, &again, to, aim.secrets())?;
-            let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
+            let pass = let_pass(
+                session,
+                &mut hold,
+                Asking {
+                    change_set: &change_set,
+                    grounds: &grounds,
+                    author: author.as_deref(),
+                    file: Some(&typed),
+                    break_glass: None,
+                },
+                receivers,
+            )?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
         _ if change_set.steps.is_empty() && all_else_stands(&change_set, &hold) => {
@@ -270,7 +285,18 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             budget::refuse(&change_set, &grounds)?;
             promotion::refuse(session, &change_set, &grounds)?;
-            let pass = let_pass(session, &hold, (&change_set, &grounds), author.as_deref(), &typed)?;
+            let pass = let_pass(
+                session,
+                &mut hold,
+                Asking {
+                    change_set: &change_set,
+                    grounds: &grounds,
+                    author: author.as_deref(),
+                    file: Some(&typed),
+                    break_glass: None,
+                },
+                receivers,
+            )?;
             deposit(session, &mut hold, &change_set, &grounds)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
@@ -279,16 +305,15 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
     Ok(after_failure(session, &mut hold, report, &aim, arguments.on_failure))
 }
 
-/// Leave for a saved plan.
+/// Leave to begin; that signatures are missing is told.
 fn let_pass(
     session: &Session,
-    hold: &Hold<'_>,
-    (change_set, grounds): (&ChangeSet, &Grounds),
-    author: Option<&str>,
-    typed: &str,
+    hold: &mut Hold<'_>,
+    asking: Asking<'_>,
+    receivers: Option<&[Receiver]>,
 ) -> Result<Pass, Failure> {
-    let asking = Asking { change_set, grounds, author, file: Some(typed), break_glass: None };
     gate::pass(session, hold.ledger.state(), asking)
+        .inspect_err(|_| telling::approval_wanted(session, hold, asking, receivers))
 }
 
 /// A saved plan that was carried out already has nothing left to do, as long as nothing was changed since.

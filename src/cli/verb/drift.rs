@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::spec;
+use crate::cli::telling;
 use crate::cli::terminal::View;
 use crate::diagnostic::Sources;
 use crate::drift::{Class, Departure, Report, Unseen};
@@ -81,6 +82,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         0 => Exit::Failed,
         _ => Exit::Drift,
     };
+    telling::drift(session, ledger.state(), resolved.as_ref(), environment, &report);
     session.terminal.show(&Drift::of(session, environment, report, exit));
     Ok(exit)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::cli::ci::Ci;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::ledgers;
@@ -21,6 +22,7 @@ Examples:
   switchback init -C shop                            in the folder shop
   switchback init --ledger file:/srv/ledgers/shop    the ledger elsewhere; its folder is made
   switchback init --ledger postgres://me@db/ledgers  its schema and table are made; PGPASSWORD
+  switchback init --ci github                        workflows for GitHub Actions; or gitlab
 
 With `--ledger` it makes the ledger's place as far as it is not there, also for a project that is
 there already, and prints the least rights for who plans and who applies.";
@@ -28,7 +30,11 @@ there already, and prints the least rights for who plans and who applies.";
 /// Begin a new project that plans at once, or make the place of a ledger
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Write the files by which a CI plans, applies, promotes and looks for drift
+    #[arg(long, value_name = "CI", value_enum)]
+    ci: Option<Ci>,
+}
 
 /// What was made.
 #[derive(Serialize)]
@@ -84,7 +90,7 @@ impl View for Made {
 ///
 /// # Errors
 /// When there is nothing to make, or the folder or the ledger's place cannot be written.
-pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let folder = &session.folder;
     let project = project_name(folder);
     let ledger = session.globals.ledger.clone();
@@ -93,7 +99,7 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         (PathBuf::from("environments/dev.hcl"), DEV.to_owned()),
     ];
     let there = files.iter().find(|(path, _)| folder.join(path).exists()).map(|(path, _)| folder.join(path));
-    if let (Some(there), None) = (&there, &ledger) {
+    if let (Some(there), None, None) = (&there, &ledger, arguments.ci) {
         return Err(Failure::failed(format!("there is a project here already: {}", there.display()))
             .help("nothing was written; `switchback plan dev` plans it"));
     }
@@ -102,7 +108,14 @@ pub fn run(_arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         Some(url) => Some(make_place(session, url)?),
         None => None,
     };
-    let written = if there.is_none() { write_project(folder, files)? } else { Vec::new() };
+    if let Some(ci) = arguments.ci {
+        refuse_written(folder, ci)?;
+    }
+    let mut written = if there.is_none() { write_project(folder, files)? } else { Vec::new() };
+    if let Some(ci) = arguments.ci {
+        written.extend(write_ci(folder, ci)?);
+        session.terminal.say(ci.left_to_do());
+    }
     let made = Made {
         project,
         folder: folder.clone(),
@@ -136,6 +149,23 @@ fn write_project(folder: &Path, files: [(PathBuf, String); 2]) -> Result<Vec<Pat
         written.push(ignore);
     }
     Ok(written)
+}
+
+/// Nothing is written where one of the files is there.
+fn refuse_written(folder: &Path, ci: Ci) -> Result<(), Failure> {
+    let there = ci.files().iter().map(|(path, _)| folder.join(path)).find(|path| path.exists());
+    there.map_or(Ok(()), |path| {
+        Err(Failure::failed(format!("{} is there already; nothing was written", path.display()))
+            .help("remove it first, if it shall be written anew"))
+    })
+}
+
+fn write_ci(folder: &Path, ci: Ci) -> Result<Vec<PathBuf>, Failure> {
+    let files = ci.files().iter().map(|(path, text)| {
+        write_new(&folder.join(path), text)?;
+        Ok(PathBuf::from(path))
+    });
+    files.collect()
 }
 
 fn project_name(folder: &Path) -> String {

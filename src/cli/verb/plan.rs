@@ -11,6 +11,7 @@ use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
 use crate::cli::showing::show;
+use crate::cli::telling;
 use crate::cli::unproved::Rehearsing;
 use crate::plan::Options;
 use crate::rehearse::Effort;
@@ -106,6 +107,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         grounds.signing = signing;
     }
     show(session, &change_set, &Review::proved(&change_set, &grounds), arguments.form, &arguments.of)?;
+    if !is_empty {
+        telling::planned(session, ledger.state(), &resolved, (&change_set, &grounds));
+    }
     if let Some(out) = &arguments.out {
         PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
         session.terminal.say(&format!(

@@ -15,6 +15,7 @@ use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::promotion::{self, ledger_of, refused};
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::show;
+use crate::cli::telling;
 use crate::cli::unproved::{Accepting, Rehearsing};
 use crate::ledger::State;
 use crate::plan::Options;
@@ -214,6 +215,9 @@ fn save(arguments: &Arguments, session: &Session, resolved: &Resolved, out: &std
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: Some(&file), break_glass: None };
     grounds.signing = gate::signing(session, ledger.state(), asking);
     show(session, &change_set, &Review::proved(&change_set, &grounds), None, &Default::default())?;
+    if !change_set.steps.is_empty() {
+        telling::planned(session, ledger.state(), resolved, (&change_set, &grounds));
+    }
     PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
     let next = session.command(&format!("apply {file}"));
     session.terminal.say(&format!("saved as {file}; type next: {next}"));

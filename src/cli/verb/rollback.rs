@@ -19,6 +19,7 @@ use crate::cli::report::Report;
 use crate::cli::session::{Session, quoted};
 use crate::cli::showing::{show, talk_review};
 use crate::cli::spec;
+use crate::cli::telling;
 use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
 use crate::gate::demand::{self, Case};
@@ -227,7 +228,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     tell_time(session, &hold, &change_set);
     tell_schema(session, to, &hold, further.as_ref());
     refuse_losses(arguments, session, &change_set)?;
-    let pass = leave(arguments, session, hold.ledger.state(), (&change_set, &grounds))?;
+    let pass = leave(arguments, session, hold.ledger.state(), (&change_set, &grounds)).inspect_err(|_| {
+        let author = Some(&*session.actor.name);
+        let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
+        telling::approval_wanted(session, &mut hold, asking, None);
+    })?;
     confirm(&session.terminal, consent, &question(session, hold.ledger.state(), &change_set, &grounds))?;
     let digest = change_set.digest();
     let work = Work::Begin(Box::new(change_set), digest, pass);

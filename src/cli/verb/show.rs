@@ -20,6 +20,8 @@ const AFTER_HELP: &str = "\
 Examples:
   switchback show s.plan.json            the review of a saved plan
   switchback show s.plan.json --as md    as a comment for a pull request
+  switchback show s.plan.json --as runbook > runbook.md
+                                         how to watch it and take it back, also by hand
   switchback show --plan plan.bin        a saved plan of any name
   switchback show s.plan.json --to-sign dba > dba.txt
                                          what a DBA signs, for `ssh-keygen -Y sign`

@@ -60,12 +60,20 @@ struct Status {
     owed: Vec<OwedView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     broken_glass: Vec<Broken>,
+    /// How many messages did not reach those who want them.
+    #[serde(skip_serializing_if = "is_none")]
+    untold: usize,
     resources: usize,
     databases: Vec<Database>,
     newest_run: Option<Newest>,
     unfinished: Option<Unfinished>,
     way_back: Option<WayBack>,
     next: Vec<String>,
+}
+
+/// Whether there is nothing to count.
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What a way back left as it was.
@@ -261,6 +269,7 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
         holds: HoldView::all(state),
         owed: owed.collect(),
         broken_glass: Broken::all(state),
+        untold: state.outbox.owed_count(),
         resources: state.things.resources.len(),
         databases: databases.collect(),
         newest_run: state.runs.last().map(Newest::of),
@@ -396,6 +405,13 @@ impl View for Status {
         newest.checks.iter().for_each(|check| text += &check.text(paint));
         for owed in &self.owed {
             let line = format!("  owed        {} by run {}, since {}", harmless(&owed.address), owed.run, owed.since);
+            text += &format!("{}\n", paint.paint(Role::Warning, &line));
+        }
+        if !is_none(&self.untold) {
+            let line = format!(
+                "  not told    {}; the next command that writes the ledger delivers",
+                counted(self.untold, "message")
+            );
             text += &format!("{}\n", paint.paint(Role::Warning, &line));
         }
         for broken in &self.broken_glass {

@@ -1,7 +1,7 @@
 //! Words of others in a comment on a pull request, as a renderer of Markdown that lets HTML through makes it.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, html};
-use switchback::review::markdown;
+use switchback::review::{markdown, runbook};
 
 use super::{Written, browser, hostile, strings};
 
@@ -18,6 +18,15 @@ fn options() -> Options {
 fn words_of_others_are_no_markdown_and_no_html() {
     for comment in comments() {
         words_only(&comment);
+    }
+}
+
+#[test]
+fn words_of_others_are_no_markdown_and_no_html_in_a_runbook() {
+    for attempt in hostile::ATTEMPTS {
+        let text = runbook::render(&hostile::of(attempt, &[attempt]), &std::collections::BTreeMap::new());
+        assert!(text.contains("## How to take it back by hand"), "{text}");
+        words_only(&text);
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Reply {
     Late(Duration),
     /// Not at all, while somebody waits.
     Never,
+    /// Not at all: the line is closed.
+    Close,
 }
 
 #[derive(Default)]
@@ -115,6 +117,7 @@ fn answer(stream: TcpStream, script: &Mutex<Script>) {
             std::thread::sleep(pause);
             (200, "late")
         }
+        Reply::Close => return,
         Reply::Never => {
             std::thread::sleep(Duration::from_secs(20));
             return;

@@ -2,47 +2,19 @@
 //!
 //! Invariant: each request has a connection of its own, so that what is measured is what a new client meets.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
-use hyper_util::rt::TokioIo;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
 
 use super::percentile;
 use crate::provider::checks::{entries, excerpt, number, text, time_limit};
+use crate::provider::web::{self, Answer, Certificates, Silence};
 use crate::value::Value;
 use crate::world::{Probe, Seen};
-
-/// The most that is read of an answer.
-const MOST_BYTES: usize = 1 << 20;
-
-/// An answer.
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
-    took: Duration,
-}
-
-/// Why there is none.
-enum Silence {
-    /// It may be there later.
-    Later(String),
-    /// It is asked wrongly.
-    Wrong(String),
-}
 
 /// Sends as many requests as are wanted, and judges the answers.
 pub(super) async fn ask(probe: &Probe) -> Seen {
@@ -140,26 +112,10 @@ fn problem(probe: &Probe, answer: &Answer) -> Option<String> {
 async fn request(probe: &Probe) -> Result<Answer, Silence> {
     let url = text(probe, "url").unwrap_or_default();
     let uri: Uri = url.parse().map_err(|error| Silence::Wrong(format!("`{url}` cannot be asked: {error}")))?;
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let is_https = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-    let request = prepared(probe, &uri)?;
-    let begun = Instant::now();
-    let stream = TcpStream::connect((host.as_str(), port))
-        .await
-        .map_err(|error| Silence::Later(format!("{host}:{port} cannot be reached: {error}")))?;
-    if !is_https {
-        return send(stream, request, begun).await;
-    }
+    let host = web::host(&uri);
     let insecure = probe.settings.get("insecure").and_then(Value::as_bool) == Some(true) && super::is_loopback(&host);
-    let connector = connector(insecure).map_err(Silence::Wrong)?;
-    let name = ServerName::try_from(host.clone())
-        .map_err(|_| Silence::Wrong(format!("`{host}` is no name that a certificate can have")))?;
-    let stream = connector
-        .connect(name, stream)
-        .await
-        .map_err(|error| Silence::Later(format!("{host}:{port}: no protected line: {error}")))?;
-    send(stream, request, begun).await
+    let certificates = if insecure { Certificates::Any } else { Certificates::Checked };
+    web::exchange(&uri, prepared(probe, &uri)?, certificates).await
 }
 
 fn prepared(probe: &Probe, uri: &Uri) -> Result<Request<Full<Bytes>>, Silence> {
@@ -179,91 +135,4 @@ fn prepared(probe: &Probe, uri: &Uri) -> Result<Request<Full<Bytes>>, Silence> {
         headers.insert(known, value);
     }
     Ok(request)
-}
-
-async fn send<S>(stream: S, request: Request<Full<Bytes>>, begun: Instant) -> Result<Answer, Silence>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let later = |error: &dyn std::fmt::Display| Silence::Later(format!("no whole answer: {error}"));
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| later(&error))?;
-    let talking = async {
-        let answer = sender.send_request(request).await.map_err(|error| later(&error))?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|error| later(&error))?.to_bytes();
-        Ok(Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-            took: begun.elapsed(),
-        })
-    };
-    tokio::pin!(connection);
-    tokio::pin!(talking);
-    // The line is driven here and ends here: nothing stays behind when nobody waits any more.
-    tokio::select! {
-        answer = &mut talking => answer,
-        ended = &mut connection => match ended {
-            Ok(()) => talking.await,
-            Err(error) => Err(later(&error)),
-        },
-    }
-}
-
-fn connector(insecure: bool) -> Result<TlsConnector, String> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default versions of TLS");
-    let config = match insecure {
-        true => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
-        false => {
-            let mut roots = RootCertStore::empty();
-            let (good, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if good == 0 {
-                return Err("this machine has no root certificates; install the package `ca-certificates`".to_owned());
-            }
-            builder.with_root_certificates(roots)
-        }
-    };
-    Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
-}
-
-/// Takes any certificate, but not a broken handshake.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs a command of Switchback as a GitHub Deployment: `deploy.sh ENVIRONMENT apply dev --auto-approve`.
+# The deployment's status says what the exit code says (docs/exit-codes.md); what waits is no failure of the job.
+set -euo pipefail
+
+environment=$1
+shift
+
+api() { gh api --method POST "repos/$GITHUB_REPOSITORY/$1" --input - "${@:2}"; }
+
+deployment=$(
+  printf '{"ref":"%s","environment":"%s","auto_merge":false,"required_contexts":[],"description":"switchback"}' \
+    "$GITHUB_SHA" "$environment" | api deployments --jq .id
+)
+
+status() {
+  printf '{"state":"%s","description":"%s","log_url":"%s"}' "$1" "$2" \
+    "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID" |
+    api "deployments/$deployment/statuses" --silent
+}
+
+status in_progress "switchback is at work"
+code=0
+switchback "$@" 2>&1 | tee switchback.log || code=${PIPESTATUS[0]}
+
+{
+  printf '### %s: `switchback %s` ended with %s\n\n````\n' "$environment" "$*" "$code"
+  cat switchback.log
+  printf '````\n'
+} >> "$GITHUB_STEP_SUMMARY"
+
+case $code in
+  0) status success "done and verified" ;;
+  9)
+    status pending "a signature is missing"
+    echo "::warning::$environment waits for a signature: sign the plan with 'switchback approve', then run this job again"
+    exit 0
+    ;;
+  10)
+    status pending "parked: it waits"
+    echo "::warning::$environment is parked; the workflow 'switchback resume' goes on"
+    exit 0
+    ;;
+  7) status error "another run holds the environment" ;;
+  11) status failure "done, but planning again is not empty" ;;
+  12) status failure "failed, and everything was taken back" ;;
+  6) status failure "stopped half-way: switchback resume, or rollback --last" ;;
+  13) status failure "in doubt: a person has to look (switchback status)" ;;
+  *) status error "refused, nothing was changed" ;;
+esac
+exit "$code"
