@@ -68,6 +68,7 @@ impl Outbox {
             source: crate::digest::Digest::of_bytes(b""),
             steps: BTreeMap::new(),
             checks: BTreeMap::new(),
+            watches: BTreeMap::new(),
             parked: None,
             ended: None,
             verified: false,
@@ -140,7 +141,10 @@ impl Outbox {
             Body::Failed { step, error: Some(_), .. } => self.step_failed(record, state, run, *step, "failed"),
             Body::Stood { step, .. } => self.step_failed(record, state, run, *step, "failed, and what it made stands"),
             Body::Doubted { step, .. } => self.step_failed(record, state, run, *step, "is in doubt"),
-            Body::Checked { check, result: CheckResult::Failed, .. } => {
+            // What is asked after a way back decides nothing.
+            Body::Checked { check, result: CheckResult::Failed, .. }
+                if !matches!(run.change_set.operation, Operation::Rollback { .. }) =>
+            {
                 self.failed(state, run, record.time, format!("{check} failed"));
             }
             Body::Leased { over: Some(_), .. } => self.left(record, state, "lost its runner"),
@@ -149,6 +153,8 @@ impl Outbox {
             Body::Verified { .. } => self.verified(run.number),
             Body::Failed { error: None, .. }
             | Body::Checked { .. }
+            | Body::Measured { .. }
+            | Body::Bakes { .. }
             | Body::Ended { result: RunResult::TakenBack | RunResult::WithoutEffect, .. }
             | Body::Leased { over: None, .. }
             | Body::Founded { .. }
