@@ -146,6 +146,7 @@ impl Rules for SecretRules {
                 "secretsmanager:CreateSecret",
                 "secretsmanager:UpdateSecret",
                 "secretsmanager:PutSecretValue",
+                "secretsmanager:ListSecretVersionIds",
                 "secretsmanager:UpdateSecretVersionStage",
                 "secretsmanager:DeleteSecret",
                 "secretsmanager:RestoreSecret",
