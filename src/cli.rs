@@ -58,6 +58,7 @@ pub mod telling;
 pub mod terminal;
 pub mod unproved;
 pub mod verb;
+pub mod wanting;
 pub mod whole_file;
 
 use std::process::ExitCode;

@@ -10,7 +10,6 @@ mod in_force;
 pub mod lease;
 mod line;
 mod memory;
-pub mod outbox;
 pub mod record;
 pub mod releases;
 pub mod signatures;

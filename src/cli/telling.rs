@@ -6,12 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::carry::Hold;
-use super::gate::{self, Asking};
 use super::session::{Resolved, Session};
 use crate::digest::Digest;
 use crate::drift::{Class, Report};
-use crate::ledger::outbox::{self, Outbox};
+use crate::ledger::state::outbox::{self, Outbox};
 use crate::ledger::{Body, Ledger, State};
 use crate::notice::receiver::{Delivery, Receiver};
 use crate::notice::{Counts, Notice, Place, Topic};
@@ -87,38 +85,6 @@ pub async fn deliver(session: &Session, ledger: &mut Ledger, ahead: &BTreeSet<De
     }
 }
 
-/// Records that signatures are missing, so that it is told. Without the lease it is told all the same, but only now.
-pub fn approval_wanted(session: &Session, hold: &mut Hold<'_>, asking: Asking<'_>, receivers: Option<&[Receiver]>) {
-    let signing = gate::signing(session, hold.ledger.state(), asking);
-    let known = !hold.ledger.state().outbox.receivers.is_empty();
-    if signing.is_complete() || !(known || receivers.is_some_and(|receivers| !receivers.is_empty())) {
-        return;
-    }
-    if let Err(failure) = hold.secure() {
-        session.terminal.say(&format!("nobody was told that signatures are wanted: {}", failure.summary));
-        return;
-    }
-    let change_set = asking.change_set.digest();
-    let release = asking.change_set.release.as_ref().map(|carried| carried.id.short());
-    let missing = missing(&signing);
-    let body = Body::ApprovalWanted { actor: session.actor.clone(), change_set, missing: missing.clone(), release };
-    let written = session.wait(async {
-        if !known {
-            note_receivers(session, &mut hold.ledger, receivers.unwrap_or_default()).await?;
-        }
-        let state = hold.ledger.state();
-        let now = session.world.clock.now();
-        let notice = outbox::place(state).map(|place| outbox::wanted(place, now, (&change_set, &missing)));
-        match notice.is_some_and(|notice| state.outbox.is_newest(&notice)) {
-            true => Ok(()),
-            false => hold.ledger.append(now, vec![body]).await,
-        }
-    });
-    if let Err(error) = written {
-        session.terminal.say(&format!("nobody was told that signatures are wanted: {error}"));
-    }
-}
-
 /// Says that a plan was made, and what signatures it waits for when it was saved. Best effort: planning records nothing.
 pub fn planned(session: &Session, state: &State, resolved: &Resolved, (change_set, grounds): (&ChangeSet, &Grounds)) {
     let now = session.world.clock.now();
@@ -190,7 +156,7 @@ fn place<'a>(state: &'a State, project: &'a str, environment: &'a str) -> Place<
 }
 
 /// What is missing, a line each; no words of others.
-fn missing(signing: &Signing) -> Vec<String> {
+pub fn missing(signing: &Signing) -> Vec<String> {
     let open = signing.needed.iter().filter(|needed| !needed.is_given());
     let lines = open.map(|needed| {
         let who = if needed.by.is_empty() { "nobody".to_owned() } else { needed.by.join(" or ") };

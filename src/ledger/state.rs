@@ -2,9 +2,11 @@
 //!
 //! Invariant: folding a chain costs time in proportion to its records, and two folds of one chain are equal.
 
+pub mod outbox;
 mod run;
 mod things;
 
+use outbox::Outbox;
 pub use run::{CheckState, Watch};
 pub use things::{aside, rename_needs};
 
@@ -15,7 +17,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use super::contradiction::FoldError;
-use super::outbox::Outbox;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use super::releases::Releases;
 use super::signatures::Signatures;
@@ -327,6 +328,15 @@ impl State {
     pub fn fold(&mut self, record: &Record) -> Result<(), FoldError> {
         self.check_lease(record)?;
         self.changes += u64::from(!record.body.is_about_the_lease() && !record.body.is_about_telling());
+        self.take(record)?;
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.take(record, self);
+        self.outbox = outbox;
+        Ok(())
+    }
+
+    /// What the record says, but for what people are told of it.
+    fn take(&mut self, record: &Record) -> Result<(), FoldError> {
         match &record.body {
             Body::Founded { chain, project, environment, seal_key } => {
                 self.chain = Some(Chain {
@@ -394,9 +404,6 @@ impl State {
             Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
             Body::Receivers { .. } | Body::Told { .. } | Body::ApprovalWanted { .. } => {}
         }
-        let mut outbox = std::mem::take(&mut self.outbox);
-        outbox.take(record, self);
-        self.outbox = outbox;
         Ok(())
     }
 

@@ -77,15 +77,15 @@ fn places(review: &Review) -> String {
 fn watch(review: &Review, by_hand: &BTreeMap<StepId, ByHand>) -> String {
     let environment = &review.environment;
     let ours = format!("switchback status {environment}\nswitchback history {environment}\n");
-    let mut text = format!(
-        "\n## How to watch it\n\nThe run says each step as it begins and ends. From elsewhere:\n\n{}\n\
-         What each step changes, by the tools of its provider:\n\n",
-        fenced("sh", &ours)
-    );
-    for step in &review.steps {
-        let Some(look) = by_hand.get(&step.id).filter(|by_hand| !by_hand.look.is_empty()) else { continue };
-        text +=
-            &format!("Step {}, {}\n\n{}\n", step.id, code(&step.title), fenced(look.language, &look.look.join("\n")));
+    let head = "The run says each step as it begins and ends. From elsewhere:";
+    let mut text = format!("\n## How to watch it\n\n{head}\n\n{}", fenced("sh", &ours));
+    let looks = |step: &&StepView| by_hand.get(&step.id).is_some_and(|by_hand| !by_hand.look.is_empty());
+    for (index, step) in review.steps.iter().filter(looks).enumerate() {
+        if index == 0 {
+            text += "\nWhat the steps change, by the tools of their providers:\n";
+        }
+        let ByHand { look, language, .. } = &by_hand[&step.id];
+        text += &format!("\nStep {}, {}\n\n{}", step.id, code(&step.title), fenced(language, &look.join("\n")));
     }
     text
 }

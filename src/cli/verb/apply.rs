@@ -19,11 +19,10 @@ use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::talk_review;
 use crate::cli::spec::{self, Brought};
 use crate::cli::subject::Typed;
-use crate::cli::telling;
 use crate::cli::unproved::{self, Accepting, Rehearsing};
+use crate::cli::wanting;
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult};
-use crate::notice::receiver::Receiver;
 use crate::plan::Options;
 use crate::review::Review;
 use crate::review::grounds::Grounds;
@@ -148,8 +147,7 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     budget::refuse(&change_set, &grounds)?;
     promotion::refuse(session, &change_set, &grounds)?;
     let author = Some(&*session.actor.name);
-    let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
-    let pass = let_pass(session, &mut hold, asking, Some(&resolved.receivers))?;
+    let pass = let_pass(session, &mut hold, (&change_set, &grounds), (author, None, Some(resolved)))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
     deposit(session, &mut hold, &change_set, &grounds)?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source, pass), &aim)?;
@@ -250,7 +248,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
     if let Some(spec) = change_set.spec_digest {
         carry::refuse_held(session, hold.ledger.state(), &environment, spec)?;
     }
-    let receivers = resolved.as_ref().map(|resolved| &*resolved.receivers);
+    let from = (author.as_deref(), Some(&*typed), resolved.as_ref());
     let work = match (unfinished, change_set.operation) {
         _ if is_unfinished => Work::Resume,
         (Some((run, _)), Operation::Apply | Operation::Destroy) => {
@@ -259,18 +257,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
         (_, Operation::Rollback { to }) => {
             let again = Proved { change_set: &change_set, grounds: grounds.clone() };
             judge_again(session, &mut hold, &again, to, aim.secrets())?;
-            let pass = let_pass(
-                session,
-                &mut hold,
-                Asking {
-                    change_set: &change_set,
-                    grounds: &grounds,
-                    author: author.as_deref(),
-                    file: Some(&typed),
-                    break_glass: None,
-                },
-                receivers,
-            )?;
+            let pass = let_pass(session, &mut hold, (&change_set, &grounds), from)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
         _ if change_set.steps.is_empty() && all_else_stands(&change_set, &hold) => {
@@ -285,18 +272,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             budget::refuse(&change_set, &grounds)?;
             promotion::refuse(session, &change_set, &grounds)?;
-            let pass = let_pass(
-                session,
-                &mut hold,
-                Asking {
-                    change_set: &change_set,
-                    grounds: &grounds,
-                    author: author.as_deref(),
-                    file: Some(&typed),
-                    break_glass: None,
-                },
-                receivers,
-            )?;
+            let pass = let_pass(session, &mut hold, (&change_set, &grounds), from)?;
             deposit(session, &mut hold, &change_set, &grounds)?;
             Work::Begin(Box::new(change_set), digest, pass)
         }
@@ -309,11 +285,13 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
 fn let_pass(
     session: &Session,
     hold: &mut Hold<'_>,
-    asking: Asking<'_>,
-    receivers: Option<&[Receiver]>,
+    (change_set, grounds): (&ChangeSet, &Grounds),
+    (author, file, resolved): (Option<&str>, Option<&str>, Option<&Resolved>),
 ) -> Result<Pass, Failure> {
+    let asking = Asking { change_set, grounds, author, file, break_glass: None };
+    let receivers = resolved.map(|resolved| &*resolved.receivers);
     gate::pass(session, hold.ledger.state(), asking)
-        .inspect_err(|_| telling::approval_wanted(session, hold, asking, receivers))
+        .inspect_err(|_| wanting::approval_wanted(session, hold, asking, receivers))
 }
 
 /// A saved plan that was carried out already has nothing left to do, as long as nothing was changed since.

@@ -15,7 +15,7 @@ use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::{show, talk_review};
-use crate::cli::telling;
+use crate::cli::wanting;
 use crate::ledger::Ledger;
 use crate::rehearse::Effort;
 use crate::review::Review;
@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let author = Some(&*session.actor.name);
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
     let pass = gate::pass(session, hold.ledger.state(), asking)
-        .inspect_err(|_| telling::approval_wanted(session, &mut hold, asking, Some(&resolved.receivers)))?;
+        .inspect_err(|_| wanting::approval_wanted(session, &mut hold, asking, Some(&resolved.receivers)))?;
     confirm(&session.terminal, consent, &format!("Destroy all of {environment}?"))?;
     let digest = change_set.digest();
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), digest, pass), &aim)?;

@@ -19,9 +19,9 @@ use crate::cli::report::Report;
 use crate::cli::session::{Session, quoted};
 use crate::cli::showing::{show, talk_review};
 use crate::cli::spec;
-use crate::cli::telling;
 use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
+use crate::cli::wanting;
 use crate::gate::demand::{self, Case};
 use crate::ledger::State;
 use crate::review::grounds::Grounds;
@@ -228,11 +228,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     tell_time(session, &hold, &change_set);
     tell_schema(session, to, &hold, further.as_ref());
     refuse_losses(arguments, session, &change_set)?;
-    let pass = leave(arguments, session, hold.ledger.state(), (&change_set, &grounds)).inspect_err(|_| {
-        let author = Some(&*session.actor.name);
-        let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
-        telling::approval_wanted(session, &mut hold, asking, None);
-    })?;
+    let pass = leave(arguments, session, &mut hold, (&change_set, &grounds))?;
     confirm(&session.terminal, consent, &question(session, hold.ledger.state(), &change_set, &grounds))?;
     let digest = change_set.digest();
     let work = Work::Begin(Box::new(change_set), digest, pass);
@@ -245,11 +241,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 fn leave(
     arguments: &Arguments,
     session: &Session,
-    state: &State,
+    hold: &mut Hold<'_>,
     (change_set, grounds): (&ChangeSet, &Grounds),
 ) -> Result<Pass, Failure> {
     let (author, break_glass) = (Some(&*session.actor.name), arguments.break_glass.as_deref());
-    let pass = gate::pass(session, state, Asking { change_set, grounds, author, file: None, break_glass })?;
+    let asking = Asking { change_set, grounds, author, file: None, break_glass };
+    let pass = gate::pass(session, hold.ledger.state(), asking)
+        .inspect_err(|_| wanting::approval_wanted(session, hold, asking, None))?;
     if let Some(broken) = pass.admission().and_then(|admission| admission.broken.as_ref()) {
         let words = format!("the glass is broken by {}, which is recorded: {}", broken.by, harmless(&broken.reason));
         session.terminal.say_as(Role::Danger, &words);

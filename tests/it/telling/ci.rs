@@ -405,7 +405,7 @@ fn the_file_for_gitlab_takes_a_change_to_prod() {
     let again = repository.gitlab("promote", &[("CI_COMMIT_TAG", "v1.0.0")]);
     assert_eq!(again.code, 0, "what is there is there: {}", again.text);
     write_word(&repository, "one", "two");
-    assert_eq!(repository.gitlab("promote", &[("CI_COMMIT_TAG", "v9.9.9")]).code, 1, "no such tag, no promotion");
+    assert_eq!(repository.gitlab("promote", &[("CI_COMMIT_TAG", "v9.9.9")]).code, 3, "no such tag, no promotion");
     for environment in ["dev", "staging", "prod"] {
         let given = [("SWITCHBACK_ENVIRONMENT", environment)];
         assert_eq!(repository.gitlab("drift", &given).code, 0, "{environment}");

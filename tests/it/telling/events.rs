@@ -154,6 +154,7 @@ fn drift_is_told_with_an_id_that_follows_from_what_was_found() {
          resource \"aws_ssm_parameter\" \"level\" {{\n  name  = \"/{name}/level\"\n  type  = \"String\"\n  value = \"one\"\n}}\n{}",
         notify(&server, "  events = [\"drift\", \"way_back_closing\"]")
     );
+    project.write("switchback.hcl", "project \"shop\" {}\n");
     project.write("environments/dev.hcl", &spec);
     project.ok(&["apply", "dev", "--auto-approve"]);
     project.ok(&["drift", "dev"]);

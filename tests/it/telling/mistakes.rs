@@ -12,7 +12,7 @@ fn mistakes_are_told_where_they_stand_and_no_secret_is_repeated() {
         ("url = \"https://user:word@a.example/\"", "this is not the URL of a receiver"),
         ("url = \"ftp://a.example/\"", "this is not the URL of a receiver"),
         ("url = \"https://a.example/\"\ntype = \"slak\"", "did you mean `slack`?"),
-        ("url = \"https://a.example/\"\nevents = [\"apply\"]", "did you mean `applied`?"),
+        ("url = \"https://a.example/\"\nevents = [\"aplied\"]", "did you mean `applied`?"),
         ("url = \"https://a.example/\"\ntimeout = \"2m\"", "up to 30 seconds"),
         ("url = \"https://a.example/\"\nsecret_from = \"hunter2\"", "a secret is named, not written"),
         ("type = \"slack\"\nurl_from = \"env:A\"\nsecret_from = \"env:B\"", "a message to Slack is not signed"),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::record::{Actor, Body, Record, RunResult, Sequence};
-use super::state::{Run, State};
+use super::{Run, State};
+use crate::ledger::record::{Actor, Body, Record, RunResult, Sequence};
 use crate::notice::receiver::{Delivery, Receiver};
 use crate::notice::{Counts, Notice, Place, Topic};
 use crate::step::{ChangeSet, CheckResult, Operation, Step, StepId};
+use crate::world::{ErrorClass, WorldError};
 
 /// What is owed to whom.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -138,6 +139,8 @@ impl Outbox {
                 let notice = of_run(state, run, Topic::Parked, record.time, &key, summary);
                 self.owe_if(notice.map(|notice| and_next(notice, "resume")));
             }
+            // It waits for credentials, or for what goes on in the world: that is told by its own record.
+            Body::Failed { error: Some(error), .. } | Body::Doubted { error, .. } if is_wait(error) => {}
             Body::Failed { step, error: Some(_), .. } => self.step_failed(record, state, run, *step, "failed"),
             Body::Stood { step, .. } => self.step_failed(record, state, run, *step, "failed, and what it made stands"),
             Body::Doubted { step, .. } => self.step_failed(record, state, run, *step, "is in doubt"),
@@ -256,6 +259,11 @@ impl Outbox {
             }
         }
     }
+}
+
+/// Whether a run parks for this.
+fn is_wait(error: &WorldError) -> bool {
+    matches!(error.class, ErrorClass::Expired | ErrorClass::Pending)
 }
 
 /// That a run is whole.
