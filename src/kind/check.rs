@@ -19,6 +19,8 @@ pub struct CheckKind {
     pub once: bool,
     /// The setting that wants a comparison with what was seen before the first effect, if there is one.
     pub compares: Option<&'static str>,
+    /// What whoever asks must be allowed, as the access control of that world names it.
+    pub rights: &'static [&'static str],
     /// Mistakes that the types alone do not show. Unknown parts count as right.
     pub mistakes: fn(&Object) -> Vec<Mistake>,
 }

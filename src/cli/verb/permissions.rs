@@ -117,6 +117,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
                 takes.insert(*right);
             }
         }
+        // What is asked is asked by whoever applies.
+        let checks = desired.into_iter().flat_map(|desired| &desired.checks).filter(|_| who == Who::Applies);
+        let kinds = checks.filter_map(|check| session.kinds.check(&check.kind));
+        rights.actions.extend(kinds.flat_map(|kind| kind.rights));
         rights
     };
     session.terminal.show(&Permissions {

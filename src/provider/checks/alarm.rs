@@ -59,6 +59,7 @@ impl Asks for Alarm {
             reaches: Reaches::Provider("aws"),
             once: false,
             compares: None,
+            rights: &["cloudwatch:DescribeAlarms"],
             mistakes,
         }
     }

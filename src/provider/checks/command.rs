@@ -54,6 +54,7 @@ impl Asks for Command {
             reaches: Reaches::Directly,
             once: false,
             compares: None,
+            rights: &[],
             mistakes,
         }
     }

@@ -33,6 +33,7 @@ impl Asks for Ecs {
             reaches: Reaches::Provider("aws"),
             once: false,
             compares: None,
+            rights: &["ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"],
             mistakes: |_| Vec::new(),
         }
     }

@@ -150,6 +150,7 @@ impl Asks for Http {
             reaches: Reaches::Directly,
             once: false,
             compares: Some("slower_than_before"),
+            rights: &[],
             mistakes,
         }
     }

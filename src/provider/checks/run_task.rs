@@ -108,6 +108,14 @@ impl Asks for RunTask {
             reaches: Reaches::Provider("aws"),
             once: true,
             compares: None,
+            rights: &[
+                "ecs:RunTask",
+                "ecs:StopTask",
+                "ecs:ListTasks",
+                "ecs:DescribeTasks",
+                "ecs:DescribeTaskDefinition",
+                "iam:PassRole",
+            ],
             mistakes,
         }
     }

@@ -35,6 +35,7 @@ impl Asks for Sql {
             reaches: Reaches::Database,
             once: false,
             compares: None,
+            rights: &[],
             mistakes,
         }
     }

@@ -38,6 +38,7 @@ impl Asks for Tcp {
             reaches: Reaches::Directly,
             once: false,
             compares: None,
+            rights: &[],
             mistakes,
         }
     }
