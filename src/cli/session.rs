@@ -75,6 +75,8 @@ pub struct Resolved {
     pub carried: Option<Carried>,
     /// What is known of a release that is to get in.
     pub promotion: Option<Box<Promotion>>,
+    /// Whether its images are named by their content, as far as that goes.
+    pub pinned: bool,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
     pub secrets: Arc<dyn Secrets>,
 }

@@ -9,6 +9,7 @@ mod clusters;
 mod control;
 mod delays;
 mod faults;
+mod images;
 mod journal;
 mod limits;
 mod names;
@@ -282,6 +283,9 @@ impl Relay {
 
     async fn answer(&self, call: &Call, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Refusal> {
         limits::check(call)?;
+        if call.service == "ecr" {
+            return images::answer(self, call, request).await;
+        }
         if call.service != "ecs" {
             return self.upstream.forward(request).await;
         }

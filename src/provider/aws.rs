@@ -8,6 +8,7 @@ pub mod wire;
 pub mod canonical;
 pub mod tags;
 pub mod period;
+pub mod registry;
 #[cfg(feature = "aws")]
 mod watch;
 #[cfg(feature = "aws")]
@@ -18,6 +19,8 @@ pub(crate) mod reach;
 pub(crate) mod database_token;
 #[cfg(feature = "aws")]
 mod clients;
+#[cfg(feature = "aws")]
+mod digests;
 #[cfg(feature = "aws")]
 mod exchange;
 #[cfg(feature = "aws")]

@@ -53,6 +53,9 @@ const NAME_FIELDS: &[&str] = &[
     "ResourceType",
     "RoleName",
     "SecretId",
+    "repositoryName",
+    "repositoryNames",
+    "imageTag",
 ];
 const LONGEST_NAME: usize = 2048;
 
@@ -131,6 +134,7 @@ fn service_of(prefix: &str) -> Option<&'static str> {
         "AmazonSSM" => Some("ssm"),
         "Logs_20140328" => Some("logs"),
         "secretsmanager" => Some("secretsmanager"),
+        "AmazonEC2ContainerRegistry_V20150921" => Some("ecr"),
         _ => None,
     }
 }

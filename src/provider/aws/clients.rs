@@ -23,6 +23,7 @@ const AT_ONCE: usize = 8;
 
 /// The clients of one connection.
 pub(super) struct Clients {
+    pub ecr: aws_sdk_ecr::Client,
     pub ecs: aws_sdk_ecs::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub ssm: aws_sdk_ssm::Client,
@@ -59,6 +60,7 @@ impl Clients {
             });
         };
         Ok(Self {
+            ecr: aws_sdk_ecr::Client::new(&shared),
             ecs: aws_sdk_ecs::Client::new(&shared),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
@@ -122,6 +124,20 @@ impl Clients {
             };
             let tried = self.tried("sts:GetCallerIdentity", subject);
             return Err(WorldError { tried, cause, help: Some(help), class: ErrorClass::Denied });
+        }
+        let allowed = settings::allowed_identities(&connection.settings);
+        let arn = identity.arn().unwrap_or_default();
+        if !allowed.is_empty() && !allowed.iter().any(|allowed| settings::is_identity(allowed, arn)) {
+            return Err(WorldError {
+                tried: self.tried("sts:GetCallerIdentity", subject),
+                cause: format!("the credentials are those of {arn}, allowed is {}", allowed.join(", ")),
+                help: Some(
+                    "use credentials of an allowed identity, or name this one in `allowed_identities` of the \
+                     `provider \"aws\"` block"
+                        .to_owned(),
+                ),
+                class: ErrorClass::Denied,
+            });
         }
         Ok(Object::from([
             ("account".to_owned(), Value::from(account)),
