@@ -155,7 +155,9 @@ pub fn refuse(session: &Session, there: &State, change_set: &ChangeSet, grounds:
     let gates = counting(there, &change_set.gates);
     let carried = change_set.release.as_ref().and_then(|carried| Some((carried.id, carried.from.as_ref()?)));
     let (Some(_), Some((id, source))) = (&grounds.promotion, carried) else {
-        let gates = gates.of_the_place(*there.gates() != change_set.gates);
+        // Who asks for gates where there were none passes none of them; a person has to be one who may, though.
+        let changes_gates = !there.gates().is_empty() && *there.gates() != change_set.gates;
+        let gates = gates.of_the_place(changes_gates);
         let verdicts = judge(session, &gates, there, ReleaseId(change_set.digest()), Timestamp::MIN, None);
         return refuse_closed(change_set, verdicts);
     };
