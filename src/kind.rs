@@ -418,6 +418,11 @@ pub trait Rules: Send + Sync {
         false
     }
 
+    /// The attribute whose JSON text lists containers, each with the image that it runs, if the kind has one.
+    fn containers(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The least rights to look at things of this kind, and to change them.
     fn rights(&self) -> Rights {
         Rights::default()

@@ -35,6 +35,7 @@ use crate::migration::certificate::Evidence;
 use crate::migration::range::SchemaNeeds;
 use crate::migration::told::Told;
 use crate::observe::Observed;
+use crate::release::image::Images;
 use crate::resolve::desired::{Desired, DesiredOutput, Lifecycle, Refactoring};
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, FORMAT, Operation, PlannedOutput, Standing};
@@ -197,6 +198,8 @@ pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (Change
     let (mut change_set, mistakes) =
         planner.finish(desired.project.clone(), settings.name.clone(), Some(desired.spec_digest), outputs, standing);
     change_set.approval_rules = settings.rules.clone().map(Box::new);
+    change_set.gates = settings.gates.clone();
+    change_set.images = desired.images.clone();
     change_set.checks = checks::planned(&desired.checks, inputs.state, targeted.as_ref());
     (change_set, mistakes)
 }
@@ -407,6 +410,8 @@ impl<'a> Planner<'a> {
             owed: BTreeSet::new(),
             with_schema: false,
             release: None,
+            images: Images::default(),
+            gates: self.inputs.state.gates().clone(),
             origins: BTreeMap::new(),
         };
         (change_set, self.mistakes)

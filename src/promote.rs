@@ -2,6 +2,7 @@
 //!
 //! Invariant: only what an environment verified, and has neither taken back nor held since, leaves it.
 
+pub mod auto;
 pub mod compare;
 
 use jiff::Timestamp;

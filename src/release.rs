@@ -3,6 +3,7 @@
 //! Invariant: a release never changes; whatever is in it enters its name.
 
 pub mod gates;
+pub mod image;
 pub mod parcel;
 pub mod promotion;
 pub mod record;
@@ -67,6 +68,9 @@ pub struct Release {
     /// What its containers run.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub images: BTreeSet<Image>,
+    /// What the tags of images stood for: by the image as it is written, the same by its content.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned: BTreeMap<String, String>,
     /// Its migrations, by database.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<String, Vec<String>>,
@@ -113,7 +117,7 @@ pub struct Image {
 impl Image {
     /// Whether it is named by its content. A tag can be moved, so it is none.
     pub fn is_digest(&self) -> bool {
-        self.image.rsplit_once("@sha256:").is_some_and(|(_, digest)| digest.len() == 64)
+        image::is_digest(&self.image)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod functions;
 pub mod evaluate;
 pub mod conform;
 pub mod console;
+pub mod images;
 pub mod secrets;
 pub mod inputs;
 
@@ -110,6 +111,7 @@ pub fn resolve(
         checks: made.checks.into_values().collect(),
         outputs: made.outputs,
         spec_digest: spec_digest(&read, &open_variables),
+        images: crate::release::image::Images::default(),
     };
     let travels = |name: &str| {
         let root = spec.modules.first();

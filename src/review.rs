@@ -15,6 +15,7 @@ pub mod paint;
 pub mod proof;
 pub mod promotion;
 pub mod runbook;
+pub mod images;
 pub mod sarif;
 pub mod junit;
 pub mod cost;
@@ -37,6 +38,7 @@ use crate::world::Binding;
 use checks::CheckView;
 use difference::{Differences, Shown};
 use grounds::Grounds;
+use images::ImageView;
 use kept::KeptView;
 use promotion::PromotionView;
 use signing::Signing;
@@ -64,6 +66,9 @@ pub struct Review {
     /// The release that it brings, or over which it changes the place's own values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionView>,
+    /// What the tags of images stand for, and which stay as they are written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageView>,
     /// What the databases whose schema changes say about themselves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<TargetView>,
@@ -260,6 +265,11 @@ pub struct OutputView {
 }
 
 impl Review {
+    /// The release that it brings, and its images, in lines.
+    pub fn brought(&self) -> impl Iterator<Item = proof::Line> {
+        self.promotion.iter().flat_map(PromotionView::lines).chain(self.images.iter().map(ImageView::line))
+    }
+
     /// The facts of a change set of which nothing was rehearsed.
     pub fn of(change_set: &ChangeSet) -> Self {
         Self::proved(change_set, &Grounds::default())
@@ -287,6 +297,7 @@ impl Review {
             summary: Summary::of(change_set),
             places,
             promotion: PromotionView::of(change_set, grounds),
+            images: ImageView::all(change_set),
             targets: TargetView::all(&grounds.targets),
             steps: change_set.steps.iter().map(|step| StepView::of(step, grounds)).collect(),
             checks: CheckView::all(change_set),

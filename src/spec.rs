@@ -4,6 +4,7 @@
 //! Invariant: reading goes on after a mistake, and a name that may stand in a file that does not parse is
 //! never reported as missing.
 
+mod auto_promote;
 pub mod body;
 pub mod types;
 
@@ -12,6 +13,7 @@ pub mod config_block;
 mod approval_blocks;
 mod blocks;
 mod gates;
+mod images;
 mod gather;
 mod load;
 mod lower;
@@ -49,6 +51,7 @@ use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
 use crate::migration::range::SchemaRange;
 use crate::release::gates::Gates;
+use crate::release::image::Pinning;
 use crate::world::Budget;
 use body::{Attribute, Body};
 
@@ -151,6 +154,12 @@ pub struct EnvironmentBlock {
     pub source: Option<BTreeSet<Door>>,
     /// What a release has to wait for before it gets in.
     pub gates: Gates,
+    /// Which images are named by their content.
+    pub pinning: Pinning,
+    /// The Git branch from whose checkouts it is planned and applied, if it names one.
+    pub branch: Option<String>,
+    /// `when` of the `auto_promote` block, if there is one.
+    pub auto_promote: Option<Expr>,
     /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
     /// What the environment can bear of a change: the `budget` block.

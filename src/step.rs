@@ -6,10 +6,12 @@
 mod check;
 mod known;
 mod origin;
+mod standing;
 
 pub use check::{Check, CheckResult, OnFailedCheck, When};
 pub use known::{Adoption, Beside, Birth, Forgotten};
 pub use origin::Origin;
+pub use standing::Standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,6 +26,8 @@ use crate::migration::position::Position;
 use crate::migration::range::SchemaNeeds;
 use crate::migration::{Direction, Migration};
 use crate::release::Carried;
+use crate::release::gates::Gates;
+use crate::release::image::Images;
 use crate::value::{Object, Value};
 use crate::world::Binding;
 
@@ -88,22 +92,12 @@ pub struct ChangeSet {
     /// The release that it brings, or over which it changes the place's own values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Box<Carried>>,
-}
-
-/// What an environment asks of those who change it. It is kept in the ledger, so that a way back knows it without
-/// any source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Losses are accepted one by one, never all at once.
-    pub protected: bool,
-    /// What a rollback takes back is not applied again by automation.
-    pub holds: bool,
-}
-
-impl Standing {
-    fn is_plain(&self) -> bool {
-        *self == Self::default()
-    }
+    /// How the images of its containers are named: asked once when it was planned.
+    #[serde(default, skip_serializing_if = "Images::is_empty")]
+    pub images: Images,
+    /// What a release has to wait for, and who may bring it, once this is applied.
+    #[serde(default, skip_serializing_if = "Gates::is_empty")]
+    pub gates: Gates,
 }
 
 /// What a change set is for.

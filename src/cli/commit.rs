@@ -12,6 +12,21 @@ pub fn of(folder: &Path) -> Option<String> {
     folder.ancestors().find_map(repository).map_or_else(said, |found| head(&found)).filter(|text| is_hash(text))
 }
 
+/// The branch of the checkout that a folder is in; where only a commit is checked out, the one that the CI says.
+/// Nothing where it is in no checkout, or on no branch.
+pub fn branch_of(folder: &Path) -> Option<String> {
+    let found = folder.ancestors().find_map(repository)?;
+    let head = text(&found.own.join("HEAD"))?;
+    let named = |text: &str| text.strip_prefix("refs/heads/").map(str::to_owned);
+    match head.strip_prefix("ref:") {
+        Some(reference) => named(reference.trim()),
+        None => {
+            let github = environment::read(Name::GithubRef).and_then(|text| named(&text));
+            github.or_else(|| environment::read(Name::GitlabBranch))
+        }
+    }
+}
+
 /// Where git keeps what belongs to a checkout.
 struct Repository {
     /// What is its own: `HEAD`.

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::commit;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{Session, checked_name};
@@ -71,6 +72,23 @@ pub fn refuse_typed(session: &Session, settings: &EnvironmentSettings) -> Result
     Err(Failure::usage(format!("{name} is protected: it takes no `--var {}=…`; nothing was done", typed.name)).help(
         format!("write it into environments/{name}.hcl, a file for `--var-file`, or SWITCHBACK_VAR_{}", typed.name),
     ))
+}
+
+/// An environment that is bound to a Git branch is planned and applied from a checkout of that branch only.
+///
+/// # Errors
+/// When the checkout is of another branch, or of none.
+pub fn refuse_branch(session: &Session, settings: &EnvironmentSettings) -> Result<(), Failure> {
+    let (Some(branch), name) = (&settings.branch, &settings.name) else { return Ok(()) };
+    let refused = |why: String| {
+        let help = format!("check it out, and type the same again: git switch {branch}");
+        Err(Failure::failed(format!("{name} belongs to the branch `{branch}`, and {why}; nothing was done")).help(help))
+    };
+    match commit::branch_of(&session.need_project()?) {
+        Some(here) if here == *branch => Ok(()),
+        Some(here) => refused(format!("this checkout is of `{here}`")),
+        None => refused("this is no checkout of a branch".to_owned()),
+    }
 }
 
 /// A protected environment is not destroyed.

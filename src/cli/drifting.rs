@@ -80,7 +80,8 @@ impl View<'_> {
     }
 }
 
-fn known_objects(things: &Things) -> std::collections::BTreeMap<Address, crate::value::Object> {
+/// The things of a ledger, as it records them.
+pub fn known_objects(things: &Things) -> std::collections::BTreeMap<Address, crate::value::Object> {
     things.resources.iter().map(|(address, resource)| (address.clone(), resource.object.clone())).collect()
 }
 

@@ -34,12 +34,16 @@ pub enum Name {
     GithubRunId,
     /// The commit in GitHub Actions.
     GithubSha,
+    /// The branch or tag in GitHub Actions.
+    GithubRef,
     /// The user in GitLab CI.
     GitlabUser,
     /// The job in GitLab CI.
     GitlabJob,
     /// The commit in GitLab CI.
     GitlabSha,
+    /// The branch in GitLab CI.
+    GitlabBranch,
     /// The user in Buildkite.
     BuildkiteCreator,
     /// The user in CircleCI.
@@ -64,7 +68,7 @@ pub enum Name {
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Ledger,
         Self::Lease,
         Self::PostgresPassword,
@@ -77,9 +81,11 @@ impl Name {
         Self::GithubActor,
         Self::GithubRunId,
         Self::GithubSha,
+        Self::GithubRef,
         Self::GitlabUser,
         Self::GitlabJob,
         Self::GitlabSha,
+        Self::GitlabBranch,
         Self::BuildkiteCreator,
         Self::CircleUser,
         Self::JenkinsUser,
@@ -105,9 +111,11 @@ impl Name {
             Self::GithubActor => "GITHUB_ACTOR",
             Self::GithubRunId => "GITHUB_RUN_ID",
             Self::GithubSha => "GITHUB_SHA",
+            Self::GithubRef => "GITHUB_REF",
             Self::GitlabUser => "GITLAB_USER_LOGIN",
             Self::GitlabJob => "CI_JOB_ID",
             Self::GitlabSha => "CI_COMMIT_SHA",
+            Self::GitlabBranch => "CI_COMMIT_BRANCH",
             Self::BuildkiteCreator => "BUILDKITE_BUILD_CREATOR",
             Self::CircleUser => "CIRCLE_USERNAME",
             Self::JenkinsUser => "BUILD_USER_ID",
@@ -148,9 +156,13 @@ impl Name {
             Self::GithubSha => {
                 "the commit, in records of the ledger, where the project is in no checkout: of GitHub Actions"
             }
+            Self::GithubRef => {
+                "the branch, for an environment with `branch`, where only a commit is checked out: of GitHub Actions"
+            }
             Self::GitlabUser => "who acts: the user of GitLab CI",
             Self::GitlabJob => "the job of GitLab CI, named beside the user",
             Self::GitlabSha => "the same, of GitLab CI",
+            Self::GitlabBranch => "the branch, as `GITHUB_REF`: of GitLab CI",
             Self::BuildkiteCreator => "who acts: the user of Buildkite",
             Self::CircleUser => "who acts: the user of CircleCI",
             Self::JenkinsUser => "who acts: the user of Jenkins",

@@ -7,6 +7,7 @@ use super::carry::{Hold, Intention};
 use super::confirm::Consent;
 use super::failure::Failure;
 use super::gate::{self, Asking};
+use super::images;
 use super::planning::{self, Proofs, Proved};
 use super::session::Session;
 use super::subject::Typed;
@@ -60,6 +61,7 @@ impl Matter {
             Typed::Environment(environment) => {
                 let resolved = session.resolve(&environment)?;
                 let hold = hold(session, (&environment, &resolved.desired.project), verb, begin)?;
+                let resolved = images::pin(session, hold.ledger.state(), resolved)?;
                 let (options, proofs) = (Options::default(), Proofs::From(Effort::Rehearse));
                 let planned = planning::plan(session, &hold.ledger, &resolved, &options, proofs);
                 let Proved { change_set, grounds } = hold.wait(planned)?;

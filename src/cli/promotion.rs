@@ -75,7 +75,14 @@ pub fn refused(session: &Session, from: &str, refused: promote::Refused) -> Fail
 }
 
 /// What is known of a release that is to get into an environment.
-pub fn describe(session: &Session, resolved: &Resolved, from: &State, verified: Verified) -> Option<Promotion> {
+///
+/// `there` is the ledger of the environment that it gets into: the gates that were applied last are the ones that count.
+pub fn describe(
+    session: &Session,
+    resolved: &Resolved,
+    (from, there): (&State, &State),
+    verified: Verified,
+) -> Option<Promotion> {
     let (parcel, source) = (resolved.parcel.clone()?, resolved.carried.as_ref()?.from.as_ref()?);
     let desired = &resolved.desired;
     let runs_it = from.release_in_force() == Some(verified.id);
@@ -87,7 +94,7 @@ pub fn describe(session: &Session, resolved: &Resolved, from: &State, verified: 
     except.extend(own(resolved));
     let keys = configuration(desired.resources.keys().map(ToString::to_string));
     let gaps = compare::gaps(pair, &keys);
-    let gates = desired.environment.gates.clone();
+    let gates = counting(there, &desired.environment.gates).clone();
     let verdicts = judge(session, &gates, from, verified.id, verified.at, source.expedited.as_deref());
     Some(Promotion { parcel, verified: verified.at, gates, verdicts, except, gaps })
 }
@@ -117,7 +124,8 @@ fn judge(
     expedited: Option<&str>,
 ) -> Vec<Verdict> {
     let accepted = from.releases.roles(id);
-    let facts = Facts { verified, now: session.world.clock.now(), accepted: &accepted, expedited };
+    let actor = &session.actor.name;
+    let facts = Facts { verified, now: session.world.clock.now(), accepted: &accepted, expedited, actor };
     gates::judge(gates, facts, zone)
 }
 
@@ -129,15 +137,29 @@ fn zone(name: &str) -> Option<TimeZone> {
     }
 }
 
-/// Refuses a release that may not get in now: taken back or held where it comes from, or before a closed gate.
+/// The gates that count: those that were applied last, so that no change opens its own gate; where none were, those of
+/// the spec.
+fn counting<'a>(there: &'a State, own: &'a Gates) -> &'a Gates {
+    match there.gates().is_empty() {
+        true => own,
+        false => there.gates(),
+    }
+}
+
+/// Refuses a change that may not get in now: a release that was taken back or is held where it comes from, or is
+/// before a closed gate; anything else from somebody who may not, or that changes the gates while they are closed.
 ///
 /// # Errors
 /// Why.
-pub fn refuse(session: &Session, change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> {
-    let Some(promotion) = &grounds.promotion else { return Ok(()) };
-    let Some((id, source)) = change_set.release.as_ref().and_then(|carried| Some((carried.id, carried.from.as_ref()?)))
-    else {
-        return Ok(());
+pub fn refuse(session: &Session, there: &State, change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> {
+    let gates = counting(there, &change_set.gates);
+    let carried = change_set.release.as_ref().and_then(|carried| Some((carried.id, carried.from.as_ref()?)));
+    let (Some(_), Some((id, source))) = (&grounds.promotion, carried) else {
+        // Who asks for gates where there were none passes none of them; a person has to be one who may, though.
+        let changes_gates = !there.gates().is_empty() && *there.gates() != change_set.gates;
+        let gates = gates.of_the_place(changes_gates);
+        let verdicts = judge(session, &gates, there, ReleaseId(change_set.digest()), Timestamp::MIN, None);
+        return refuse_closed(change_set, verdicts);
     };
     let Source { environment: from, ledger, expedited, .. } = source;
     let ledger = ledger_of(session, from, Some(ledger)).map_err(|failure| {
@@ -149,7 +171,16 @@ pub fn refuse(session: &Session, change_set: &ChangeSet, grounds: &Grounds) -> R
     })?;
     let state = ledger.state();
     let verified = promote::judged(from, state, id).map_err(|why| refused(session, from, why))?;
-    let verdicts = judge(session, &promotion.gates, state, id, verified.at, expedited.as_deref());
+    let verdicts = judge(session, gates, state, id, verified.at, expedited.as_deref());
+    refuse_closed(change_set, verdicts).map_err(|failure| {
+        let accept = format!("release accept {} --in {from} --as ROLE", id.short());
+        failure
+            .help(format!("an acceptance is recorded with  {}", session.command(&accept)))
+            .help("in haste, soak and windows are shortened by `promote … --expedite REASON`, which is recorded")
+    })
+}
+
+fn refuse_closed(change_set: &ChangeSet, verdicts: Vec<Verdict>) -> Result<(), Failure> {
     let closed: Vec<Verdict> = verdicts.into_iter().filter(|verdict| !verdict.open).collect();
     if closed.is_empty() {
         return Ok(());
@@ -157,11 +188,5 @@ pub fn refuse(session: &Session, change_set: &ChangeSet, grounds: &Grounds) -> R
     let to = &change_set.environment;
     let mut failure = Failure::new(Exit::Unconfirmed, format!("a gate of {to} is closed; nothing was done"));
     failure.causes = closed.into_iter().map(|verdict| verdict.words).collect();
-    Err(failure
-        .help("type the same again when it is open")
-        .help(format!(
-            "an acceptance is recorded with  {}",
-            session.command(&format!("release accept {} --in {from} --as ROLE", id.short()))
-        ))
-        .help("in haste, soak and windows are shortened by `promote … --expedite REASON`, which is recorded"))
+    Err(failure.help("type the same again when it is open: the gates are those that were applied last"))
 }

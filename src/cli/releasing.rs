@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::carry::Hold;
 use super::failure::Failure;
 use super::git;
+use super::images::pin_as_recorded;
 use super::session::{Resolved, Session};
 use super::spec::{self, Missing};
 use crate::digest::Digest;
@@ -35,6 +36,8 @@ pub fn make(session: &Session, environment: &str, state: &State, verified: Diges
     let noting = Noting { files: &DiskFiles, noted: Mutex::default() };
     let (resolved, diagnostics, sources) = spec::resolve_files(session, (&project, environment), &inputs, &noting)?;
     let resolved = resolved.ok_or_else(|| Failure::mistakes(diagnostics, &sources))?;
+    let pinned = |resolved| pin_as_recorded(&session.kinds, state, resolved);
+    let resolved = pinned(resolved);
     if resolved.desired.spec_digest != verified {
         return Err(other(environment, &resolved, verified));
     }
@@ -45,7 +48,7 @@ pub fn make(session: &Session, environment: &str, state: &State, verified: Diges
     // By what was captured alone: a file that changed in the meantime, or that was not captured, shows here.
     let captured = ParcelFiles { parcel: &parcel, project: &project, place: &DiskFiles };
     let (again, _, _) = spec::resolve_files(session, (&project, environment), &inputs, &captured)?;
-    match again.is_some_and(|again| again.desired.spec_digest == verified) {
+    match again.is_some_and(|again| pinned(again).desired.spec_digest == verified) {
         true => Ok(parcel),
         false => Err(other(environment, &resolved, verified)),
     }
@@ -80,6 +83,7 @@ fn describe(
         files,
         variables: resolved.released.clone(),
         images: images(state.things.resources.iter().map(|(address, thing)| (address.to_string(), &thing.object))),
+        pinned: desired.images.pinned.clone(),
         migrations: desired
             .databases
             .iter()

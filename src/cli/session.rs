@@ -78,6 +78,8 @@ pub struct Resolved {
     pub receivers: Vec<Receiver>,
     /// What is known of a release that is to get in.
     pub promotion: Option<Box<Promotion>>,
+    /// Whether its images are named by their content, as far as that goes.
+    pub pinned: bool,
     /// The secrets that the spec and its variables gave, and those that the edge can read.
     pub secrets: Arc<dyn Secrets>,
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::door;
 use super::environment::{self, Name};
 use super::failure::Failure;
+use super::images;
 use super::secrets::EdgeSecrets;
 use super::session::{Resolved, Session, checked_name};
 use crate::address::Address;
@@ -20,6 +21,7 @@ use crate::kind::Kinds;
 use crate::ledger::State;
 use crate::migration::layout::Layout;
 use crate::release::Carried;
+use crate::release::image::Images;
 use crate::release::parcel::{Parcel, ParcelFiles};
 use crate::resolve::desired::{Desired, DesiredDatabase};
 use crate::resolve::inputs::{Inputs, VariableFile, secrets_from_variables};
@@ -153,6 +155,7 @@ pub fn resolve_files(
         carried: None,
         receivers,
         promotion: None,
+        pinned: false,
         secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
     });
     Ok((resolved, diagnostics, sources))
@@ -178,13 +181,14 @@ pub fn checkout(
     brought: Brought<'_>,
 ) -> Option<Resolved> {
     let (project, digest) = (session.project()?, digest?);
-    let Brought { carried, parcel } = brought;
+    let Brought { carried, parcel, images } = brought;
     if carried.is_some() && parcel.is_none() {
         return None;
     }
     let resolved = resolve_from(session, &project, environment, Missing::Refuse, parcel.as_ref());
     let (resolved, _mistakes, _) = resolved.ok()?;
-    let resolved = resolved.filter(|resolved| resolved.desired.spec_digest == digest)?;
+    let resolved = images::pin_as(&session.kinds, images.unwrap_or(&Images::default()), resolved?);
+    let resolved = Some(resolved).filter(|resolved| resolved.desired.spec_digest == digest)?;
     Some(Resolved { parcel, carried: carried.cloned(), ..resolved })
 }
 
@@ -195,13 +199,16 @@ pub struct Brought<'a> {
     pub carried: Option<&'a Carried>,
     /// The release, if it is at hand.
     pub parcel: Option<Parcel>,
+    /// How it names the images of its containers.
+    pub images: Option<&'a Images>,
 }
 
 impl<'a> Brought<'a> {
     /// That of a change set, as far as the ledger knows it.
     pub fn of(change_set: Option<&'a ChangeSet>, state: &State) -> Self {
         let carried = change_set.and_then(|change_set| change_set.release.as_deref());
-        Self { carried, parcel: carried.and_then(|carried| state.releases.parcel(carried.id)) }
+        let images = change_set.map(|change_set| &change_set.images);
+        Self { carried, parcel: carried.and_then(|carried| state.releases.parcel(carried.id)), images }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::migration::certificate::{Basis, Certificate, Verdict};
 use crate::migration::observation::Observation;
 use crate::rehearse::key::major;
 use crate::rehearse::target::{Along, Answer, Foretold};
+use crate::release::ReleaseId;
+use crate::release::gates::Gates;
 use crate::review::grounds::Grounds;
 use crate::rules::finding::Place;
 use crate::rules::{Finding, Level};
@@ -43,6 +45,9 @@ struct Covered<'a> {
     /// What is asked of it: whoever signs a part signs how it is checked as well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
+    /// The release that it brings: whoever signs a part signs what it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ReleaseId>,
 }
 
 /// What was proved of a migration, without what another run of the same rehearsal says otherwise.
@@ -107,6 +112,7 @@ pub fn of_steps(change_set: &ChangeSet, grounds: &Grounds, chain: &str, part: Pa
         findings: findings(grounds, is_about),
         // What is left out because it is not there yet is no wish of anybody.
         checks: change_set.checks.iter().map(|one| Check { not_yet: BTreeSet::new(), ..one.clone() }).collect(),
+        release: change_set.release.as_ref().filter(|carried| carried.from.is_some()).map(|carried| carried.id),
     })
 }
 
@@ -123,8 +129,8 @@ pub fn of_all(change_set: &ChangeSet, grounds: &Grounds, chain: &str) -> Digest 
 pub fn of_rules(
     change_set: &ChangeSet,
     chain: &str,
-    before: (Option<&Rules>, Standing),
-    after: (Option<&Rules>, Standing),
+    before: (Option<&Rules>, Standing, &Gates),
+    after: (Option<&Rules>, Standing, &Gates),
 ) -> Digest {
     let (project, environment) = (&change_set.project, &change_set.environment);
     Digest::of_json(&(FORM, Part::Rules, project, environment, chain, before, after))

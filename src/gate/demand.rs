@@ -79,8 +79,9 @@ pub fn parts(case: Case<'_>) -> BTreeMap<Part, Option<Digest>> {
     };
     let mut parts: BTreeMap<Part, Option<Digest>> = of_steps.into_iter().map(digest).collect();
     if change_of_rules(case).is_some() {
-        let before = (case.state.signatures.rules.as_ref(), case.state.standing());
-        let after = (case.change_set.approval_rules.as_deref(), case.change_set.standing);
+        let before = (case.state.signatures.rules.as_ref(), case.state.standing(), case.state.gates());
+        let set = case.change_set;
+        let after = (set.approval_rules.as_deref(), set.standing, &set.gates);
         parts.insert(Part::Rules, chain.map(|chain| cover::of_rules(case.change_set, chain, before, after)));
     }
     parts.insert(Part::Whole, chain.map(|chain| cover::of_all(case.change_set, case.grounds, chain)));
@@ -178,6 +179,7 @@ pub fn change_of_rules(case: Case<'_>) -> Option<Vec<String>> {
     let nothing = Rules::default();
     let mut lines = before.difference(case.change_set.approval_rules.as_deref().unwrap_or(&nothing));
     lines.extend(standing_lines(case.state.standing(), case.change_set.standing));
+    lines.extend(case.state.gates().difference(&case.change_set.gates));
     (!lines.is_empty()).then_some(lines)
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Invariant: the spec that is in force after a rollback is never held by it.
 
+use std::collections::BTreeSet;
+
 use super::record::{Body, RunResult};
 use super::state::{Run, State};
 use crate::digest::Digest;
+use crate::release::gates::Gates;
 use crate::step::{OnFailedCheck, Operation, Standing};
 
 impl State {
@@ -18,6 +21,13 @@ impl State {
     /// What the environment asks of those who change it, as last applied.
     pub fn standing(&self) -> Standing {
         self.runs.last().map(|run| run.change_set.standing).unwrap_or_default()
+    }
+
+    /// What a release has to wait for, and who may bring it, as last applied.
+    pub fn gates(&self) -> &Gates {
+        const NONE: &Gates =
+            &Gates { soak_seconds: None, windows: Vec::new(), accept: BTreeSet::new(), actors: BTreeSet::new() };
+        self.runs.last().map_or(NONE, |run| &run.change_set.gates)
     }
 
     /// The spec of the state right after a run; nothing before the first one, or where everything was removed.

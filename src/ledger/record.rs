@@ -16,7 +16,7 @@ use crate::value::{Object, SealKey, Value};
 use crate::world::{Binding, WorldError};
 
 /// The version of the form of records that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The place of a record in its chain, from one.
 pub type Sequence = u64;

@@ -9,6 +9,7 @@ mod clusters;
 mod control;
 mod delays;
 mod faults;
+mod images;
 mod journal;
 mod limits;
 mod names;
@@ -290,6 +291,9 @@ impl Relay {
                 "PutSecretValue" => return secrets::put(self, call).await,
                 _ => {}
             }
+        }
+        if call.service == "ecr" {
+            return images::answer(self, call, request).await;
         }
         if call.service != "ecs" {
             return self.upstream.forward(request).await;

@@ -9,6 +9,7 @@ pub mod canonical;
 pub mod tags;
 pub mod period;
 pub mod generated;
+pub mod registry;
 #[cfg(feature = "aws")]
 mod watch;
 #[cfg(feature = "aws")]
@@ -21,6 +22,8 @@ pub(crate) mod database_token;
 pub(crate) mod stored;
 #[cfg(feature = "aws")]
 mod clients;
+#[cfg(feature = "aws")]
+mod digests;
 #[cfg(feature = "aws")]
 mod exchange;
 #[cfg(feature = "aws")]

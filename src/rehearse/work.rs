@@ -219,6 +219,8 @@ mod tests {
             owed: BTreeSet::new(),
             with_schema: false,
             release: None,
+            images: Default::default(),
+            gates: Default::default(),
             origins: BTreeMap::new(),
         }
     }

@@ -22,12 +22,42 @@ pub struct Gates {
     /// As what it has to be accepted in the environment before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub accept: BTreeSet<String>,
+    /// Who may bring it, by the names of shells and CI; anybody where there is none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub actors: BTreeSet<String>,
 }
 
 impl Gates {
     /// Whether nothing is asked.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether something is asked of releases, beside who brings them.
+    pub fn ask_of_releases(&self) -> bool {
+        self.soak_seconds.is_some() || !self.windows.is_empty() || !self.accept.is_empty()
+    }
+
+    /// What is asked of a change that brings no release: who makes it; and when, if it changes the gates themselves.
+    pub fn of_the_place(&self, changes_gates: bool) -> Self {
+        let windows = if changes_gates { self.windows.clone() } else { Vec::new() };
+        Self { windows, actors: self.actors.clone(), ..Self::default() }
+    }
+
+    /// What is otherwise than in others, line by line.
+    pub fn difference(&self, other: &Self) -> Vec<String> {
+        let soak = |gates: &Self| gates.soak_seconds.map_or_else(|| "none".to_owned(), words_of);
+        let set = |words: Vec<String>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+        let windows = |gates: &Self| set(gates.windows.iter().map(ToString::to_string).collect());
+        let names = |names: &BTreeSet<String>| set(names.iter().cloned().collect());
+        let rows = [
+            ("soak", soak(self), soak(other)),
+            ("windows", windows(self), windows(other)),
+            ("accept", names(&self.accept), names(&other.accept)),
+            ("actors", names(&self.actors), names(&other.actors)),
+        ];
+        let differing = rows.into_iter().filter(|(_, before, after)| before != after);
+        differing.map(|(name, before, after)| format!("~ {name}: {before} -> {after}")).collect()
     }
 }
 
@@ -133,6 +163,8 @@ pub struct Facts<'a> {
     pub accepted: &'a BTreeSet<String>,
     /// Why soak and windows do not count, if somebody says so.
     pub expedited: Option<&'a str>,
+    /// Who wants to do it.
+    pub actor: &'a str,
 }
 
 /// What one gate says.
@@ -176,6 +208,18 @@ pub fn judge(gates: &Gates, facts: Facts<'_>, zone: impl Fn(&str) -> Option<Time
     for role in &gates.accept {
         let open = facts.accepted.contains(role);
         let words = if open { format!("accepted as {role}") } else { format!("it was not accepted as {role}") };
+        verdicts.push(Verdict { open, words });
+    }
+    if !gates.actors.is_empty() {
+        // `ada (GitHub Actions, run 7)` is `ada`.
+        let bare = facts.actor.split_once(" (").map_or(facts.actor, |(bare, _)| bare);
+        let open = [facts.actor, bare].into_iter().any(|name| gates.actors.contains(name));
+        let actor = facts.actor;
+        let all: Vec<&str> = gates.actors.iter().map(String::as_str).collect();
+        let words = match open {
+            true => format!("actor: {actor} may"),
+            false => format!("actor: `{actor}` is none of those who may: {}", all.join(", ")),
+        };
         verdicts.push(Verdict { open, words });
     }
     verdicts
@@ -234,6 +278,7 @@ mod tests {
             soak_seconds: Some(3600),
             windows: vec!["mon 09:00-10:00 UTC".parse().unwrap()],
             accept: BTreeSet::from(["uat".to_owned()]),
+            actors: BTreeSet::new(),
         };
         let nobody = BTreeSet::new();
         let facts = Facts {
@@ -241,6 +286,7 @@ mod tests {
             now: at("2026-11-23T10:30:00Z"),
             accepted: &nobody,
             expedited: None,
+            actor: "ada",
         };
         let open = |facts: Facts<'_>| {
             judge(&gates, facts, |_| Some(TimeZone::UTC)).iter().map(|one| one.open).collect::<Vec<_>>()
@@ -251,5 +297,26 @@ mod tests {
         assert_eq!(open(later), [true, true, true]);
         let unknown = judge(&gates, later, |_| None);
         assert!(!unknown[1].open && unknown[1].words.contains("does not know the zone UTC"));
+    }
+
+    #[test]
+    fn only_those_who_are_named_may_and_a_change_of_gates_is_told() {
+        let gates = Gates { actors: BTreeSet::from(["ada".to_owned()]), ..Gates::default() };
+        let nobody = BTreeSet::new();
+        let facts = |actor| Facts {
+            verified: at("2026-11-23T10:00:00Z"),
+            now: at("2026-11-23T10:30:00Z"),
+            accepted: &nobody,
+            expedited: Some("in haste"),
+            actor,
+        };
+        for (actor, may) in [("ada", true), ("ada (GitHub Actions, run 7)", true), ("eve", false), ("eve (ada)", false)]
+        {
+            assert_eq!(judge(&gates, facts(actor), |_| None)[0].open, may, "{actor}");
+        }
+        assert!(gates.of_the_place(true) == gates && !gates.ask_of_releases());
+        let soaked = Gates { soak_seconds: Some(86_400), ..gates.clone() };
+        assert_eq!(soaked.difference(&gates), ["~ soak: 24 h -> none"]);
+        assert!(gates.difference(&gates).is_empty());
     }
 }

@@ -142,6 +142,7 @@ mod tests {
             files,
             variables: BTreeMap::new(),
             images: BTreeSet::new(),
+            pinned: BTreeMap::new(),
             migrations: BTreeMap::new(),
             configuration: BTreeMap::new(),
         };

@@ -9,10 +9,11 @@ use crate::address::part::Part;
 use crate::approval::rules::Rules;
 use crate::diagnostic::Span;
 use crate::digest::Digest;
-use crate::expression::Deferred;
+use crate::expression::{Deferred, Expr};
 use crate::migration::Migration;
 use crate::migration::range::SchemaNeeds;
 use crate::release::gates::Gates;
+use crate::release::image::{Images, Pinning};
 use crate::spec::Door;
 use crate::step::Check;
 use crate::value::{Object, Value};
@@ -36,6 +37,8 @@ pub struct Desired {
     /// Digest of everything that was read: spec, modules, migrations and open variables. Secret variables
     /// do not enter.
     pub spec_digest: Digest,
+    /// How the images of its containers are named, once that is known.
+    pub images: Images,
 }
 
 /// The `environment` block, or what its absence means.
@@ -53,6 +56,12 @@ pub struct EnvironmentSettings {
     pub doors: BTreeSet<Door>,
     /// What a release has to wait for before it gets in.
     pub gates: Gates,
+    /// Which images are named by their content.
+    pub pinning: Pinning,
+    /// The Git branch from whose checkouts it is planned and applied; any where there is none.
+    pub branch: Option<String>,
+    /// The rule by which a release gets in by itself, if there is one.
+    pub auto_promote: Option<Expr>,
     /// How many signatures each class has to give that does not say so itself.
     pub approvals: u32,
     /// What it can bear of a change.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::desired::EnvironmentSettings;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::release::gates::Gates;
+use crate::release::image::Pinning;
 use crate::spec::{Door, Spec};
 use crate::world::Budget;
 
@@ -20,6 +21,9 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
             allow_up: true,
             doors: BTreeSet::from([Door::Checkout]),
             gates: Gates::default(),
+            pinning: Pinning::default(),
+            branch: None,
+            auto_promote: None,
             approvals: 0,
             budget: Budget::default(),
             rules: None,
@@ -33,6 +37,9 @@ pub(super) fn environment(spec: &Spec) -> EnvironmentSettings {
         allow_up: block.allow_up.unwrap_or(block.after.is_none() && !block.protected),
         doors: block.source.clone().unwrap_or_else(|| BTreeSet::from([implied])),
         gates: block.gates.clone(),
+        pinning: block.pinning,
+        branch: block.branch.clone(),
+        auto_promote: block.auto_promote.clone(),
         approvals: block.approvals,
         budget: block.budget.clone(),
         rules: block.rules.clone(),
@@ -61,12 +68,20 @@ pub(super) fn check(spec: &Spec) -> Diagnostics {
                 .help("remove `allow_up = true` or `protected = true`"),
         );
     }
-    if !block.gates.is_empty() && block.after.is_none() {
+    if block.gates.ask_of_releases() && block.after.is_none() {
         diagnostics.push(
             Diagnostic::error("nothing comes through these gates")
                 .at(block.span)
                 .detail("`soak`, `windows` and `accept` are asked of releases, and without `after` none comes")
                 .help("name the environment whose releases this one takes with `after`, or remove them"),
+        );
+    }
+    if block.auto_promote.is_some() && block.after.is_none() {
+        diagnostics.push(
+            Diagnostic::error("nothing is promoted to this environment")
+                .at(block.span)
+                .detail("`auto_promote` is a rule for releases, and without `after` none comes")
+                .help("name the environment whose releases this one takes with `after`, or remove it"),
         );
     }
     if block.source.as_ref().is_some_and(BTreeSet::is_empty) {

@@ -180,7 +180,7 @@ fn signing(review: &Review) -> Part {
 
 /// The release, and what is otherwise than where it comes from.
 fn promotion(review: &Review) -> Part {
-    let lines = review.promotion.iter().flat_map(super::promotion::PromotionView::lines);
+    let lines = review.brought();
     let pieces: Vec<String> = lines.map(|line| format!("> - {}\n", escaped(line.text.trim_start()))).collect();
     let end = if pieces.is_empty() { "" } else { "\n" };
     Part { head: String::new(), pieces, end, noun: "line about the release", more: "> - and {} more\n" }

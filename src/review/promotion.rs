@@ -27,9 +27,6 @@ pub struct PromotionView {
     /// Why soak and windows do not count, if somebody said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expedited: Option<String>,
-    /// The images that containers run by a tag, which is no digest.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub images_by_tag: Vec<String>,
     /// What will be otherwise than there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<String>,
@@ -46,17 +43,12 @@ impl PromotionView {
     pub fn of(change_set: &ChangeSet, grounds: &Grounds) -> Option<Self> {
         let Carried { id, from } = change_set.release.as_deref()?;
         let promotion = grounds.promotion.as_deref();
-        let images = promotion.into_iter().flat_map(|promotion| &promotion.parcel.release.images);
-        let mut by_tag: Vec<String> =
-            images.filter(|image| !image.is_digest()).map(|image| image.image.clone()).collect();
-        by_tag.dedup();
         Some(Self {
             release: *id,
             from: from.as_ref().map(|from| from.environment.clone()),
             run: from.as_ref().map(|from| from.run),
             tag: from.as_ref().and_then(|from| from.tag.clone()),
             expedited: from.as_ref().and_then(|from| from.expedited.clone()),
-            images_by_tag: by_tag,
             except: promotion.map(|promotion| promotion.except.clone()).unwrap_or_default(),
             gaps: promotion.map(|promotion| promotion.gaps.clone()).unwrap_or_default(),
             gates: promotion.map(|promotion| promotion.verdicts.clone()).unwrap_or_default(),
@@ -76,9 +68,6 @@ impl PromotionView {
         let mut lines = vec![line(Weight::Middle, format!("release {release} of {from}{tag}{run}"))];
         if let Some(reason) = &self.expedited {
             lines.push(line(Weight::Heavy, format!("expedited, soak and windows do not count: {reason}")));
-        }
-        for image in &self.images_by_tag {
-            lines.push(line(Weight::Middle, format!("image {image} is a tag, no digest: what it names may change")));
         }
         match self.except.as_slice() {
             [] => lines.push(line(Weight::Light, format!("as in {from}"))),

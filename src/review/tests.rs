@@ -85,6 +85,8 @@ pub(crate) fn sample() -> ChangeSet {
         owed: std::collections::BTreeSet::new(),
         with_schema: false,
         release: None,
+        images: Default::default(),
+        gates: Default::default(),
         origins: std::collections::BTreeMap::new(),
     }
 }

@@ -66,7 +66,7 @@ pub fn render(review: &Review, paint: &dyn Paint) -> String {
 
 /// The release, and what is otherwise than where it comes from.
 fn promotion(review: &Review, paint: &dyn Paint) -> String {
-    let lines = review.promotion.iter().flat_map(super::promotion::PromotionView::lines);
+    let lines = review.brought();
     lines.map(|line| format!("  {}\n", paint.paint(role_of(line.weight), &harmless(&line.text)))).collect()
 }
 

@@ -1,4 +1,4 @@
-//! `soak`, `windows` and `accept` of an `environment` block. Pure.
+//! `soak`, `windows`, `accept` and `actors` of an `environment` block. Pure.
 //!
 //! Invariant: what is not understood is a mistake, never an open gate.
 
@@ -11,6 +11,7 @@ use crate::release::gates::{Gates, Window};
 pub(super) fn read(body: &Body, diagnostics: &mut Diagnostics) -> Gates {
     let mut plain = Plain { body, diagnostics };
     let (soak, windows, accept) = (plain.text("soak"), plain.texts("windows"), plain.texts("accept"));
+    let actors = plain.texts("actors").into_iter().flatten().collect();
     let mut mistake = |name: &str, summary: &str, detail: String, help: &str| {
         let span = body.expr(name).map(|expr| expr.span);
         diagnostics.push(Diagnostic::error(summary).at(span).detail(detail).help(help));
@@ -34,7 +35,7 @@ pub(super) fn read(body: &Body, diagnostics: &mut Diagnostics) -> Gates {
             Err(why) => mistake("windows", "a window is not understood", why, "as in `mon-thu 09:00-16:00 UTC`"),
         }
     }
-    Gates { soak_seconds, windows: open, accept: accept.into_iter().flatten().collect() }
+    Gates { soak_seconds, windows: open, accept: accept.into_iter().flatten().collect(), actors }
 }
 
 fn seconds(text: &str) -> Option<u64> {

@@ -9,7 +9,9 @@ use super::body::{Block, Body};
 use super::policy::policy;
 use super::rule::rule;
 use super::settings::{Plain, Shape};
-use super::{Door, EnvironmentBlock, NotifyBlock, PolicyBlock, Project, budget_block, gates, notify_block};
+use super::{
+    Door, EnvironmentBlock, NotifyBlock, PolicyBlock, Project, auto_promote, budget_block, gates, images, notify_block,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::suggest::did_you_mean;
 
@@ -204,13 +206,19 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
             "soak",
             "windows",
             "accept",
+            "actors",
+            "pin_images",
+            "follow_tags",
+            "branch",
         ],
-        blocks: &["approver", "approval", "budget"],
+        blocks: &["approver", "approval", "budget", "auto_promote"],
         required: &[],
     };
     shape.check(block, diagnostics);
     let budget = budget_block::read(&block.body, diagnostics);
     let gates = gates::read(&block.body, diagnostics);
+    let rule = auto_promote::read(&block.body, diagnostics);
+    let pinning = images::read(&block.body, diagnostics);
     let mut plain = Plain { body: &block.body, diagnostics };
     let read = EnvironmentBlock {
         span: block.header,
@@ -219,6 +227,9 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
         allow_up: plain.truth("allow_up"),
         source: None,
         gates,
+        pinning,
+        branch: plain.text("branch"),
+        auto_promote: rule,
         approvals: plain.count("approvals").unwrap_or(0),
         budget,
         rules: None,

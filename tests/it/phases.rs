@@ -170,6 +170,9 @@ fn desired(services: &str, folder: &str) -> Desired {
             protected: false,
             allow_up: true,
             gates: Default::default(),
+            pinning: Default::default(),
+            branch: None,
+            auto_promote: None,
             doors: BTreeSet::new(),
             approvals: 0,
             budget: Default::default(),
@@ -180,6 +183,7 @@ fn desired(services: &str, folder: &str) -> Desired {
         checks: Vec::new(),
         outputs: BTreeMap::new(),
         spec_digest: Digest::of_bytes(b"spec"),
+        images: Default::default(),
     }
 }
 

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use switchback::digest::Digest;
 use switchback::ledger::record::{self, Sequence};
 use switchback::ledger::{Actor, Body, Ledger, MemoryStore, Record, Store, StoreError};
+use switchback::release::parcel::Texts;
+use switchback::release::record::Event;
+use switchback::release::{Commit, Release};
+use switchback::step::CheckResult;
 use switchback::store::file::FileStore;
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -62,6 +66,67 @@ pub async fn conforms(open: &dyn Fn() -> Arc<dyn Store>) {
     let (last, age) = store.age().await.expect("the store has a clock").expect("there are records");
     assert!(last == 4 && age < std::time::Duration::from_secs(60), "{last} {age:?}");
     assert_eq!(other.originals().await, other.read(0).await);
+    keeps_what_it_is_given(&*other).await;
+}
+
+/// Records with texts of others in them come back as they were, byte for byte.
+async fn keeps_what_it_is_given(store: &dyn Store) {
+    let before = store.read(0).await.expect("readable");
+    let last = before.last().expect("there are records");
+    let (mut sequence, mut previous) = (last.sequence, last.digest());
+    let mut records = Vec::new();
+    for body in of_releases_and_checks() {
+        sequence += 1;
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        let record = Record { format: record::FORMAT, sequence, previous, time, lease: None, body };
+        previous = record.digest();
+        records.push(record);
+    }
+    store.append(last.sequence, &records).await.expect("appended as one");
+    assert_eq!(store.read(last.sequence).await.as_ref(), Ok(&records));
+    let texts = store.texts().await.expect("the texts");
+    for (record, text) in records.iter().zip(&texts[before.len()..]) {
+        assert_eq!(Digest::of_bytes(text.as_bytes()), record.digest(), "{text}");
+    }
+}
+
+/// What the ledger says of releases, and of what was asked of the world.
+fn of_releases_and_checks() -> Vec<Body> {
+    let text: Arc<str> = "line\n\u{0}\u{2028}\"ä\u{1F6B2}\\\r\n".into();
+    let digest = Digest::of_bytes(text.as_bytes());
+    let tag = "1.dkr.ecr.r.amazonaws.com/web:1".to_owned();
+    let release = Release {
+        format: switchback::release::FORMAT,
+        project: "shop".to_owned(),
+        environment: "dev".to_owned(),
+        spec_digest: digest,
+        commit: Some(Commit { hash: "a".repeat(40), dirty: true }),
+        files: [("modules/web/ä b.hcl".to_owned(), digest)].into(),
+        variables: [("image".to_owned(), "shop/web:1".into())].into(),
+        images: std::collections::BTreeSet::new(),
+        pinned: [(tag, "1.dkr.ecr.r.amazonaws.com/web@sha256:a".to_owned())].into(),
+        migrations: std::collections::BTreeMap::new(),
+        configuration: std::collections::BTreeMap::new(),
+    };
+    let (id, release) = (release.id(), Box::new(release));
+    let texts: Texts = [(digest, text)].into();
+    let events = [
+        Event::Made { release: release.clone(), texts: texts.clone(), run: 1 },
+        Event::Brought { release, texts, from: "dev".to_owned() },
+        Event::Accepted { release: id, role: "uat".to_owned(), note: Some("ok\n—".to_owned()) },
+        Event::Tagged { release: id, tag: "v1".to_owned(), commit: "b".repeat(40), object: "c".repeat(40) },
+    ];
+    let checked = Body::Checked {
+        run: 1,
+        check: "verify.up".parse().expect("an address"),
+        result: CheckResult::Failed,
+        saw: "503 \"busy\"".to_owned(),
+        facts: [("status".to_owned(), 503_i64.into()), ("share".to_owned(), "0.1".into())].into(),
+        tries: 3,
+        milliseconds: 1500,
+    };
+    let of_release = |event| Body::OfRelease { actor: actor(), event: Box::new(event) };
+    events.into_iter().map(of_release).chain([checked]).collect()
 }
 
 #[test]

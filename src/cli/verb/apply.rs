@@ -4,9 +4,11 @@ use crate::cli::arguments::Subject;
 use crate::cli::budget;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
 use crate::cli::confirm::{Consent, confirm};
+use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking, Pass};
+use crate::cli::images;
 use crate::cli::on_failure::{OnFailure, after_failure};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
@@ -81,7 +83,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
                 rehearsing: arguments.rehearsing,
                 accepting: &arguments.accepting,
             };
-            apply_spec(session, &resolved, wish)?
+            apply_spec(session, resolved, wish)?
         }
     };
     session.terminal.show(&report);
@@ -107,12 +109,15 @@ pub struct Wish<'a> {
 ///
 /// # Errors
 /// When nothing was begun.
-pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Result<Report, Failure> {
+pub fn apply_spec(session: &Session, resolved: Resolved, wish: Wish<'_>) -> Result<Report, Failure> {
     let Wish { verb, consent, on_failure, rehearsing, accepting } = wish;
-    let environment = &resolved.desired.environment.name;
+    door::refuse_branch(session, &resolved.desired.environment)?;
+    let environment = resolved.desired.environment.name.clone();
+    let environment = environment.as_str();
+    let project = resolved.desired.project.clone();
+    let mut hold = Hold::open(session, Intention { environment, project: Some(&project), verb: "apply" }, consent)?;
+    let resolved = &images::pin(session, hold.ledger.state(), resolved)?;
     let source = resolved.desired.spec_digest;
-    let project = Some(&*resolved.desired.project);
-    let mut hold = Hold::open(session, Intention { environment, project, verb: "apply" }, consent)?;
     let aim = Aim::Spec(resolved);
     carry::refuse_held(session, hold.ledger.state(), environment, source)?;
     let mut finished = None;
@@ -145,7 +150,7 @@ pub fn apply_spec(session: &Session, resolved: &Resolved, wish: Wish<'_>) -> Res
     refused::refuse(&change_set, &grounds.findings)?;
     unproved::refuse(session, accepting, &change_set, &grounds.evidence, &unproved::typed(verb, environment))?;
     budget::refuse(&change_set, &grounds)?;
-    promotion::refuse(session, &change_set, &grounds)?;
+    promotion::refuse(session, hold.ledger.state(), &change_set, &grounds)?;
     let author = Some(&*session.actor.name);
     let pass = let_pass(session, &mut hold, (&change_set, &grounds), (author, None, Some(resolved)))?;
     confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
@@ -183,6 +188,18 @@ fn release_stands(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
     brought.is_none() || brought == hold.ledger.state().release_in_force()
 }
 
+/// The gates may be others although no step is to be taken; then a run of no steps records that.
+fn gates_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    *hold.ledger.state().gates() == change_set.gates
+}
+
+/// What tags stand for may be known of others although no step is to be taken; then a run of no steps records that.
+fn images_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
+    let in_force = hold.ledger.state().apply_in_force();
+    let recorded = in_force.is_some_and(|run| run.change_set.images.pinned == change_set.images.pinned);
+    recorded || change_set.images.pinned.is_empty()
+}
+
 /// Puts the release that a change set brings into the ledger, before its run begins.
 fn deposit(session: &Session, hold: &mut Hold<'_>, change_set: &ChangeSet, grounds: &Grounds) -> Result<(), Failure> {
     let source = change_set.release.as_ref().and_then(|carried| carried.from.as_ref());
@@ -201,7 +218,11 @@ fn checks_stand(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
 
 /// What is recorded beside things and outputs is as it was.
 fn all_else_stands(change_set: &ChangeSet, hold: &Hold<'_>) -> bool {
-    rules_stand(change_set, hold) && checks_stand(change_set, hold) && release_stands(change_set, hold)
+    rules_stand(change_set, hold)
+        && images_stand(change_set, hold)
+        && gates_stand(change_set, hold)
+        && checks_stand(change_set, hold)
+        && release_stands(change_set, hold)
 }
 
 /// There is nothing to do, which is a verification, too.
@@ -271,7 +292,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             let words = unproved::typed("apply", &typed);
             unproved::refuse(session, &arguments.accepting, &change_set, &grounds.evidence, &words)?;
             budget::refuse(&change_set, &grounds)?;
-            promotion::refuse(session, &change_set, &grounds)?;
+            promotion::refuse(session, hold.ledger.state(), &change_set, &grounds)?;
             let pass = let_pass(session, &mut hold, (&change_set, &grounds), from)?;
             deposit(session, &mut hold, &change_set, &grounds)?;
             Work::Begin(Box::new(change_set), digest, pass)
@@ -361,13 +382,15 @@ fn judge_again(
 
 /// The spec, if the checkout is the one that the plan was made from: for literal secrets, and to verify against.
 fn checkout_of(session: &Session, change_set: &ChangeSet, grounds: &Grounds) -> Result<Option<Resolved>, Failure> {
+    let images = Some(&change_set.images);
+    let without = Brought { images, ..Brought::default() };
     let (Some(_), Some(carried)) = (session.project(), change_set.release.as_deref()) else {
-        return Ok(spec::checkout(session, &change_set.environment, change_set.spec_digest, Brought::default()));
+        return Ok(spec::checkout(session, &change_set.environment, change_set.spec_digest, without));
     };
     let parcel = match &grounds.promotion {
         Some(promotion) => Some(promotion.parcel.clone()),
         None => session.ledger(&change_set.environment)?.state().releases.parcel(carried.id),
     };
-    let brought = Brought { carried: Some(carried), parcel };
+    let brought = Brought { carried: Some(carried), parcel, images };
     Ok(spec::checkout(session, &change_set.environment, change_set.spec_digest, brought))
 }

@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking};
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
+use crate::cli::promotion;
 use crate::cli::refused;
 use crate::cli::report::Report;
 use crate::cli::session::{Resolved, Session};
@@ -85,6 +86,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     talk_review(session, &review);
     refused::refuse(&change_set, &grounds.findings)?;
+    promotion::refuse(session, hold.ledger.state(), &change_set, &grounds)?;
     let author = Some(&*session.actor.name);
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: None, break_glass: None };
     let pass = gate::pass(session, hold.ledger.state(), asking)

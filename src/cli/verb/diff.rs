@@ -8,6 +8,7 @@ use super::drift::{leaf, unseen_line};
 use crate::cli::drifting::{self, Schemas};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::images;
 use crate::cli::session::{Resolved, Session};
 use crate::cli::siding::{Place, sides};
 use crate::cli::spec;
@@ -77,6 +78,7 @@ impl Opened {
         // What is there can be compared without a spec, or with one that has mistakes.
         let read = |project: std::path::PathBuf| spec::resolve(session, &project, environment, spec::Missing::Refuse);
         let resolved = session.project().map(read).transpose()?.and_then(|(resolved, _, _)| resolved);
+        let resolved = resolved.map(|resolved| images::pin_as_recorded(&session.kinds, ledger.state(), resolved));
         let secrets = match &resolved {
             Some(resolved) => Arc::clone(&resolved.secrets),
             None => spec::secrets_at_hand(session, environment, ledger.state())?,

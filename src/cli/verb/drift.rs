@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::drifting::{self, Schemas};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::images;
 use crate::cli::session::Session;
 use crate::cli::spec;
 use crate::cli::telling;
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let environment = &arguments.environment;
     let ledger = session.known_ledger(environment)?;
     let resolved = match session.project() {
-        Some(_) => Some(session.resolve(environment)?),
+        Some(_) => Some(images::pin_as_recorded(&session.kinds, ledger.state(), session.resolve(environment)?)),
         None => None,
     };
     let secrets: Arc<dyn Secrets> = match &resolved {

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use crate::address::Address;
 use crate::cli::arguments::{Form, OfDatabase, address};
+use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking};
+use crate::cli::images;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
@@ -72,7 +74,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let environment = &arguments.environment;
     let resolved = session.resolve(environment)?;
+    door::refuse_branch(session, &resolved.desired.environment)?;
     let ledger = session.ledger(environment)?;
+    let resolved = if arguments.destroy { resolved } else { images::pin(session, ledger.state(), resolved)? };
     if let Some(run) = ledger.state().unfinished() {
         session.terminal.say_as(
             Role::Warning,

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use super::apply::{Wish, apply_spec};
 use super::rollback;
+use crate::cli::automation;
 use crate::cli::confirm::Consent;
+use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking};
 use crate::cli::git;
+use crate::cli::images;
 use crate::cli::on_failure::OnFailure;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
@@ -34,6 +37,8 @@ Examples:
   switchback promote staging prod --release 5e1f0c…   a certain release
   switchback promote staging prod --expedite \"CVE-2026-1\"
                                                   soak and windows do not count; it is recorded
+  switchback promote dev staging --auto           on a schedule: what is in force in dev, if the
+                                                  rule of staging (`auto_promote`) lets it in
 
 Modules, migrations and the values of `released` variables come from the release; the spec of
 the environment and its other values from this checkout. Only what FROM verified, and has not
@@ -67,6 +72,10 @@ pub struct Arguments {
     /// Do not ask
     #[arg(long)]
     auto_approve: bool,
+    /// Only if the rule of TO lets it in (`auto_promote`) and no gate is closed; else nothing is done, which is no
+    /// failure
+    #[arg(long, conflicts_with_all = ["release", "tag", "expedite", "out"])]
+    auto: bool,
     /// What to do when a step fails
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_failure: OnFailure,
@@ -95,24 +104,36 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(tag) = &arguments.tag {
         refuse_moved(session, from, before.state(), tag)?;
     }
-    let verified = promote::leaving(from, before.state(), wanted).map_err(|why| refused(session, from, why))?;
     let there = session.ledger(to)?;
+    let leaving = promote::leaving(from, before.state(), wanted);
+    if arguments.auto
+        && let Some(why) = automation::waits(session, to, (from, before.state(), there.state()), &leaving)?
+    {
+        session.terminal.say(&format!("nothing is promoted to {to}: {why}"));
+        return Ok(Exit::Done);
+    }
+    let verified = leaving.map_err(|why| refused(session, from, why))?;
     if let Some(run) = earlier(there.state(), verified) {
         return go_back(arguments, session, verified, run);
     }
     let upon = there.state().runs.last().map_or(0, |run| run.number);
-    let resolved = resolve(arguments, session, (&before.url(), before.state()), (verified, upon))?;
+    let resolved = resolve(arguments, session, (&before.url(), before.state()), (verified, upon), there.state())?;
+    let closed = resolved.promotion.iter().flat_map(|promotion| &promotion.verdicts).find(|verdict| !verdict.open);
+    if let Some(closed) = closed.filter(|_| arguments.auto) {
+        session.terminal.say(&format!("nothing is promoted to {to}: {}", closed.words));
+        return Ok(Exit::Done);
+    }
     match &arguments.out {
         Some(out) => save(arguments, session, &resolved, out),
         None => {
             let wish = Wish {
                 verb: "promote",
-                consent: Consent::of(arguments.auto_approve),
+                consent: Consent::of(arguments.auto_approve || arguments.auto),
                 on_failure: arguments.on_failure,
                 rehearsing: arguments.rehearsing,
                 accepting: &arguments.accepting,
             };
-            let report = apply_spec(session, &resolved, wish)?;
+            let report = apply_spec(session, resolved, wish)?;
             session.terminal.show(&report);
             Ok(report.result)
         }
@@ -182,6 +203,7 @@ fn resolve(
     session: &Session,
     (url, before): (&str, &State),
     (verified, upon): (Verified, u64),
+    there: &State,
 ) -> Result<Resolved, Failure> {
     let Arguments { from, to, .. } = arguments;
     let parcel = before.releases.parcel(verified.id).filter(crate::release::parcel::Parcel::is_whole);
@@ -202,7 +224,9 @@ fn resolve(
     };
     let carried = Carried { id: verified.id, from: Some(source) };
     let resolved = session.resolve_over(to, parcel, carried)?;
-    let promotion = promotion::describe(session, &resolved, before, verified).map(Box::new);
+    door::refuse_branch(session, &resolved.desired.environment)?;
+    let resolved = images::pin(session, there, resolved)?;
+    let promotion = promotion::describe(session, &resolved, (before, there), verified).map(Box::new);
     Ok(Resolved { promotion, ..resolved })
 }
 

@@ -6,6 +6,7 @@ use crate::cli::arguments::Subject;
 use crate::cli::certified::{self, Certified};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::images;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
@@ -75,6 +76,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         Typed::Environment(environment) => {
             let resolved = session.resolve(&environment)?;
             let ledger = session.ledger(&environment)?;
+            let resolved = images::pin_as_recorded(&session.kinds, ledger.state(), resolved);
             let options = Options::default();
             let proofs = Proofs::From(effort);
             session.wait(planning::plan(session, &ledger, &resolved, &options, proofs))?
@@ -89,7 +91,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<ChangeSet>, Failure> {
     let change_set = file.change_set;
     let parcel = file.promotion.as_ref().map(|promotion| promotion.parcel.clone());
-    let brought = Brought { carried: change_set.release.as_deref(), parcel };
+    let brought = Brought { carried: change_set.release.as_deref(), parcel, images: Some(&change_set.images) };
     let resolved = spec::checkout(session, &change_set.environment, change_set.spec_digest, brought);
     let ledger = session.ledger(&change_set.environment)?;
     let state: &State = ledger.state();

@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         rehearsing: arguments.rehearsing,
         accepting: &arguments.accepting,
     };
-    let report = apply_spec(session, &resolved, wish)?;
+    let report = apply_spec(session, resolved, wish)?;
     session.terminal.show(&report);
     Ok(report.result)
 }

@@ -53,6 +53,9 @@ const NAME_FIELDS: &[&str] = &[
     "ResourceType",
     "RoleName",
     "SecretId",
+    "repositoryName",
+    "repositoryNames",
+    "imageTag",
 ];
 /// What stands before an operation in the header that names it, and the service that it means.
 const TARGETS: &[(&str, &str)] = &[
@@ -60,6 +63,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("AmazonSSM", "ssm"),
     ("Logs_20140328", "logs"),
     ("secretsmanager", "secretsmanager"),
+    ("AmazonEC2ContainerRegistry_V20150921", "ecr"),
 ];
 const LONGEST_NAME: usize = 2048;
 

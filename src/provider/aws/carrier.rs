@@ -16,8 +16,8 @@ use super::clients::Clients;
 use super::failure::{Failure, withhold};
 use super::shared::{Calls, Silence, Work, contains_sealed};
 use super::{
-    cloudwatch_log_group, ecs_cluster, ecs_service, ecs_task_definition, secretsmanager_secret, settings,
-    ssm_parameter, watch,
+    cloudwatch_log_group, digests, ecs_cluster, ecs_service, ecs_task_definition, registry, secretsmanager_secret,
+    settings, ssm_parameter, watch,
 };
 use crate::kind::Kind;
 use crate::value::{Object, Value};
@@ -56,7 +56,10 @@ impl Aws {
         }
         let clients = Arc::new(Clients::open(connection).await?);
         // Everything that is read or done comes through here, so nothing happens in an account that is not the right one.
-        if !settings::right_accounts(&connection.settings).is_empty() {
+        let named = |names: Vec<String>| !names.is_empty();
+        if named(settings::right_accounts(&connection.settings))
+            || named(settings::allowed_identities(&connection.settings))
+        {
             clients.check(connection).await?;
         }
         opened.push((connection.clone(), clients.clone()));
@@ -132,6 +135,17 @@ impl Provider for Aws {
             Ok(calls.recallable(clients, &query.object).await?)
         });
         join_all(asked).await
+    }
+
+    async fn digests(&self, connection: &Connection, images: &[String]) -> Vec<Result<Option<String>, WorldError>> {
+        // Nobody is asked for what cannot lie there.
+        if images.iter().all(|image| registry::place(image).is_none()) {
+            return images.iter().map(|_| Ok(None)).collect();
+        }
+        match self.clients(connection).await {
+            Ok(clients) => digests::ask(&clients, images).await,
+            Err(error) => images.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 
     async fn carry_out(

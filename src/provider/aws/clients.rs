@@ -24,6 +24,7 @@ const AT_ONCE: usize = 8;
 /// The clients of one connection.
 pub(super) struct Clients {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub ecr: aws_sdk_ecr::Client,
     pub ecs: aws_sdk_ecs::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
@@ -62,6 +63,7 @@ impl Clients {
         };
         Ok(Self {
             cloudwatch: aws_sdk_cloudwatch::Client::new(&shared),
+            ecr: aws_sdk_ecr::Client::new(&shared),
             ecs: aws_sdk_ecs::Client::new(&shared),
             logs: aws_sdk_cloudwatchlogs::Client::new(&shared),
             secrets: aws_sdk_secretsmanager::Client::new(&shared),
@@ -126,6 +128,20 @@ impl Clients {
             };
             let tried = self.tried("sts:GetCallerIdentity", subject);
             return Err(WorldError { tried, cause, help: Some(help), class: ErrorClass::Denied });
+        }
+        let allowed = settings::allowed_identities(&connection.settings);
+        let arn = identity.arn().unwrap_or_default();
+        if !allowed.is_empty() && !allowed.iter().any(|allowed| settings::is_identity(allowed, arn)) {
+            return Err(WorldError {
+                tried: self.tried("sts:GetCallerIdentity", subject),
+                cause: format!("the credentials are those of {arn}, allowed is {}", allowed.join(", ")),
+                help: Some(
+                    "use credentials of an allowed identity, or name this one in `allowed_identities` of the \
+                     `provider \"aws\"` block"
+                        .to_owned(),
+                ),
+                class: ErrorClass::Denied,
+            });
         }
         Ok(Object::from([
             ("account".to_owned(), Value::from(account)),

@@ -30,6 +30,11 @@ pub fn schema() -> ProviderSchema {
                 Type::list(Type::String),
                 "The accounts this may lead to; anywhere else nothing is done.",
             ),
+            Attribute::optional(
+                "allowed_identities",
+                Type::list(Type::String),
+                "ARNs of the roles and users this may act as, `*` for any text; as anybody else nothing is read or done.",
+            ),
             Attribute::optional("max_retries", Type::Number, "How often a call is tried again; absent: 7 times."),
             Attribute::computed("account", Type::String, "The account it leads to, recorded with what is made there."),
         ],
@@ -47,6 +52,33 @@ pub fn right_accounts(settings: &Object) -> Vec<String> {
     }
 }
 
+/// The identities that are allowed, if any are named.
+pub fn allowed_identities(settings: &Object) -> Vec<String> {
+    let allowed = settings.get("allowed_identities").and_then(Value::items).into_iter().flatten();
+    allowed.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether an identity, as STS tells it, is an allowed one. Whoever has assumed a role is that role, whatever the
+/// session is called.
+pub fn is_identity(allowed: &str, arn: &str) -> bool {
+    let role = arn.replacen(":sts:", ":iam:", 1).replacen(":assumed-role/", ":role/", 1);
+    let role = role.rsplit_once('/').map_or(&*role, |(role, _session)| role);
+    let is_assumed = arn.contains(":assumed-role/");
+    // Sessions do not tell the path of their role.
+    let bare = match (is_assumed, allowed.split_once(":role/")) {
+        (true, Some((head, path))) => format!("{head}:role/{}", path.rsplit('/').next().unwrap_or(path)),
+        (true, None) | (false, _) => allowed.to_owned(),
+    };
+    matches(allowed, arn) || (is_assumed && matches(&bare, role))
+}
+
+/// Whether a text is as a pattern says, in which `*` is any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(text) = text.strip_prefix(head) else { return false };
+    (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches(rest, &text[at..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +90,28 @@ mod tests {
         settings.insert("account".to_owned(), Value::from("2"));
         assert_eq!(right_accounts(&settings), ["2"]);
         assert!(right_accounts(&Object::new()).is_empty());
+    }
+
+    #[test]
+    fn a_session_is_its_role_and_nobody_else() {
+        let session = "arn:aws:sts::111111111111:assumed-role/deploy/run-7";
+        for allowed in [
+            "arn:aws:iam::111111111111:role/deploy",
+            "arn:aws:iam::111111111111:role/teams/shop/deploy",
+            "arn:aws:iam::111111111111:role/dep*",
+            "arn:aws:sts::*:assumed-role/deploy/*",
+        ] {
+            assert!(is_identity(allowed, session), "{allowed}");
+        }
+        for other in [
+            "arn:aws:iam::222222222222:role/deploy",
+            "arn:aws:iam::111111111111:role/deployer",
+            "arn:aws:iam::111111111111:user/deploy",
+            "",
+        ] {
+            assert!(!is_identity(other, session), "{other}");
+        }
+        assert!(is_identity("arn:aws:iam::1:user/ada", "arn:aws:iam::1:user/ada"));
+        assert!(!is_identity("arn:aws:iam::1:user/ada", "arn:aws:iam::1:user/adam"));
     }
 }

@@ -97,7 +97,7 @@ fn what(review: &Review) -> Element {
     let found = (!review.findings.is_empty()).then(|| {
         of_class("p", "", "Findings: ").with(element("a").to(Anchor::Part("findings")).with(findings::counts(review)))
     });
-    let release = review.promotion.iter().flat_map(crate::review::promotion::PromotionView::lines);
+    let release = review.brought();
     let release = release.map(|line| of_class("p", "quiet", line.text));
     answer("What changes?", capital(&counts))
         .with_all(release)

@@ -53,6 +53,8 @@ fn change_set(steps: Vec<Step>) -> ChangeSet {
         owed: BTreeSet::new(),
         with_schema: false,
         release: None,
+        images: Default::default(),
+        gates: Default::default(),
         origins: BTreeMap::new(),
     }
 }

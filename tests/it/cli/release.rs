@@ -2,6 +2,9 @@
 //!
 //! Invariant: a refusal is tried where, but for the one thing that it names, the way is open.
 
+mod gated;
+#[cfg(feature = "aws")]
+mod images;
 mod refused;
 mod travels;
 

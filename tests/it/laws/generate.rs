@@ -180,6 +180,9 @@ impl Spec {
                 protected: false,
                 allow_up: true,
                 gates: Default::default(),
+                pinning: Default::default(),
+                branch: None,
+                auto_promote: None,
                 doors: BTreeSet::new(),
                 approvals: 0,
                 budget: Default::default(),
@@ -190,6 +193,7 @@ impl Spec {
             checks: Vec::new(),
             outputs: BTreeMap::new(),
             spec_digest: Digest::of_bytes(self.to_string().as_bytes()),
+            images: Default::default(),
         }
     }
 

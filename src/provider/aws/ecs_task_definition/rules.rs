@@ -222,9 +222,14 @@ impl Rules for TaskDefinitionRules {
         }
     }
 
+    fn containers(&self) -> Option<&'static str> {
+        Some("container_definitions")
+    }
+
     fn rights(&self) -> Rights {
         Rights {
-            reads: &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"],
+            // What a tag stands for is asked when it is planned.
+            reads: &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecr:DescribeImages"],
             writes: &[
                 "ecs:RegisterTaskDefinition",
                 "ecs:DeregisterTaskDefinition",
