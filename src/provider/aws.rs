@@ -1,4 +1,4 @@
-//! AWS: ECS, CloudWatch Logs, Secrets Manager and SSM. Each kind has its pure `rules` and, behind the feature `aws`, its `calls`.
+//! AWS: ECS, logs, Secrets Manager and SSM. Each kind has its pure `rules` and, behind the feature `aws`, its `calls`.
 //!
 //! Invariant: the pure half knows AWS's JSON but no SDK; every call goes through `clients`, every error through
 //! `failure`.

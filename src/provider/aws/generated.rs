@@ -4,7 +4,7 @@
 //! Invariant: every letter is as likely as every other one of its alphabet.
 
 use crate::kind::{Attribute, Mistake};
-use crate::value::{Object, Type, Unknown, Value};
+use crate::value::{Data, Object, Type, Unknown, Value};
 
 /// How long a value is when nothing is said.
 const LENGTH: i64 = 32;
@@ -87,6 +87,18 @@ pub fn leave_open(planned: &mut Object, value: &str, waits: &str) {
     planned.insert(value.to_owned(), Value::unknown(unknown).sensitive());
 }
 
+/// The object as it is carried out: a value that the plan left open was withheld there without a digest, and goes.
+/// Where `told` says which version is meant, it is an earlier value, and stays.
+pub fn opened(after: &Object, value: &str, told: &str) -> Object {
+    let mut after = after.clone();
+    let is_told = after.get(told).is_some_and(|told| told.is_known() && !told.is_null());
+    let is_open = |value: &Value| matches!(value.data(), Data::Sealed(sealed) if sealed.digest.is_none());
+    if is_wanted(&after) && !is_told && after.get(value).is_some_and(is_open) {
+        after.remove(value);
+    }
+    after
+}
+
 /// A value made of random bytes, which are asked for as often as they are needed.
 pub fn make(object: &Object, random: &mut dyn FnMut(&mut [u8])) -> String {
     let (length, characters) = form(object).unwrap_or((LENGTH, "alphanumeric".to_owned()));
@@ -167,6 +179,19 @@ mod tests {
         earlier.insert("secret_string".to_owned(), Value::from("earlier").sensitive());
         assert!(!is_renewed(&earlier, Some(&now), "secret_string"), "a way back makes nothing");
         assert!(!is_renewed(&earlier, None, "secret_string"), "nor where it was removed");
+    }
+
+    #[test]
+    fn what_a_plan_left_open_is_made() {
+        let mut planned = generated(32, "hex", "2");
+        leave_open(&mut planned, "secret_string", "version_id");
+        let planned = crate::value::seal::seal_object(&planned, None);
+        assert!(!opened(&planned, "secret_string", "version_id").contains_key("secret_string"));
+        let mut earlier = planned.clone();
+        earlier.insert("version_id".to_owned(), "v1".into());
+        assert!(opened(&earlier, "secret_string", "version_id").contains_key("secret_string"));
+        let given = generated(32, "hex", "2");
+        assert_eq!(opened(&given, "secret_string", "version_id"), given);
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Calls for Secrets {
     }
 
     async fn create(&self, work: &Work<'_>, after: &Object) -> Result<Object, Failure> {
+        let after = &generated::opened(after, VALUE, "version_id");
         let name = text(after, "name").unwrap_or_default();
         if let Some(described) = describe(work.clients, name).await? {
             let own = all_tags(&described);
@@ -80,6 +81,7 @@ impl Calls for Secrets {
     }
 
     async fn update(&self, work: &Work<'_>, before: &Object, after: &Object) -> Result<Object, Failure> {
+        let after = &generated::opened(after, VALUE, "version_id");
         let name = text(after, "name").unwrap_or_default();
         let wanted = wanted(before, after);
         let described = there(work, name).await?;
@@ -127,6 +129,7 @@ impl Calls for Secrets {
     }
 
     async fn settle_update(&self, work: &Work<'_>, before: &Object, after: &Object) -> Result<Settlement, Failure> {
+        let after = &generated::opened(after, VALUE, "version_id");
         let Some(found) = read_one(self, work, before).await? else {
             return Ok(Settlement::Doubt("it is gone, although it was to be changed".to_owned()));
         };

@@ -64,6 +64,7 @@ impl Calls for Parameters {
     }
 
     async fn create(&self, work: &Work<'_>, after: &Object) -> Result<Object, Failure> {
+        let after = &generated::opened(after, "value", "version");
         refuse_sealed(work, after)?;
         let name = text(after, "name").unwrap_or_default();
         let tags = Some(tags_for(work.effect, after));
@@ -80,6 +81,7 @@ impl Calls for Parameters {
     }
 
     async fn update(&self, work: &Work<'_>, before: &Object, after: &Object) -> Result<Object, Failure> {
+        let after = &generated::opened(after, "value", "version");
         let puts = is_put_needed(work, before, after);
         let recalled = if puts { recall(work, &still_there(before, after)).await? } else { after.clone() };
         if puts {
@@ -117,6 +119,7 @@ impl Calls for Parameters {
     }
 
     async fn settle_update(&self, work: &Work<'_>, before: &Object, after: &Object) -> Result<Settlement, Failure> {
+        let after = &generated::opened(after, "value", "version");
         let Some(found) = read_one(self, work, &unrecorded(before)).await? else {
             return Ok(Settlement::Doubt("it is gone, although it was to be changed".to_owned()));
         };
