@@ -397,9 +397,8 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
-            Body::Checked { run, .. } | Body::Measured { run, .. } | Body::Bakes { run, .. } => {
-                self.run(record.sequence, *run)?.checked(record);
-            }
+            Body::Checked { run, .. } | Body::Measured { run, .. } => self.run(record.sequence, *run)?.checked(record),
+            Body::Bakes { run, .. } => self.run(record.sequence, *run)?.checked(record),
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
             Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
             Body::Receivers { .. } | Body::Told { .. } | Body::ApprovalWanted { .. } => {}

@@ -61,7 +61,7 @@ pub(super) struct Pages {
 pub(super) struct Token {
     /// The digest of all parameters but the token.
     pub parameters: Digest,
-    /// The service that was created.
+    /// The service or the task that was begun.
     pub service: String,
 }
 
@@ -131,6 +131,16 @@ impl Pages {
                 self.fail_next.insert(service.to_owned());
             }
         }
+    }
+
+    /// What a token was used for: the digest of all parameters but the token, and what was begun.
+    pub(super) fn known(&self, token: &str) -> Option<(Digest, String)> {
+        self.tokens.get(token).map(|known| (known.parameters, known.service.clone()))
+    }
+
+    /// Remembers what a token was used for.
+    pub(super) fn remember(&mut self, token: &str, parameters: Digest, arn: &str) {
+        self.tokens.insert(token.to_owned(), Token { parameters, service: arn.to_owned() });
     }
 
     /// Whether a deleted service still drains.

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Relay;
-use super::book::Token;
 use super::call::Call;
 use super::refusal::{Refusal, json_response};
 use super::{clusters, task_definitions};
@@ -90,8 +89,9 @@ pub(super) async fn run(relay: &Relay, call: &Call) -> Result<Response<Full<Byte
     let token = body.remove("clientToken").and_then(|token| token.as_str().map(str::to_owned));
     let token = token.map(|token| format!("RunTask {} {token}", call.region));
     let parameters = Digest::of_json(&body);
-    if let Some(known) = token.as_ref().and_then(|token| relay.book.read(|pages| pages.tokens.get(token).cloned())) {
-        return run_before(relay, call, &known, parameters).await;
+    let known = token.as_ref().and_then(|token| relay.book.read(|pages| pages.known(token)));
+    if let Some((known, arn)) = known {
+        return run_before(relay, call, &arn, known == parameters).await;
     }
     let mut answer = relay.upstream.ask(call, &call.operation, body).await?;
     let now = relay.now();
@@ -105,7 +105,7 @@ pub(super) async fn run(relay: &Relay, call: &Call) -> Result<Response<Full<Byte
             let played = Task { cluster, started: now, seconds, is_broken, exit_code, has_ended: false };
             played.show(task, now);
             if let Some(token) = &token {
-                pages.tokens.insert(token.clone(), Token { parameters, service: arn.clone() });
+                pages.remember(token, parameters, &arn);
             }
             pages.tasks.insert(arn, played);
         }
@@ -114,13 +114,8 @@ pub(super) async fn run(relay: &Relay, call: &Call) -> Result<Response<Full<Byte
 }
 
 /// The same token again: the same task, and no other one.
-async fn run_before(
-    relay: &Relay,
-    call: &Call,
-    known: &Token,
-    parameters: Digest,
-) -> Result<Response<Full<Bytes>>, Refusal> {
-    if known.parameters != parameters {
+async fn run_before(relay: &Relay, call: &Call, arn: &str, is_same: bool) -> Result<Response<Full<Bytes>>, Refusal> {
+    if !is_same {
         return Err(Refusal::new(
             "ConflictException",
             "The RunTask request could not be processed due to conflicts: the clientToken was used with other parameters.",
@@ -128,7 +123,7 @@ async fn run_before(
     }
     let body = Map::from_iter([
         ("cluster".to_owned(), call.body.get("cluster").cloned().unwrap_or_else(|| json!("default"))),
-        ("tasks".to_owned(), json!([known.service])),
+        ("tasks".to_owned(), json!([arn])),
     ]);
     let mut answer = relay.upstream.ask(call, "DescribeTasks", body).await?;
     let now = relay.now();
