@@ -115,6 +115,12 @@ impl Graph {
                     let asked = prepared.verifies[index].as_ref();
                     found.extend(asked.and_then(|asked| self.asked(spec, asked)));
                 }
+                if let Item::Config(_) = item {
+                    // Every store of configuration is one of AWS.
+                    let is_its = |block: &ProviderBlock| &*block.name == "aws" && block.alias.is_none();
+                    let block = spec.modules[0].providers.iter().position(is_its);
+                    found.extend(block.map(|block| self.node(spec, 0, Item::Provider(block))));
+                }
                 if let Item::Database(_) = item {
                     let is_its = |block: &ProviderBlock| &*block.name == "postgres" && block.alias.is_none();
                     let block = module.providers.iter().position(is_its);

@@ -172,7 +172,7 @@ impl Rules for SecretRules {
             Change::Create(_) | Change::Update(..) => Judgement::Exact,
             Change::Delete(before) => match window_days(before) {
                 0 => Judgement::LosesData("its values: it has no recovery window".to_owned()),
-                _ => Judgement::Exact,
+                days => Judgement::LosesData(format!("its value: by hand it can be restored for {days} days")),
             },
         }
     }
@@ -244,11 +244,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_removal_without_a_window_loses_something() {
+    fn only_a_removal_loses_something() {
         let rules = kind().rules;
         let mut hasty = secret("a");
         hasty.insert("recovery_window_in_days".to_owned(), 0_i64.into());
-        assert_eq!(rules.judge(Change::Delete(&secret("a"))), Judgement::Exact);
+        assert!(matches!(rules.judge(Change::Delete(&secret("a"))), Judgement::LosesData(_)));
         assert!(matches!(rules.judge(Change::Delete(&hasty)), Judgement::LosesData(_)));
         assert_eq!(rules.judge(Change::Update(&hasty, &secret("b"))), Judgement::Exact);
     }
