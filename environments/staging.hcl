@@ -64,18 +64,14 @@ variable "name" {
 variable "image" {
   type        = string
   default     = "shop/web:1.0.0"
-  description = "The image of the web service."
+  released    = true
+  description = "The image of the services; it travels with the release."
 }
 
 variable "log_level" {
   type        = string
   default     = "info"
-  description = "How much the services log."
-
-  validation {
-    condition     = contains(["debug", "info", "warn"], var.log_level)
-    error_message = "The log level is debug, info or warn."
-  }
+  description = "How much the services log: debug, info or warn."
 }
 
 variable "database_password" {
@@ -90,49 +86,9 @@ variable "session_key" {
   description = "The key that signs the shop's sessions."
 }
 
-locals {
-  database_name = replace(var.name, "-", "_")
-
-  # What each service is: one entry is one service.
-  services = {
-    web    = { command = [], port = 8080, count = 2 }
-    worker = { command = ["shop", "work"], port = null, count = 1 }
-  }
-}
-
-resource "aws_ecs_cluster" "main" {
-  name = var.name
-
-  setting {
-    name  = "containerInsights"
-    value = "disabled"
-  }
-}
-
-resource "aws_cloudwatch_log_group" "shop" {
-  name              = "/${var.name}/services"
-  retention_in_days = 30
-}
-
-resource "aws_ssm_parameter" "regions" {
-  name  = "/${var.name}/regions"
-  type  = "StringList"
-  value = join(",", ["de", "at", "ch"])
-}
-
-config "web" {
-  store  = "ssm"
-  prefix = "/${var.name}/web"
-  values = {
-    LOG_LEVEL    = var.log_level
-    DATABASE_URL = module.database.url
-    SESSION_KEY  = var.session_key
-  }
-}
-
 module "database" {
   source   = "../modules/database"
-  name     = local.database_name
+  name     = replace(var.name, "-", "_")
   password = var.database_password
 }
 
@@ -144,40 +100,26 @@ database "app" {
   lock_timeout = "3s"
 }
 
-module "service" {
-  source   = "../modules/web_service"
-  for_each = local.services
-
-  name        = "${var.name}-${each.key}"
-  cluster     = aws_ecs_cluster.main.arn
-  image       = var.image
-  command     = each.value.command
-  port        = each.value.port
-
-  desired_count = each.value.count
-
-  log_group   = aws_cloudwatch_log_group.shop.name
-  region      = var.region
-  subnets     = var.subnets
-  environment = { LOG_LEVEL = var.log_level, REGIONS = aws_ssm_parameter.regions.value }
-
-  # The code expects its tables.
-  depends_on = [database.app]
-}
-
-# What was released: a new image replaces the note, so that the history shows it.
-resource "terraform_data" "release" {
-  input            = { image = var.image, services = keys(local.services) }
-  triggers_replace = var.image
+module "shop" {
+  source       = "../modules/shop"
+  name         = var.name
+  image        = var.image
+  log_level    = var.log_level
+  log_days     = 30
+  web_count    = 2
+  region       = var.region
+  subnets      = var.subnets
+  database_url = module.database.url
+  session_key  = var.session_key
 }
 
 output "cluster" {
-  value       = aws_ecs_cluster.main.arn
+  value       = module.shop.cluster
   description = "The cluster that the services run in."
 }
 
 output "task_definitions" {
-  value       = { for name, service in module.service : name => service.task_definition }
+  value       = module.shop.task_definitions
   description = "The revision that each service runs."
 }
 

@@ -250,7 +250,13 @@ impl Subject {
                 && look.kind == resource.kind
                 && leads_to_the_same(&resource.binding, &look.binding)
             {
-                look.binding = resource.binding.clone();
+                let recorded = std::mem::replace(&mut look.binding, resource.binding.clone());
+                // What the record knows of the place and the spec leaves open still holds: its account first of all.
+                for setting in PLACE {
+                    if let (None, Some(known)) = (look.binding.settings.get(setting), recorded.settings.get(setting)) {
+                        look.binding.settings.insert(setting.to_owned(), known.clone());
+                    }
+                }
             }
             let names_itself = kinds
                 .get(&resource.kind)
@@ -308,9 +314,11 @@ pub async fn observe(
     (observed, errors)
 }
 
+/// The settings of a binding that say where it leads.
+const PLACE: [&str; 5] = ["region", "endpoint", "account", "host", "port"];
+
 /// Whether two bindings lead to the same place, whoever goes in; where that is not plain they are taken not to.
 fn leads_to_the_same(wanted: &Binding, recorded: &Binding) -> bool {
-    const PLACE: [&str; 5] = ["region", "endpoint", "account", "host", "port"];
     let is_same = |setting: &str| match (wanted.settings.get(setting), recorded.settings.get(setting)) {
         (Some(wanted), Some(recorded)) => wanted == recorded,
         (Some(_) | None, _) => true,

@@ -102,7 +102,7 @@ pub fn resolve(
 /// The same; with a release, what travels comes from there.
 ///
 /// # Errors
-/// As [`resolve`].
+/// As [`resolve()`].
 pub fn resolve_from(
     session: &Session,
     project: &Path,
@@ -124,7 +124,7 @@ pub fn resolve_from(
 /// The same from given files and inputs.
 ///
 /// # Errors
-/// As [`resolve`].
+/// As [`resolve()`].
 pub fn resolve_files(
     session: &Session,
     (project, environment): (&Path, &str),

@@ -14,7 +14,7 @@ use super::inputs::{Inputs, Missing};
 use super::prepare::Prepared;
 use super::secret_form::{literal_at, plainly, secret_if, secrets_apart};
 use super::secrets::RevealedSecrets;
-use crate::address::{InstanceKey, ModulePath};
+use crate::address::{Address, InstanceKey, ModulePath};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Deferred, Expr, Node, Reference};
 use crate::kind::Kinds;
@@ -279,6 +279,12 @@ impl<'a> Engine<'a> {
                     let blocks = nodes.iter().flat_map(|node| &self.ground.state.blocks[*node]);
                     found.extend(blocks.flat_map(|block| &block.instances).map(|instance| instance.id));
                 }
+                continue;
+            }
+            if let Reference::Block { word, name } = reference
+                && &**word == "database"
+            {
+                found.insert(self.ground.state.id(&Address::root("database", name)));
                 continue;
             }
             let here = Here::new(&self.ground, site, instance, None, "");

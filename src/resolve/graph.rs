@@ -200,6 +200,10 @@ impl Graph {
                     }
                 }
             }
+            // A database is one of the environment's, whichever module waits for it.
+            Reference::Block { word, name } if &**word == "database" => {
+                found.extend(block(&spec.modules[0], word, name).map(|item| self.node(spec, 0, item)));
+            }
             Reference::Block { word, name } => {
                 found.extend(block(module, word, name).map(|item| self.node(spec, site, item)));
             }

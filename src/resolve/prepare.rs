@@ -127,16 +127,11 @@ impl Preparer<'_> {
 
     /// The database that a check asks; it is one of the environment's.
     fn asked_database(&mut self, asks: &Asks, reaches: Reaches) -> Option<usize> {
-        let known = &self.around.spec.modules[0];
-        let names = || known.databases.keys().map(|name| &**name);
         let mistake = match (&asks.database, reaches) {
-            (Some((name, _)), Reaches::Database) if known.databases.contains_key(name) || known.may_declare(name) => {
-                return known.databases.get_index_of(name);
+            (Some((name, span)), Reaches::Database) => {
+                let is_there = self.database_is_there(name, *span);
+                return self.around.spec.modules[0].databases.get_index_of(name).filter(|_| is_there);
             }
-            (Some((name, span)), Reaches::Database) => Diagnostic::error("there is no such database")
-                .at(*span)
-                .detail(format!("`database.{name}` is not declared"))
-                .help(did_you_mean(name, names(), format!("declare it with `database \"{name}\" {{ … }}`"))),
             (None, Reaches::Database) => Diagnostic::error("a required attribute is missing")
                 .at(asks.span)
                 .detail(format!("`{}` needs `database`", asks.kind))
@@ -170,9 +165,30 @@ impl Preparer<'_> {
 
     fn targets(&mut self, targets: &[Target]) {
         for target in targets {
-            let named = Named { reference: target.reference(), member: None, span: target.expr.span };
-            self.name(named, Within::Plain);
+            match target.reference() {
+                Reference::Block { word, name } if &**word == "database" => {
+                    self.database_is_there(name, target.expr.span);
+                }
+                reference => self.name(Named { reference, member: None, span: target.expr.span }, Within::Plain),
+            }
         }
+    }
+
+    /// Whether there is such a database; it is one of the environment's, also where a module names it.
+    fn database_is_there(&mut self, name: &str, span: Span) -> bool {
+        let known = &self.around.spec.modules[0];
+        let is_there = known.databases.contains_key(name) || known.may_declare(name);
+        if !is_there {
+            let names = known.databases.keys().map(|name| &**name);
+            let otherwise = format!("declare it with `database \"{name}\" {{ … }}`");
+            self.diagnostics.push(
+                Diagnostic::error("there is no such database")
+                    .at(span)
+                    .detail(format!("`database.{name}` is not declared"))
+                    .help(did_you_mean(name, names, otherwise)),
+            );
+        }
+        is_there
     }
 
     /// The expression of a repetition, and where the block's own expressions stand.
@@ -228,17 +244,7 @@ impl Preparer<'_> {
         let within = self.repeat(&resource.repeat);
         self.targets(&resource.depends_on);
         for need in &resource.needs_schema {
-            let known = &self.around.spec.modules[0];
-            if !known.databases.contains_key(&need.database) && !known.may_declare(&need.database) {
-                let names = known.databases.keys().map(|name| &**name);
-                let otherwise = format!("declare it with `database \"{}\" {{ … }}`", need.database);
-                self.diagnostics.push(
-                    Diagnostic::error("there is no such database")
-                        .at(need.span)
-                        .detail(format!("`database.{}` is not declared", need.database))
-                        .help(did_you_mean(&need.database, names, otherwise)),
-                );
-            }
+            self.database_is_there(&need.database, need.span);
         }
         let Some(kind) = self.around.kinds.get(word) else {
             self.unknown_kind(word, resource, within);

@@ -68,6 +68,8 @@ mod rules;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod postgres_connection;
 #[cfg(all(feature = "postgres", feature = "cli"))]
+mod delivery;
+#[cfg(all(feature = "postgres", feature = "cli"))]
 mod derive;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod keep;

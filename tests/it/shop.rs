@@ -2,6 +2,7 @@
 //! itself, and looked at by other means: the AWS CLI, raw calls, `psql`, `pg_dump`.
 
 mod change;
+pub mod clients;
 mod empty_folder;
 mod fresh;
 mod killed;

@@ -221,12 +221,12 @@ impl Stack {
         assert_eq!(status, 200, "{body}");
     }
 
-    /// How many calls of an operation wait because of a [`Stack::delay`] right now.
-    pub fn delayed(&self, operation: &str) -> usize {
+    /// How many calls of an operation wait right now because of a [`Stack::delay`] that asks for this text.
+    pub fn delayed(&self, operation: &str, containing: &str) -> usize {
         let (_, body) = self.raw("GET", "/_switchback/delays", &[], "");
         let delays: Value = serde_json::from_str(&body).expect("the relay gives JSON");
         let waiting = delays["waiting"].as_array().expect("a list");
-        waiting.iter().filter(|call| call["operation"] == operation).count()
+        waiting.iter().filter(|call| call["operation"] == operation && call["containing"] == containing).count()
     }
 
     /// Lets calls fail: `{"operation": "s3.PutObject", "containing": NAME, "answer": 503, "times": 2}`. An answer is a

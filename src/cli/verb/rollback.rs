@@ -308,8 +308,13 @@ fn goal(arguments: &Arguments, state: &State) -> Result<Option<u64>, Failure> {
 /// The newest run after which a release was in force.
 fn run_of_release(environment: &str, state: &State, name: &str) -> Result<u64, Failure> {
     let list = format!("`switchback release list {environment}` lists those that are known");
+    // A tag is recorded where it was made, and by the run that it brought a release with.
+    let mut carried = state.runs.iter().rev().filter_map(|run| run.change_set.release.as_deref());
+    let mut by_tag =
+        || carried.find(|carried| carried.from.as_ref().is_some_and(|from| from.tag.as_deref() == Some(name)));
     let id = match state.releases.named(name).as_slice() {
         [one] => *one,
+        [] if let Some(brought) = by_tag() => brought.id,
         [] => {
             let words = format!("`{name}` is neither the number of a run nor a release of {environment}");
             return Err(Failure::usage(words).help(list));

@@ -47,7 +47,7 @@ enum Stage {
 #[derive(Default)]
 pub(super) struct Delays {
     orders: Mutex<Vec<Delay>>,
-    waiting: Mutex<Vec<(u64, String, Stage)>>,
+    waiting: Mutex<Vec<(u64, Delay, Stage)>>,
 }
 
 impl Delays {
@@ -72,7 +72,9 @@ impl Delays {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let waiting: Vec<Value> = waiting
             .into_iter()
-            .map(|(_, operation, stage)| json!({ "operation": operation, "stage": stage }))
+            .map(|(_, delay, stage)| {
+                json!({ "operation": delay.operation, "containing": delay.containing, "stage": stage })
+            })
             .collect();
         json!({ "orders": orders, "waiting": waiting })
     }
@@ -93,17 +95,17 @@ impl Delays {
 
     /// Sleeps before the call.
     pub(super) async fn before(&self, delay: &Delay) {
-        self.sleep(&delay.operation, Stage::Before, delay.before).await;
+        self.sleep(delay, Stage::Before, delay.before).await;
     }
 
     /// Sleeps after the call.
     pub(super) async fn after(&self, delay: &Delay) {
-        self.sleep(&delay.operation, Stage::After, delay.after).await;
+        self.sleep(delay, Stage::After, delay.after).await;
     }
 
-    async fn sleep(&self, operation: &str, stage: Stage, seconds: f64) {
+    async fn sleep(&self, delay: &Delay, stage: Stage, seconds: f64) {
         if seconds > 0.0 {
-            let _entry = Entry::new(self, operation, stage);
+            let _entry = Entry::new(self, delay, stage);
             tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
         }
     }
@@ -116,10 +118,10 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(delays: &'a Delays, operation: &str, stage: Stage) -> Self {
+    fn new(delays: &'a Delays, delay: &Delay, stage: Stage) -> Self {
         let mut waiting = delays.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let number = waiting.last().map_or(0, |(number, ..)| number + 1);
-        waiting.push((number, operation.to_owned(), stage));
+        waiting.push((number, delay.clone(), stage));
         Self { delays, number }
     }
 }

@@ -152,11 +152,11 @@ fn a_call_can_be_held_up_on_either_side() {
         stack.delay(&json!({ "operation": "ssm.PutParameter", "containing": name, side: 600 }));
         let body = json!({ "Name": name, "Value": "v", "Type": "String" }).to_string();
         let mut client = stack.send("POST", "/", &[("x-amz-target", "AmazonSSM.PutParameter")], &body);
-        super::wait_until("it is held", || stack.delayed("ssm.PutParameter") == 1);
+        super::wait_until("it is held", || stack.delayed("ssm.PutParameter", name) == 1);
         client.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
         assert!(std::io::Read::read(&mut client, &mut [0]).is_err(), "nothing is answered");
         drop(client);
-        super::wait_until("it is noticed", || stack.delayed("ssm.PutParameter") == 0);
+        super::wait_until("it is noticed", || stack.delayed("ssm.PutParameter", name) == 0);
         let (status, answer) = stack.call("ssm", "GetParameter", &json!({ "Name": name }));
         assert_eq!(status == 200, is_made, "{side}: {answer}");
     }

@@ -34,9 +34,9 @@ fn a_change_of_image_parameter_schema_and_services_is_one_plan_and_goes_back() {
 fn change(shop: &Project) {
     shop.edit("environments/dev.hcl", "shop/web:1.0.0", "shop/web:1.1.0");
     shop.edit("environments/dev.hcl", "default     = \"debug\"", "default     = \"info\"");
-    let worker = "worker = { command = [\"shop\", \"work\"], port = null }";
-    let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null }}");
-    shop.edit("environments/dev.hcl", worker, &both);
+    let worker = "worker = { command = [\"shop\", \"work\"], port = null, count = 1 }";
+    let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null, count = 1 }}");
+    shop.edit("modules/shop/main.hcl", worker, &both);
     shop.write(
         "migrations/shop/V90__add_coupons.sql",
         "CREATE TABLE coupons (code text PRIMARY KEY, percent int NOT NULL);\n",

@@ -85,11 +85,11 @@ const EXACT: &[(&str, &str)] = &[
 fn change(shop: &Project) {
     shop.edit("environments/dev.hcl", "shop/web:1.0.0", "shop/web:1.1.0");
     shop.edit("environments/dev.hcl", "default     = \"debug\"", "default     = \"info\"");
-    shop.edit("environments/dev.hcl", "retention_in_days = 7", "retention_in_days = 30");
+    shop.edit("environments/dev.hcl", "log_days     = 7", "log_days     = 30");
     shop.edit("environments/dev.hcl", GOING, COMING);
-    let worker = "worker = { command = [\"shop\", \"work\"], port = null }";
-    let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null }}");
-    shop.edit("environments/dev.hcl", worker, &both);
+    let worker = "worker = { command = [\"shop\", \"work\"], port = null, count = 1 }";
+    let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null, count = 1 }}");
+    shop.edit("modules/shop/main.hcl", worker, &both);
     for (name, up, down) in MIGRATIONS {
         shop.write(&format!("migrations/shop/{name}.sql"), up);
         shop.write(&format!("migrations/shop/{name}.down.sql"), down);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,8 +11,9 @@ use crate::place::LedgerPlace;
 use crate::stack::{self, Stack};
 
 /// A project folder.
+#[derive(Clone)]
 pub struct Project {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     /// The prefix of every name in it.
     pub name: String,
     variables: Vec<(String, String)>,
@@ -68,7 +70,22 @@ impl Project {
         let stack = stack::shared().facts().project.display().to_string();
         let variables =
             vec![("SWITCHBACK_VAR_name".to_owned(), name.clone()), ("SWITCHBACK_LOCAL_STACK".to_owned(), stack)];
-        Self { folder: tempfile::tempdir().unwrap(), name, variables, wrapping: Vec::new() }
+        Self { folder: Arc::new(tempfile::tempdir().unwrap()), name, variables, wrapping: Vec::new() }
+    }
+
+    /// The same folder, in which each environment has names of its own: `NAME-dev`, `NAME-staging` and `NAME-prod`.
+    pub fn with_three_places(mut self) -> Self {
+        self.variables.retain(|(variable, _)| variable != "SWITCHBACK_VAR_name");
+        for environment in ["dev", "staging", "prod"] {
+            let (from, to) = (format!("\"shop-{environment}\""), format!("\"{}-{environment}\"", self.name));
+            self.edit(&format!("environments/{environment}.hcl"), &from, &to);
+        }
+        self
+    }
+
+    /// What one of its environments has: its things and its database are looked for under its own name.
+    pub fn place(&self, environment: &str) -> Self {
+        Self { name: format!("{}-{environment}", self.name), ..self.clone() }
     }
 
     /// A path in the folder.

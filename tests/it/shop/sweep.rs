@@ -92,10 +92,10 @@ fn shop_at(kind: StoreKind) -> (Project, LedgerPlace) {
 fn change(shop: &Project) {
     shop.edit("environments/dev.hcl", "shop/web:1.0.0", "shop/web:1.1.0");
     shop.edit("environments/dev.hcl", "default     = \"debug\"", "default     = \"info\"");
-    shop.edit("environments/dev.hcl", "retention_in_days = 7", "retention_in_days = 30");
-    let worker = "worker = { command = [\"shop\", \"work\"], port = null }";
-    let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null }}");
-    shop.edit("environments/dev.hcl", worker, &both);
+    shop.edit("environments/dev.hcl", "log_days     = 7", "log_days     = 30");
+    let worker = "worker = { command = [\"shop\", \"work\"], port = null, count = 1 }";
+    let both = format!("{worker}\n    mailer = {{ command = [\"shop\", \"mail\"], port = null, count = 1 }}");
+    shop.edit("modules/shop/main.hcl", worker, &both);
     let migrations = [
         ("V90__add_coupons", "CREATE TABLE coupons (code text PRIMARY KEY);\n", "DROP TABLE coupons;\n"),
         (
