@@ -58,6 +58,7 @@ pub mod stop;
 pub mod subject;
 pub mod telling;
 pub mod terminal;
+pub mod trace;
 pub mod unproved;
 pub mod verb;
 pub mod wanting;

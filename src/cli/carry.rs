@@ -16,6 +16,7 @@ use super::report::{Cause, Ending, Report, shown_time};
 use super::session::{Resolved, Session, quoted};
 use super::stop;
 use super::telling;
+use super::trace::{Both, Trace};
 use crate::address::Address;
 use crate::apply::{ApplyError, Executor, Outcome, Retries, StopSignal};
 use crate::digest::Digest;
@@ -247,25 +248,34 @@ async fn run(
     aim: &Aim<'_>,
     stop: StopSignal,
 ) -> Result<Outcome, ApplyError> {
-    let total = match &work {
-        Work::Begin(change_set, ..) => change_set.steps.len(),
-        Work::Resume => ledger.state().unfinished().map_or(0, |run| run.change_set.steps.len()),
+    let next = ledger.state().runs.last().map_or(1, |run| run.number + 1);
+    let (total, trace) = match &work {
+        Work::Begin(change_set, ..) => {
+            (change_set.steps.len(), Trace::begin(session, ledger.state(), next, change_set))
+        }
+        Work::Resume => ledger.state().unfinished().map_or((0, None), |run| {
+            (run.change_set.steps.len(), Trace::begin(session, ledger.state(), run.number, &run.change_set))
+        }),
     };
     let reporter = Reporter::new(&session.terminal, &session.world.clock, total);
     let executor = Executor {
         world: &session.world,
         kinds: &session.kinds,
         secrets: aim.secrets(),
-        listener: &reporter,
+        listener: &Both(&reporter, trace.as_ref()),
         concurrency: CONCURRENCY,
         stop,
         retries: Retries::default(),
     };
     let actor = session.actor.clone();
-    match work {
+    let result = match work {
         Work::Begin(change_set, source, _) => executor.apply(ledger, *change_set, source, actor).await,
         Work::Resume => executor.resume(ledger, actor).await,
+    };
+    if let Some(trace) = trace {
+        trace.send(session, result.is_ok()).await;
     }
+    result
 }
 
 /// Asks the world about every step of the unfinished run whose outcome nobody heard.

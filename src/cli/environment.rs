@@ -64,11 +64,19 @@ pub enum Name {
     CacheHome,
     /// The socket of the `ssh-agent`.
     SshAuthSock,
+    /// Where traces go.
+    OtlpEndpoint,
+    /// What is sent with them.
+    OtlpHeaders,
+    /// What we are called in them.
+    OtelServiceName,
+    /// The span that a run is a part of.
+    TraceParent,
 }
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::Ledger,
         Self::Lease,
         Self::PostgresPassword,
@@ -95,6 +103,10 @@ impl Name {
         Self::Home,
         Self::CacheHome,
         Self::SshAuthSock,
+        Self::OtlpEndpoint,
+        Self::OtlpHeaders,
+        Self::OtelServiceName,
+        Self::TraceParent,
     ];
 
     /// As it is spelled.
@@ -126,6 +138,10 @@ impl Name {
             Self::Home => "HOME",
             Self::CacheHome => "XDG_CACHE_HOME",
             Self::SshAuthSock => "SSH_AUTH_SOCK",
+            Self::OtlpEndpoint => "OTEL_EXPORTER_OTLP_ENDPOINT",
+            Self::OtlpHeaders => "OTEL_EXPORTER_OTLP_HEADERS",
+            Self::OtelServiceName => "OTEL_SERVICE_NAME",
+            Self::TraceParent => "TRACEPARENT",
         }
     }
 
@@ -176,6 +192,12 @@ impl Name {
                 "the cache folder of the local stack and of what rehearsals proved, instead of `~/.cache`"
             }
             Self::SshAuthSock => "the socket of the `ssh-agent` that `approve` signs with",
+            Self::OtlpEndpoint => {
+                "where a trace of each run is sent (OTLP as JSON over HTTP, to `/v1/traces` below it); none when it is not set"
+            }
+            Self::OtlpHeaders => "headers sent with it, as `name=value,other=value`; never shown",
+            Self::OtelServiceName => "the name of the service in traces; `switchback` when it is not set",
+            Self::TraceParent => "the span that a run's trace is a part of, as W3C Trace Context writes it",
         }
     }
 }

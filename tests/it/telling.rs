@@ -7,6 +7,7 @@ mod events;
 mod killed;
 mod mistakes;
 mod runbook;
+mod traces;
 mod troubles;
 
 use std::process::Command;
