@@ -224,6 +224,7 @@ impl Listener for Trace {
                     CheckResult::Passed => "passed",
                     CheckResult::Failed => "failed",
                     CheckResult::LeftOut => "left out",
+                    CheckResult::CalledOff => "called off",
                 };
                 let name = check.address.to_string();
                 let facts = vec![text("switchback.address", &name), text("switchback.when", check.when.meaning())];
