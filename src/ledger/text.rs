@@ -159,7 +159,7 @@ mod tests {
         let under = said(&format!(r#"[{lease},{{"format":9,"sequence":5,"lease":4,"body":7}}]"#));
         assert!(under.ends_with("install switchback 7.2.0 or newer"), "{under}");
         let unknown = said(r#"[{"format":9,"record":"dreamt"}]"#);
-        assert!(unknown.contains("has a record of format 9, this build reads up to 3"), "{unknown}");
+        assert!(unknown.contains("has a record of format 9, this build reads up to 4"), "{unknown}");
         assert!(unknown.ends_with("install switchback in a version newer than 0.1.0"), "{unknown}");
     }
 
@@ -172,7 +172,7 @@ mod tests {
             "actor":{{"name":"a","host":"b","tool":"6.0.0","process":1}},"purpose":"p","milliseconds":1,"nonce":"n"}}}}"#
         );
         assert_eq!(reader.record(&leased).unwrap().sequence, 1);
-        let newer = reader.record(r#"{"format":4,"sequence":2,"lease":1}"#).unwrap_err().to_string();
+        let newer = reader.record(r#"{"format":9,"sequence":2,"lease":1}"#).unwrap_err().to_string();
         assert!(newer.ends_with("install switchback 6.0.0 or newer"), "{newer}");
         let damaged = reader.record("{}").unwrap_err().to_string();
         assert!(damaged.contains("what follows record 1 cannot be read"), "{damaged}");
