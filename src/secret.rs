@@ -144,7 +144,7 @@ impl std::fmt::Display for SecretReference {
 #[error("the secret from {reference} is not at hand: {cause}")]
 pub struct SecretError {
     /// Which.
-    pub reference: SecretReference,
+    pub reference: Box<SecretReference>,
     /// Why, and what to do.
     pub cause: String,
 }

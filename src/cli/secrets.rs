@@ -12,7 +12,7 @@ pub struct EdgeSecrets;
 
 impl Secrets for EdgeSecrets {
     fn reveal(&self, reference: &SecretReference) -> Result<Value, SecretError> {
-        let refuse = |cause: String| SecretError { reference: reference.clone(), cause };
+        let refuse = |cause: String| SecretError { reference: Box::new(reference.clone()), cause };
         let text = match reference {
             SecretReference::Environment { name } => {
                 environment::secret(name).ok_or_else(|| refuse(format!("set the environment variable {name}")))?

@@ -115,7 +115,7 @@ impl Lookup for Nothing {
     }
 
     fn secret(&self, secret: &SecretReference) -> Result<Value, SecretError> {
-        Err(SecretError { reference: secret.clone(), cause: "it is not asked for".to_owned() })
+        Err(SecretError { reference: Box::new(secret.clone()), cause: "it is not asked for".to_owned() })
     }
 }
 

@@ -45,7 +45,7 @@ impl Secrets for RevealedSecrets {
         if let Some(value) = self.known.get(reference) {
             return Ok(value.clone());
         }
-        let refuse = |cause: String| Err(SecretError { reference: reference.clone(), cause });
+        let refuse = |cause: String| Err(SecretError { reference: Box::new(reference.clone()), cause });
         match reference {
             SecretReference::Variable { name } => {
                 refuse(format!("the variable is not set; give it with `--var {name}=…` or SWITCHBACK_VAR_{name}"))

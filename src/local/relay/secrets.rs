@@ -21,10 +21,10 @@ pub(super) fn check(call: &Call) -> Result<(), Refusal> {
     }
     match call.operation.as_str() {
         "CreateSecret" => check_name(call.text("Name").unwrap_or_default())?,
-        "UpdateSecretVersionStage" => {
-            if call.text("VersionStage").is_none_or(|stage| stage.is_empty() || stage.len() > 256) {
-                return Err(Refusal::invalid("VersionStage must have between 1 and 256 characters."));
-            }
+        "UpdateSecretVersionStage"
+            if call.text("VersionStage").is_none_or(|stage| stage.is_empty() || stage.len() > 256) =>
+        {
+            return Err(Refusal::invalid("VersionStage must have between 1 and 256 characters."));
         }
         _ => {}
     }

@@ -156,7 +156,7 @@ mod tests {
         assert!(made.starts_with("0123456789abcdef0123"), "{made}");
         // 256 is no multiple of 62: 248 to 255 are left out, so the alphabet starts again without a jump.
         let made = make(&generated(300, "alphanumeric", "1"), &mut |bytes| {
-            bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = 192 + u8::try_from(at).unwrap())
+            bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = 192 + u8::try_from(at).unwrap());
         });
         assert_eq!(made.len(), 300);
         assert!(!made.chars().any(|letter| !letter.is_ascii_alphanumeric()));

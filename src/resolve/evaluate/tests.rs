@@ -133,7 +133,7 @@ impl Lookup for Applied {
         match secret {
             SecretReference::Variable { .. } => Ok("hunter2".into()),
             SecretReference::Literal { .. } => Ok("written".into()),
-            other => Err(SecretError { reference: other.clone(), cause: "not here".into() }),
+            other => Err(SecretError { reference: Box::new(other.clone()), cause: "not here".into() }),
         }
     }
 }
@@ -292,7 +292,7 @@ fn shared_parts_are_evaluated_once() {
             None
         }
         fn secret(&self, secret: &SecretReference) -> Result<Value, SecretError> {
-            Err(SecretError { reference: secret.clone(), cause: "none".into() })
+            Err(SecretError { reference: Box::new(secret.clone()), cause: "none".into() })
         }
     }
     // Each cell names the one before twice: 2^60 evaluations if nothing were kept.

@@ -97,17 +97,17 @@ fn what_a_newer_version_wrote_is_refused_with_the_version_to_install() {
     let record: serde_json::Value = serde_json::from_str(&last).unwrap();
     let (sequence, head) = (record["sequence"].as_u64().unwrap(), Digest::of_bytes(last.as_bytes()));
     let dreamt = format!(
-        r#"{{"format":4,"sequence":{},"previous":"{head}","body":{{"record":"dreamt","actor":{{"tool":"9.1.0"}}}}}}"#,
+        r#"{{"format":9,"sequence":{},"previous":"{head}","body":{{"record":"dreamt","actor":{{"tool":"9.1.0"}}}}}}"#,
         sequence + 1
     );
     bench.write(LEDGER, &format!("{text}[{dreamt}]\n"));
     for words in ["status dev", "history dev", "plan dev", "rollback dev --last --auto-approve"] {
-        bench.expect(1, words).has("has a record of format 4").has("install switchback 9.1.0 or newer");
+        bench.expect(1, words).has("has a record of format 9").has("install switchback 9.1.0 or newer");
     }
     let verdict = bench.json(0, "history dev --verify");
     assert_eq!(verdict["records"], sequence + 1, "a chain of any version can be checked: {verdict}");
-    bench.write("new.plan.json", r#"{"format": 1, "tool": "9.2.0", "change_set": {"format": 4, "dreams": 7}}"#);
-    bench.expect(1, "apply new.plan.json").has("form 4").has("written by switchback 9.2.0");
+    bench.write("new.plan.json", r#"{"format": 1, "tool": "9.2.0", "change_set": {"format": 9, "dreams": 7}}"#);
+    bench.expect(1, "apply new.plan.json").has("form 9").has("written by switchback 9.2.0");
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
     fn reveal(&self, reference: &SecretReference) -> Result<Value, SecretError> {
-        Err(SecretError { reference: reference.clone(), cause: "there are none".into() })
+        Err(SecretError { reference: Box::new(reference.clone()), cause: "there are none".into() })
     }
 }
 
