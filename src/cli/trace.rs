@@ -1,6 +1,6 @@
 //! A run as a trace of OpenTelemetry, sent as JSON over HTTP (OTLP) when `OTEL_EXPORTER_OTLP_ENDPOINT` is set. An edge.
 //!
-//! Invariant: no collector fails a run or holds it up for longer than [`PATIENCE`]; a span holds names and outcomes, never
+//! Invariant: no collector fails a run or holds it up for longer than three seconds; a span holds names and outcomes, never
 //! a value or a text of the world.
 
 use std::collections::BTreeMap;
