@@ -418,6 +418,12 @@ pub trait Rules: Send + Sync {
         false
     }
 
+    /// Whether a thing that was removed waits in the world, with all that was in it, for being asked for again (a secret in
+    /// its recovery window).
+    fn waits_when_removed(&self, _object: &Object) -> bool {
+        false
+    }
+
     /// The attribute whose JSON text lists containers, each with the image that it runs, if the kind has one.
     fn containers(&self) -> Option<&'static str> {
         None

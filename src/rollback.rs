@@ -255,6 +255,7 @@ fn is_left_out(
     let what = format!("`{}` of `{address}` was a secret", attribute.name);
     match inputs.observed.objects.get(address).and_then(Option::as_ref) {
         Some(now) if kind.rules.identity(now) == kind.rules.identity(&resource.object) => return false,
+        None if kind.rules.waits_when_removed(&resource.object) => return false,
         Some(_) => notes.push(
             Diagnostic::error("an earlier secret is not kept anywhere")
                 .detail(format!("{what}, and went with the thing that was replaced"))

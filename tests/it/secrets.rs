@@ -197,6 +197,19 @@ fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
 }
 
 #[test]
+fn a_removed_secret_comes_back_with_its_value() {
+    let project = project("vault");
+    project.ok(&["apply", "dev", "--auto-approve"]);
+    let value = read_by_service(&project, "dev");
+    project.ok(&["destroy", "dev", "--auto-approve"]);
+    let id = format!("{}-dev/web/SESSION_KEY", project.name);
+    let (status, _) = project.stack().call("secretsmanager", "GetSecretValue", &json!({"SecretId": id}));
+    assert_eq!(status, 400, "it waits for its removal");
+    project.ok(&["rollback", "dev", "--last", "--auto-approve", "--accept-loss", "all"]);
+    assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (value.clone(), value));
+}
+
+#[test]
 fn what_somebody_changes_by_hand_is_drift() {
     let project = project("vault");
     project.ok(&["apply", "dev", "--auto-approve"]);

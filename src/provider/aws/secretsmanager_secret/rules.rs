@@ -167,12 +167,16 @@ impl Rules for SecretRules {
         }
     }
 
+    fn waits_when_removed(&self, object: &Object) -> bool {
+        window_days(object) > 0
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) | Change::Update(..) => Judgement::Exact,
             Change::Delete(before) => match window_days(before) {
                 0 => Judgement::LosesData("its values: it has no recovery window".to_owned()),
-                days => Judgement::LosesData(format!("its value: by hand it can be restored for {days} days")),
+                _ => Judgement::Exact,
             },
         }
     }
@@ -244,11 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_removal_loses_something() {
+    fn only_a_removal_without_a_window_loses_something() {
         let rules = kind().rules;
         let mut hasty = secret("a");
         hasty.insert("recovery_window_in_days".to_owned(), 0_i64.into());
-        assert!(matches!(rules.judge(Change::Delete(&secret("a"))), Judgement::LosesData(_)));
+        assert_eq!(rules.judge(Change::Delete(&secret("a"))), Judgement::Exact);
+        assert!(rules.waits_when_removed(&secret("a")) && !rules.waits_when_removed(&hasty));
         assert!(matches!(rules.judge(Change::Delete(&hasty)), Judgement::LosesData(_)));
         assert_eq!(rules.judge(Change::Update(&hasty, &secret("b"))), Judgement::Exact);
     }
