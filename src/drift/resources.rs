@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::known::Known;
 use super::{Area, Departure, What};
 use crate::address::Address;
-use crate::kind::{Attribute, Kind, Kinds, Mode};
+use crate::kind::{Attribute, Kind, Kinds, Mode, Secrecy};
 use crate::ledger::state::ResourceState;
 use crate::observe::Observed;
 use crate::plan::compare::{Comparer, attribute};
@@ -103,7 +103,10 @@ fn excuse(differing: &Attribute, wanted: &DesiredResource) -> Option<&'static st
     }
     let is_given = wanted.object.get(differing.name).is_some_and(|value| !value.is_null())
         || wanted.deferred.contains_key(differing.name);
-    (differing.mode == Mode::OptionalComputed && !is_given).then_some("the spec leaves it to the world")
+    // A secret that the spec leaves open was made when it was applied: nobody else is to change it.
+    let is_left_open =
+        differing.mode == Mode::OptionalComputed && matches!(differing.secrecy, Secrecy::Open) && !is_given;
+    is_left_open.then_some("the spec leaves it to the world")
 }
 
 /// An attribute that differs, down to the leaf. Secrets are sealed first, so that only those leaves are told that differ.

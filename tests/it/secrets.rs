@@ -329,5 +329,5 @@ config "web" {
         assert!(said.err.contains(word), "`{word}` in\n{}", said.err);
         assert!(said.err.contains(&format!("dev.hcl:{line}:")), "line {line} in\n{}", said.err);
     }
-    assert!(!said.err.contains("hunter2") && !said.err.contains("OPTIONAL"), "{}", said.err);
+    assert!(!said.err.contains("hunter2") && !said.err.contains("`OPTIONAL` is required"), "{}", said.err);
 }
