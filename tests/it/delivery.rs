@@ -25,6 +25,10 @@ const NEW: &str = "shop/web:2.0.0";
 /// The shop in a repository of its own, with three environments on the local stack.
 struct Repository {
     shop: Project,
+    /// The images of the two releases, as dev's file names them.
+    named: [String; 2],
+    /// The same, as they run.
+    run: [&'static str; 2],
 }
 
 impl Repository {
@@ -65,9 +69,30 @@ impl Repository {
         let needs = format!("{service}  needs_schema    = database.app.between(6, 10)\n");
         shop.edit("modules/web_service/main.hcl", service, &needs);
         shop.write(".gitignore", ".switchback/\nkeys/\nlater/\n*.plan.json\n");
-        let repository = Self { shop };
+        let repository = Self { shop, named: [OLD, NEW].map(str::to_owned), run: [OLD, NEW] };
         repository.git(&["init", "--quiet", "--initial-branch", "main"]);
         repository
+    }
+
+    /// The same with the images in a registry of the endpoint, where what they run is named by its content.
+    fn in_a_registry(mut self) -> Self {
+        let name = format!("shop/{}", self.shop.name);
+        let made = self.shop.stack().aws(&["ecr", "create-repository", "--repository-name", &name]);
+        let registry = made["repository"]["repositoryUri"].as_str().unwrap().to_owned();
+        for (release, tag) in ["1.0.0", "2.0.0"].into_iter().enumerate() {
+            self.named[release] = format!("{registry}:{tag}");
+            self.run[release] = format!("{registry}@{}", self.push(tag, tag)).leak();
+        }
+        self.shop.edit("environments/dev.hcl", OLD, &self.named[0]);
+        self
+    }
+
+    /// Pushes an image of this content as this tag; its digest.
+    fn push(&self, tag: &str, content: &str) -> String {
+        let name = format!("shop/{}", self.shop.name);
+        let manifest = format!(r#"{{"schemaVersion": 2, "config": {{"digest": "{content}"}}, "layers": []}}"#);
+        let words = ["ecr", "put-image", "--repository-name", &name, "--image-tag", tag, "--image-manifest", &manifest];
+        self.shop.stack().aws(&words)["image"]["imageId"]["imageDigest"].as_str().unwrap().to_owned()
     }
 
     fn git(&self, words: &[&str]) -> String {
@@ -95,7 +120,7 @@ impl Repository {
 
     /// The sources of the second release: another image, the new column, the old one gone; committed.
     fn second(&self) {
-        self.shop.edit("environments/dev.hcl", OLD, NEW);
+        self.shop.edit("environments/dev.hcl", &self.named[0], &self.named[1]);
         self.shop.edit("modules/web_service/main.hcl", "between(6, 10)", "between(8, 11)");
         for name in LATER {
             for end in [".sql", ".down.sql"] {

@@ -76,11 +76,44 @@ pub fn going_on(
         let found = begins(migration, &up.statements[..*done], &down.statements, earlier);
         found.is_ok_and(|found| found == undone)
     };
-    let done = (0..=there).rev().find(stands);
-    done.map(Position::after).ok_or_else(|| {
+    let done = (0..=there).rev().find(stands).ok_or_else(|| {
         let last = undone.checked_sub(1).and_then(|last| down.statements.get(last));
         format!("`{}` takes back no whole statement", last.map(Statement::excerpt).unwrap_or_default())
-    })
+    })?;
+    let back = &down.statements[..undone.min(down.statements.len())];
+    match still_standing(&up.statements[..there.min(up.statements.len())], done, back, earlier) {
+        Some(statement) => Err(format!("what `{}` did still stands", statement.excerpt())),
+        None => Ok(Position::after(done)),
+    }
+}
+
+/// A statement that would be run a second time although what it did still stands: it goes along with a table that was
+/// made before and is there, and nothing of the way back that was run takes back just it.
+fn still_standing<'s>(
+    up: &'s [Statement],
+    done: usize,
+    back: &[Statement],
+    earlier: &[Arc<Migration>],
+) -> Option<&'s Statement> {
+    let undone: Vec<Deed> = back.iter().filter(|statement| !is_fleeting(statement)).flat_map(deeds_of).collect();
+    let mut defaults: Defaults = defaults_after(earlier);
+    let mut made = BTreeSet::new();
+    for (number, statement) in up.iter().enumerate().filter(|(_, statement)| !is_fleeting(statement)) {
+        let goes_along = subject(statement).is_some_and(|table| made.contains(&table));
+        for deed in deeds_of(statement) {
+            let inverse = defaults.inverse(&deed);
+            let is_undone = inverse.is_some_and(|inverse| undone.iter().any(|deed| deed.undoes_as(&inverse)));
+            if number >= done && goes_along && !is_undone {
+                return Some(statement);
+            }
+            match deed {
+                Deed::Create { sort: Sort::Table, name, .. } if number < done => drop(made.insert(name)),
+                Deed::Rename { sort: Sort::Table, from, to } if made.remove(&from) => drop(made.insert(to)),
+                _ => {}
+            }
+        }
+    }
+    None
 }
 
 fn texts(migration: &Migration) -> Result<[Script; 2], String> {
@@ -226,6 +259,24 @@ mod tests {
         }
         let plain = Migration::plain(1, "one", "create table a (); create table b ()", None);
         assert!(taking_back(&plain, &Position::after(1), &[]).unwrap_err().contains("there is no V1__one.down.sql"));
+    }
+
+    #[test]
+    fn what_still_stands_with_its_table_is_not_done_again() {
+        let whole = Position::default();
+        for again in ["create unique index concurrently on a (id)", "insert into a values (1)"] {
+            let up = format!("create table a (id int); alter table b add column c int; {again}");
+            let both = one(&up, "alter table b drop column c; drop table a");
+            let found = going_on(&both, 1, &whole, &[]);
+            assert!(found.as_ref().is_err_and(|why| why.contains("still stands")), "{again}: {found:?}");
+            // Where the table is gone as well, or nothing is, all of it is plain.
+            assert_eq!(going_on(&both, 2, &whole, &[]), Ok(Position::after(0)), "{again}");
+            assert_eq!(going_on(&both, 0, &whole, &[]), Ok(Position::after(3)), "{again}");
+        }
+        // What was taken back by itself is done again.
+        let both =
+            one("create table a (); alter table a add column c int", "alter table a drop column c; drop table a");
+        assert_eq!(going_on(&both, 1, &whole, &[]), Ok(Position::after(1)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::json;
 
-use super::{NEW, OLD, Repository, in_order, is_whole};
+use super::{Repository, in_order, is_whole};
 use crate::shop::clients::{Asked, Stop, live, overlaps};
 use crate::shop::project::Project;
 use crate::shop::world::{Snapshot, snapshot};
@@ -42,7 +42,8 @@ fn without_order(schema: &str) -> String {
 
 #[test]
 fn a_release_goes_to_prod_by_its_tag_and_back_and_no_query_fails() {
-    let repository = Repository::new("story");
+    let repository = Repository::new("story").in_a_registry();
+    let [old, new] = repository.run;
     repository.prod_is_careful();
     let prod = repository.shop.place("prod");
     let service = format!("{}-web", prod.name);
@@ -59,7 +60,7 @@ fn a_release_goes_to_prod_by_its_tag_and_back_and_no_query_fails() {
     let (tell, told) = channel();
     std::thread::scope(|scope| {
         let _stop = Stop(&is_over);
-        for (image, column) in [(OLD, "fullname"), (NEW, "display_name")] {
+        for (image, column) in [(old, "fullname"), (new, "display_name")] {
             let (prod, is_over, tell) = (&prod, &is_over, tell.clone());
             scope.spawn(move || live(prod, image, column, is_over, &tell));
         }
@@ -90,7 +91,7 @@ fn a_release_goes_to_prod_by_its_tag_and_back_and_no_query_fails() {
     let asked: Vec<Asked> = told.iter().collect();
     let failed: Vec<&Asked> = asked.iter().filter(|asked| asked.failure.is_some()).collect();
     assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), asked.len());
-    let overlaps = overlaps(&asked, (OLD, NEW));
+    let overlaps = overlaps(&asked, (old, new));
     let enough = overlaps.iter().filter(|(old, new)| old.min(new) >= &TOGETHER).count();
     assert_eq!(enough, 3, "there were three rollouts in prod; answers while both revisions ran: {overlaps:?}");
 }
@@ -123,7 +124,10 @@ fn there(repository: &Repository) {
     assert!(unseen.err.contains("it was not accepted as uat"), "{}", unseen.err);
     repository.types(0, &format!("release accept {second} --in staging --as uat --note seen"));
     repository.types(0, &format!("release tag {second} v2.0.0"));
+    // What was verified is what runs, wherever the tag of the image points to by then.
+    repository.push("2.0.0", "another");
     let said = repository.to_prod("v2.0.0");
+    repository.push("2.0.0", "2.0.0");
     in_order(
         &said.err,
         &[
