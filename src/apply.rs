@@ -4,6 +4,7 @@
 //! change set, and stops at a step whose ground has moved.
 
 mod acting;
+mod asking;
 mod checking;
 mod course;
 mod doubt;
@@ -15,6 +16,7 @@ mod probing;
 mod settle;
 mod writing;
 
+pub use asking::{Answer, recorded_value};
 pub use doubt::Found;
 pub use executor::Executor;
 pub use outcome::{ApplyError, Event, Failure, Listener, Outcome, Retries, Silent, StopSignal};

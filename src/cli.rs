@@ -3,6 +3,7 @@
 //!
 //! Invariant: a verb ends with an [`exit::Exit`] of the public table, whatever happens but a bug.
 
+pub mod aged;
 pub mod agent;
 pub mod arguments;
 pub mod asking;
@@ -58,6 +59,9 @@ pub mod stop;
 pub mod subject;
 pub mod telling;
 pub mod terminal;
+pub mod tested;
+pub mod testing;
+pub mod throw_away;
 pub mod trace;
 pub mod unproved;
 pub mod verb;
@@ -142,6 +146,7 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Permissions(arguments) => verb::permissions::run(&arguments, session),
         Verb::Output(arguments) => verb::output::run(&arguments, session),
         Verb::Migrate(arguments) => verb::migrate::run(&arguments, session),
+        Verb::Test(arguments) => verb::test::run(&arguments, session),
         Verb::Release(arguments) => verb::release::run(&arguments, session),
         Verb::Promote(arguments) => verb::promote::run(&arguments, session),
         Verb::Import(arguments) => verb::import::run(&arguments, session),

@@ -424,6 +424,23 @@ pub trait Rules: Send + Sync {
         false
     }
 
+    /// Whether the world keeps earlier secrets of a thing, so that a way back takes them from there. Otherwise they are
+    /// made again from what they were made of.
+    fn keeps_earlier(&self) -> bool {
+        true
+    }
+
+    /// The attributes whose change in just this direction the world refuses in place: a spec that asks for it has the thing
+    /// replaced, and a way back leaves them as they are.
+    fn only_anew(&self, _before: &Object, _after: &Object) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Of what only a person puts into the world, and is found there and never written: what they type for it.
+    fn given_by_person(&self, _object: &Object) -> Option<String> {
+        None
+    }
+
     /// The attribute whose JSON text lists containers, each with the image that it runs, if the kind has one.
     fn containers(&self) -> Option<&'static str> {
         None

@@ -35,6 +35,7 @@ pub mod review;
 pub mod gate;
 pub mod verify;
 pub mod drift;
+pub mod testing;
 pub mod apply;
 // -- edges: the only code that knows AWS, PostgreSQL, disks and people --------------------------------
 pub mod provider;

@@ -23,7 +23,7 @@ use crate::resolve::desired::{Desired, Import};
 use crate::resolve::evaluate::{Lookup, evaluate_deferred};
 use crate::secret::{SecretError, SecretReference, Secrets};
 use crate::value::{Data, Object, Value};
-use crate::world::{Binding, Connection, Databases, ErrorClass, History, Query, World, WorldError};
+use crate::world::{Binding, Connection, Databases, ErrorClass, History, Parity, Query, World, WorldError};
 
 /// What was found. Secrets are real values, marked.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,13 @@ impl Observed {
             lost: BTreeMap::new(),
             now: None,
         }
+    }
+
+    /// What the databases are like, as far as they said.
+    pub fn parity(&self) -> BTreeMap<Address, Parity> {
+        let said = |history: &Option<History>| Some(history.as_ref()?.parity.as_deref()?.clone());
+        let databases = self.databases.iter();
+        databases.filter_map(|(address, history)| Some((address.clone(), said(history)?))).collect()
     }
 
     /// As if these had not been looked at.

@@ -9,6 +9,7 @@ pub mod database;
 mod draft;
 mod keeping;
 mod exact;
+mod given;
 pub mod group;
 mod left_over;
 pub mod lookup;

@@ -3,6 +3,7 @@
 //! Invariant: the rules of every kind are always compiled; only calls stand behind the features `aws` and `postgres`.
 
 pub mod terraform_data;
+pub mod local_file;
 #[cfg(any(feature = "postgres", feature = "cli"))]
 mod any_certificate;
 #[cfg(feature = "cli")]

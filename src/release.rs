@@ -7,6 +7,7 @@ pub mod image;
 pub mod parcel;
 pub mod promotion;
 pub mod record;
+pub mod tested;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

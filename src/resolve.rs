@@ -14,6 +14,7 @@ pub mod inputs;
 mod cells;
 mod circles;
 mod config;
+mod config_file;
 mod config_keys;
 mod database;
 mod defaults;

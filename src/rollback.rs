@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing but the ledger says what was there: neither the new nor the old source is needed.
 
+mod again;
 mod before;
 pub mod owed;
 pub mod schema;
@@ -215,10 +216,14 @@ fn removed(things: &Things) -> impl Iterator<Item = (&Address, &ResourceState)> 
 fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things, inputs: &Inputs<'_>) -> Goal {
     let (mut object, mut recorded) = (wanted(kind, &resource.object), resource.object.clone());
     let lost = keep_what_nobody_kept(address, kind, &mut object, &mut recorded, inputs);
+    let (again, gone) = again::made_again(address, kind, resource, &mut object, inputs);
+    let lost = [lost, gone].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"));
+    let mut deferred = new_identities(&mut object, resource, then, inputs);
+    deferred.extend(again);
     Goal {
         kind: resource.kind.clone(),
         binding: resource.binding.clone(),
-        deferred: new_identities(&mut object, resource, then, inputs),
+        deferred,
         object,
         needs: resource.needs.clone(),
         needs_schema: resource.needs_schema.clone(),
@@ -233,7 +238,8 @@ fn goal(address: &Address, kind: &Kind, resource: &ResourceState, then: &Things,
 /// What was asked for then, without what the world had added.
 fn wanted(kind: &Kind, object: &Object) -> Object {
     let given = |name: &String| {
-        kind.attribute(name).is_some_and(|attribute| attribute.mode != Mode::Computed && !attribute.volatile)
+        kind.attribute(name)
+            .is_some_and(|attribute| attribute.mode != Mode::Computed && (!attribute.volatile || attribute.write_only))
     };
     object.iter().filter(|(name, _)| given(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
@@ -249,6 +255,11 @@ fn is_left_out(
 ) -> bool {
     let sent = kind.attributes.iter().filter(|attribute| !attribute.write_only && attribute.mode != Mode::Computed);
     let mut withheld = sent.filter(|attribute| resource.object.get(attribute.name).is_some_and(Value::holds_sealed));
+    if !kind.rules.keeps_earlier()
+        && withheld.clone().all(|attribute| again::is_as_then(kind, resource, attribute.name, inputs))
+    {
+        return false;
+    }
     let Some(attribute) = withheld.next().filter(|_| kind.provider != "terraform") else {
         return false;
     };

@@ -36,6 +36,14 @@ pub enum SecretReference {
         /// Its absolute path.
         path: String,
     },
+    /// What a file holds that is encrypted with `age`.
+    Age {
+        /// Its path; one that is not absolute begins at the project's folder.
+        path: String,
+        /// The key in it; otherwise the whole text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
     /// What a store of AWS keeps.
     Stored(StoredSecret),
 }
@@ -73,7 +81,7 @@ pub enum SecretStore {
 
 impl SecretReference {
     /// Reads what `secret(…)` of the language takes: `environment:NAME`, `file:PATH` (below `folder`, where it is not
-    /// absolute), `ssm:NAME` or `secretsmanager:NAME`, the last two with `#VERSION` behind it if a version is meant.
+    /// absolute), `age:PATH` with `#KEY` behind it if one key of the file is meant, `ssm:NAME` or `secretsmanager:NAME`, the last two with `#VERSION` behind it if a version is meant.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -89,10 +97,24 @@ impl SecretReference {
                 };
             }
             "file" if !rest.is_empty() => return Ok(Self::File { path: folder.join(rest).display().to_string() }),
+            "age" => {
+                let (path, key) = match rest.rsplit_once('#') {
+                    Some((path, key)) => (path, Some(key.to_owned())),
+                    None => (rest, None),
+                };
+                return match path.is_empty() || key.as_ref().is_some_and(String::is_empty) {
+                    true => Err("behind `age:` stand the path of a file and, after a `#`, a key in it".to_owned()),
+                    false => Ok(Self::Age { path: path.to_owned(), key }),
+                };
+            }
             "ssm" if !rest.is_empty() => SecretStore::Ssm,
             "secretsmanager" if !rest.is_empty() => SecretStore::SecretsManager,
             "file" | "ssm" | "secretsmanager" => return Err(format!("nothing stands behind `{scheme}:`")),
-            _ => return Err("it must begin with `environment:`, `file:`, `ssm:` or `secretsmanager:`".to_owned()),
+            _ => {
+                return Err(
+                    "it must begin with `environment:`, `file:`, `age:`, `ssm:` or `secretsmanager:`".to_owned()
+                );
+            }
         };
         let (name, version) = match rest.rsplit_once('#') {
             Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
@@ -134,6 +156,10 @@ impl std::fmt::Display for SecretReference {
             Self::Literal { file, .. } => write!(formatter, "the sensitive(…) in {file}"),
             Self::Environment { name } => write!(formatter, "environment variable {name}"),
             Self::File { path } => write!(formatter, "file {path}"),
+            Self::Age { path, key } => {
+                write!(formatter, "age:{path}")?;
+                key.iter().try_for_each(|key| write!(formatter, "#{key}"))
+            }
             Self::Stored(stored) => stored.fmt(formatter),
         }
     }
@@ -170,6 +196,8 @@ mod tests {
             ("environment:STRIPE_KEY", "environment variable STRIPE_KEY"),
             ("file:secret/key", "file /shop/secret/key"),
             ("file:/run/key", "file /run/key"),
+            ("age:secrets/prod.age#KEY", "age:secrets/prod.age#KEY"),
+            ("age:secrets/key.age", "age:secrets/key.age"),
             ("ssm:/shared/key", "ssm:/shared/key"),
             ("ssm:/shared/key#3", "ssm:/shared/key#3"),
             (
@@ -179,7 +207,9 @@ mod tests {
         ] {
             assert_eq!(read(text).as_deref(), Ok(shown));
         }
-        for wrong in ["STRIPE_KEY", "environment:a b", "environment:", "file:", "ssm:", "vault:x"] {
+        for wrong in
+            ["STRIPE_KEY", "environment:a b", "environment:", "file:", "age:", "age:#K", "age:f#", "ssm:", "vault:x"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

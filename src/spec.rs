@@ -28,6 +28,7 @@ mod repeat;
 mod rule;
 mod schema_need;
 mod settings;
+pub mod test_file;
 mod verify_block;
 
 use std::collections::{BTreeMap, BTreeSet};

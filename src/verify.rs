@@ -2,13 +2,14 @@
 //!
 //! Invariant: only an empty plan is recorded as a verification.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::address::Address;
 use crate::ledger::{Body, Ledger, StoreError};
 use crate::step::{ChangeSet, Step};
+use crate::world::Parity;
 
 /// What planning again said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +22,16 @@ pub enum Verdict {
     Elsewhere(Vec<String>),
 }
 
-/// Records a verification of the newest run, if the second plan is empty.
+/// Records a verification of the newest run, if the second plan is empty, and what the databases were like then.
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub async fn verify(ledger: &mut Ledger, again: &ChangeSet, time: Timestamp) -> Result<Verdict, StoreError> {
+pub async fn verify(
+    ledger: &mut Ledger,
+    again: &ChangeSet,
+    databases: BTreeMap<Address, Parity>,
+    time: Timestamp,
+) -> Result<Verdict, StoreError> {
     let Some(run) = ledger.state().runs.last() else {
         return Ok(Verdict::Verified);
     };
@@ -36,6 +42,6 @@ pub async fn verify(ledger: &mut Ledger, again: &ChangeSet, time: Timestamp) -> 
         return Ok(if is_own { Verdict::Differs(titles) } else { Verdict::Elsewhere(titles) });
     }
     let run = run.number;
-    ledger.append(time, vec![Body::Verified { run, spec_digest: again.spec_digest }]).await?;
+    ledger.append(time, vec![Body::Verified { run, spec_digest: again.spec_digest, databases }]).await?;
     Ok(Verdict::Verified)
 }

@@ -22,6 +22,7 @@ mod budget;
 mod check;
 mod measure;
 mod facts;
+pub mod parity;
 mod fence;
 mod rates;
 mod proposal;
@@ -33,6 +34,7 @@ pub use check::{Checks, Probe, Reply, Seen};
 pub use facts::{LongTransaction, Replica, Size, TargetFacts, WaitingSession, bytes_in_words, count_in_words};
 pub use fence::Fence;
 pub use measure::{IndexSize, Measure, ServerSettings, Since, Traffic, Width};
+pub use parity::Parity;
 pub use proposal::{Proposal, ProposalJob, SchemaSource, Trial};
 pub use rates::{FORMAT as RATES_FORMAT, Rates};
 pub use rehearsal::{RehearsalJob, RehearsalSettings, Rehearsals};
@@ -290,6 +292,8 @@ pub struct History {
     pub layout: Layout,
     /// From which to which version everything counts as applied although no row tells it.
     pub counted: Vec<(i64, i64)>,
+    /// What the database is like, where it said so.
+    pub parity: Option<Box<Parity>>,
 }
 
 impl History {

@@ -32,8 +32,8 @@ switchback "$@" 2>&1 | tee switchback.log || code=${PIPESTATUS[0]}
 case $code in
   0) status success "done and verified" ;;
   9)
-    status pending "a signature is missing"
-    echo "::warning::$environment waits for a signature: sign the plan with 'switchback approve', then run this job again"
+    status pending "a signature is missing, or a gate is closed"
+    echo "::warning::$environment waits: sign the plan ('switchback approve') or open the gate (an acceptance, time), as said above; then run this job again"
     exit 0
     ;;
   10)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs a command of Switchback in a job of GitLab: `deploy.sh apply dev --auto-approve`. Jobs allow the exit codes 9 (a
-# signature is missing) and 10 (parked) in `allow_failure`, so that they stop the pipeline with a warning.
+# signature is missing or a gate is closed) and 10 (parked) in `allow_failure`, so that they stop the pipeline with a warning.
 set -euo pipefail
 
 code=0
 switchback "$@" 2>&1 | tee switchback.log || code=${PIPESTATUS[0]}
 case $code in
   0) ;;
-  9) echo "it waits for a signature: sign the plan with 'switchback approve', then run this job again" ;;
+  9) echo "it waits: sign the plan ('switchback approve') or open the gate (an acceptance, time), as said above; then run this job again" ;;
   10) echo "it is parked: the scheduled pipeline with SWITCHBACK=resume goes on" ;;
   11) echo "done, but planning again is not empty" ;;
   12) echo "failed, and everything was taken back" ;;

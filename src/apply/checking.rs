@@ -30,7 +30,7 @@ const CALLING_OFF: Duration = Duration::from_secs(60);
 const LOOKING: Duration = Duration::from_secs(20);
 
 /// How asking one check ended.
-enum End {
+pub(super) enum End {
     /// It came out.
     Asked(Asked),
     /// It has to hold for so long yet, and nobody waits here for that.
@@ -211,7 +211,7 @@ impl Executor<'_> {
 
     /// Asks one check until it has been as it should be for long enough, or cannot be any more. Where nobody hears of
     /// its bake time there is none, and little patience.
-    async fn ask_one(
+    pub(super) async fn ask_one(
         &self,
         check: &Check,
         probe: Result<Probe, Seen>,

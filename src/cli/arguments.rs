@@ -43,6 +43,9 @@ pub struct Globals {
     /// A file with values of variables, `name = value` in each line
     #[arg(long = "var-file", value_name = "FILE", global = true)]
     pub variable_files: Vec<PathBuf>,
+    /// Nobody is told what happens: what is applied is thrown away again
+    #[arg(long, global = true, hide = true)]
+    pub tell_nobody: bool,
 }
 
 /// `NAME=VALUE`. Its value may be a secret.

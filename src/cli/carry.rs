@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was planned before the lease was held is carried out only if nobody wrote in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::confirm::Consent;
@@ -435,7 +435,8 @@ pub fn refuse_held(session: &Session, state: &State, environment: &str, spec: Di
         return Ok(());
     };
     let since = shown_time(hold.since);
-    let summary = format!("this spec ({}) is held in {environment}; nothing was done", spec.short());
+    let release = state.release_held(&spec, hold).map(|release| format!(", {release}")).unwrap_or_default();
+    let summary = format!("this spec ({}{release}) is held in {environment}; nothing was done", spec.short());
     let lift = session.command(&format!("hold {environment} lift {} --reason WHY", spec.short()));
     Err(Failure::new(Exit::Held, summary)
         .cause(format!("held since {since}: {}", hold.reason))
@@ -451,7 +452,7 @@ pub fn nothing_is_owed(session: &Session, hold: &mut Hold<'_>, empty: &ChangeSet
     hold.secure()?;
     let keeper = hold.ledger.keeper();
     let now = session.world.clock.now();
-    session.wait(beside(keeper, verify::verify(&mut hold.ledger, empty, now)))?;
+    session.wait(beside(keeper, verify::verify(&mut hold.ledger, empty, BTreeMap::new(), now)))?;
     Ok(())
 }
 
@@ -470,7 +471,9 @@ async fn verify(session: &Session, ledger: &mut Ledger, aim: &Aim<'_>, report: &
         }
     };
     let verdict = match again {
-        Ok(again) => verify::verify(ledger, &again.change_set, session.world.clock.now()).await.map_err(Failure::from),
+        Ok(again) => verify::verify(ledger, &again.change_set, again.databases, session.world.clock.now())
+            .await
+            .map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     let environment = report.environment.clone();

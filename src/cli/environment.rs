@@ -64,6 +64,8 @@ pub enum Name {
     CacheHome,
     /// The socket of the `ssh-agent`.
     SshAuthSock,
+    /// The identity that decrypts files.
+    AgeIdentity,
     /// Where traces go.
     OtlpEndpoint,
     /// What is sent with them.
@@ -76,7 +78,7 @@ pub enum Name {
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Ledger,
         Self::Lease,
         Self::PostgresPassword,
@@ -103,6 +105,7 @@ impl Name {
         Self::Home,
         Self::CacheHome,
         Self::SshAuthSock,
+        Self::AgeIdentity,
         Self::OtlpEndpoint,
         Self::OtlpHeaders,
         Self::OtelServiceName,
@@ -138,6 +141,7 @@ impl Name {
             Self::Home => "HOME",
             Self::CacheHome => "XDG_CACHE_HOME",
             Self::SshAuthSock => "SSH_AUTH_SOCK",
+            Self::AgeIdentity => "SWITCHBACK_AGE_IDENTITY",
             Self::OtlpEndpoint => "OTEL_EXPORTER_OTLP_ENDPOINT",
             Self::OtlpHeaders => "OTEL_EXPORTER_OTLP_HEADERS",
             Self::OtelServiceName => "OTEL_SERVICE_NAME",
@@ -192,6 +196,9 @@ impl Name {
                 "the cache folder of the local stack and of what rehearsals proved, instead of `~/.cache`"
             }
             Self::SshAuthSock => "the socket of the `ssh-agent` that `approve` signs with",
+            Self::AgeIdentity => {
+                "the path of the file with the identities that decrypt what `secret(\"age:…\")` names; read when it is needed, never shown"
+            }
             Self::OtlpEndpoint => {
                 "where a trace of each run is sent (OTLP as JSON over HTTP, to `/v1/traces` below it); none when it is not set"
             }

@@ -92,6 +92,8 @@ pub enum Verb {
     Output(verb::output::Arguments),
     /// Run migrations on any database, and take over what another tool has begun
     Migrate(verb::migrate::Arguments),
+    /// Run tests, of a plan or against an environment as it stands
+    Test(verb::test::Arguments),
     /// Make, show, accept and tag releases of what was verified
     Release(verb::release::Arguments),
     /// Bring to the next environment what one has verified

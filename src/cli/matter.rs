@@ -64,7 +64,7 @@ impl Matter {
                 let resolved = images::pin(session, hold.ledger.state(), resolved)?;
                 let (options, proofs) = (Options::default(), Proofs::From(Effort::Rehearse));
                 let planned = planning::plan(session, &hold.ledger, &resolved, &options, proofs);
-                let Proved { change_set, grounds } = hold.wait(planned)?;
+                let Proved { change_set, grounds, .. } = hold.wait(planned)?;
                 Ok((Self { change_set, grounds, author: Some(String::new()), file: None }, hold))
             }
         }

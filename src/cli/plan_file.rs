@@ -2,12 +2,13 @@
 //!
 //! Invariant: what is read back is exactly what was written, by digest, or is refused; only its owner reads it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::whole_file;
+use super::{aged, whole_file};
 use crate::digest::Digest;
 use crate::ledger::Actor;
 use crate::migration::certificate::Evidence;
@@ -71,6 +72,9 @@ pub struct PlanFile {
     /// The digest of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted: Option<Digest>,
+    /// The encrypted files that it was made with, by their digests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aged: BTreeMap<String, Digest>,
 }
 
 /// What every version of the form has.
@@ -115,7 +119,15 @@ impl PlanFile {
             policies,
             promotion,
             promoted,
+            aged: BTreeMap::new(),
         }
+    }
+
+    /// The same, for the encrypted files below this folder as they are now.
+    #[must_use]
+    pub fn pinned(self, folder: &Path) -> Self {
+        let aged = aged::pins(&self.change_set, folder);
+        Self { aged, ..self }
     }
 
     /// The same, and who made it.

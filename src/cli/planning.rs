@@ -20,6 +20,7 @@ use crate::observe::{self, Observed, Subject};
 use crate::plan::moves::Before;
 use crate::plan::told::{self, Telling};
 use crate::plan::{self, Inputs, Options, refactor};
+use crate::promote::compare;
 use crate::rehearse::target::{self, Targets};
 use crate::rehearse::{self, Asked, Effort, work};
 use crate::resolve::desired::{Desired, DesiredDatabase, Import};
@@ -33,7 +34,7 @@ use crate::rules::policy::Policy;
 use crate::secret::Secrets;
 use crate::step::{ChangeSet, Edit, Operation, Standing};
 use crate::value::Object;
-use crate::world::{History, WorldError};
+use crate::world::{History, Parity, WorldError};
 
 /// How long the rehearsal of one database may take before a way back, which must not wait for it.
 const PATIENCE_BEFORE_A_WAY_BACK: Duration = Duration::from_secs(60);
@@ -45,6 +46,8 @@ pub struct Proved<T> {
     pub change_set: T,
     /// What its review rests on.
     pub grounds: Grounds,
+    /// What the databases are like, as far as they said.
+    pub databases: BTreeMap<Address, Parity>,
 }
 
 /// Where what is proved of a change set comes from.
@@ -105,7 +108,15 @@ pub async fn plan(
     let pricing = Pricing::of(session, Some(&resolved.desired), &targets, proofs.effort()).await;
     let judges = Judges { rules: &resolved.rules, policies: resolved.policies.clone(), pricing };
     let grounds = grounds((session, ledger), &change_set, (evidence, targets), judges);
-    Ok(Proved { grounds: Grounds { promotion: resolved.promotion.clone(), ..grounds }, change_set })
+    let databases = observed.parity();
+    let promotion = resolved.promotion.clone().map(|mut promotion| {
+        let from = resolved.carried.as_ref().and_then(|carried| carried.from.as_ref());
+        let from = from.map(|from| (from.environment.as_str(), &promotion.databases));
+        let gaps = from.map(|from| compare::parity(from, &databases, &resolved.desired.databases));
+        promotion.gaps.extend(gaps.unwrap_or_default());
+        promotion
+    });
+    Ok(Proved { grounds: Grounds { promotion, ..grounds }, change_set, databases })
 }
 
 /// What rehearsals rest on, beside the plan.
@@ -259,7 +270,8 @@ pub async fn destroy(
     let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
     let policies = policies::at_hand(session, &change_set.environment);
     let judges = Judges { rules: &Settings::default(), policies, pricing };
-    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), judges), change_set })
+    let grounds = grounds((session, ledger), &change_set, (evidence, targets), judges);
+    Ok(Proved { grounds, change_set, databases: observed.parity() })
 }
 
 /// The way back to the state right after a run. What is skipped is neither looked at nor touched, and whatever comes
@@ -327,7 +339,8 @@ pub async fn back(
     };
     let pricing = Pricing::of(session, None, &targets, proofs.effort()).await;
     let judges = Judges { rules: &Settings::default(), policies: Vec::new(), pricing };
-    Ok(Proved { grounds: grounds((session, ledger), &change_set, (evidence, targets), judges), change_set })
+    let grounds = grounds((session, ledger), &change_set, (evidence, targets), judges);
+    Ok(Proved { grounds, change_set, databases: observed.parity() })
 }
 
 /// What a way back leaves of each schema, and the way that takes that back as well; nothing where it leaves nothing.

@@ -95,8 +95,9 @@ pub fn describe(
     let keys = configuration(desired.resources.keys().map(ToString::to_string));
     let gaps = compare::gaps(pair, &keys);
     let gates = counting(there, &desired.environment.gates).clone();
-    let verdicts = judge(session, &gates, from, verified.id, verified.at, source.expedited.as_deref());
-    Some(Promotion { parcel, verified: verified.at, gates, verdicts, except, gaps })
+    let verdicts = judge(session, &gates, from, verified, source.expedited.as_deref());
+    let databases = from.verified.as_ref().filter(|_| runs_it).map(|seen| seen.databases.clone()).unwrap_or_default();
+    Some(Promotion { parcel, verified: verified.at, gates, verdicts, except, gaps, databases })
 }
 
 /// What is of the place although it is no spec of an environment: modules that the release does not have.
@@ -115,17 +116,12 @@ fn own(resolved: &Resolved) -> Vec<String> {
     units.into_iter().map(|unit| format!("{unit} is not in the release: it comes from this checkout")).collect()
 }
 
-fn judge(
-    session: &Session,
-    gates: &Gates,
-    from: &State,
-    id: ReleaseId,
-    verified: Timestamp,
-    expedited: Option<&str>,
-) -> Vec<Verdict> {
+fn judge(session: &Session, gates: &Gates, from: &State, release: Verified, expedited: Option<&str>) -> Vec<Verdict> {
+    let Verified { id, run, at: verified } = release;
     let accepted = from.releases.roles(id);
-    let actor = &session.actor.name;
-    let facts = Facts { verified, now: session.world.clock.now(), accepted: &accepted, expedited, actor };
+    let tested = from.tested_after(run).map(|tested| (&tested.what, tested.time));
+    let (actor, now) = (&session.actor.name, session.world.clock.now());
+    let facts = Facts { verified, now, accepted: &accepted, tested, expedited, actor };
     gates::judge(gates, facts, zone)
 }
 
@@ -158,7 +154,8 @@ pub fn refuse(session: &Session, there: &State, change_set: &ChangeSet, grounds:
         // Who asks for gates where there were none passes none of them; a person has to be one who may, though.
         let changes_gates = !there.gates().is_empty() && *there.gates() != change_set.gates;
         let gates = gates.of_the_place(changes_gates);
-        let verdicts = judge(session, &gates, there, ReleaseId(change_set.digest()), Timestamp::MIN, None);
+        let nothing = Verified { id: ReleaseId(change_set.digest()), run: 0, at: Timestamp::MIN };
+        let verdicts = judge(session, &gates, there, nothing, None);
         return refuse_closed(change_set, verdicts);
     };
     let Source { environment: from, ledger, expedited, .. } = source;
@@ -171,9 +168,15 @@ pub fn refuse(session: &Session, there: &State, change_set: &ChangeSet, grounds:
     })?;
     let state = ledger.state();
     let verified = promote::judged(from, state, id).map_err(|why| refused(session, from, why))?;
-    let verdicts = judge(session, gates, state, id, verified.at, expedited.as_deref());
+    let verdicts = judge(session, gates, state, verified, expedited.as_deref());
     refuse_closed(change_set, verdicts).map_err(|failure| {
         let accept = format!("release accept {} --in {from} --as ROLE", id.short());
+        let failure = match gates.tests {
+            Some(_) => {
+                failure.help(format!("tests are run and recorded with  {}", session.command(&format!("test {from}"))))
+            }
+            None => failure,
+        };
         failure
             .help(format!("an acceptance is recorded with  {}", session.command(&accept)))
             .help("in haste, soak and windows are shortened by `promote … --expedite REASON`, which is recorded")

@@ -438,23 +438,8 @@ mod tests {
 
     fn run() -> Run {
         let actor = Actor { name: "a".into(), host: "b".into(), tool: "0".into(), process: 1, commit: None };
-        Run {
-            number: 1,
-            begun_at: 1,
-            begun: Timestamp::UNIX_EPOCH,
-            actor,
-            lease: None,
-            change_set: Arc::new(crate::review::tests::sample()),
-            source: Digest::of_bytes(b"x"),
-            steps: BTreeMap::new(),
-            checks: BTreeMap::new(),
-            watches: BTreeMap::new(),
-            parked: None,
-            ended: None,
-            verified: false,
-            verified_at: None,
-            taken_back: false,
-        }
+        let change_set = Arc::new(crate::review::tests::sample());
+        Run::begun((1, Timestamp::UNIX_EPOCH), 1, actor, change_set, Digest::of_bytes(b"x"))
     }
 
     fn intent() -> Intent {

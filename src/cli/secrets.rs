@@ -1,14 +1,26 @@
-//! Secrets that only the edge can read: environment variables and files.
+//! Secrets that only the edge can read: environment variables, files, what stores keep.
 //!
 //! Invariant: a secret leaves here marked, and its text is in no message.
 
-use super::environment;
+use std::path::PathBuf;
+
+use super::{aged, environment};
 use crate::secret::{SecretError, SecretReference, Secrets, StoredSecret};
 use crate::value::Value;
 
 /// Reads secrets at the moment of use.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EdgeSecrets;
+#[derive(Clone, Debug, Default)]
+pub struct EdgeSecrets {
+    /// What the paths of encrypted files begin at: the project's folder.
+    folder: PathBuf,
+}
+
+impl EdgeSecrets {
+    /// Encrypted files begin at this folder.
+    pub fn below(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+}
 
 impl Secrets for EdgeSecrets {
     fn reveal(&self, reference: &SecretReference) -> Result<Value, SecretError> {
@@ -18,6 +30,9 @@ impl Secrets for EdgeSecrets {
                 environment::secret(name).ok_or_else(|| refuse(format!("set the environment variable {name}")))?
             }
             SecretReference::File { path } => read(path).map_err(|error| refuse(error.to_string()))?,
+            SecretReference::Age { path, key } => {
+                aged::value(&self.folder.join(path), key.as_deref()).map_err(refuse)?
+            }
             SecretReference::Stored(stored) => stored_value(stored).map_err(refuse)?,
             SecretReference::Variable { .. } | SecretReference::Literal { .. } => {
                 return Err(refuse("only the spec and what was typed can give it".to_owned()));
@@ -59,7 +74,7 @@ mod tests {
     #[test]
     fn a_secret_is_marked_and_a_missing_one_says_how_to_give_it() {
         let name = "SWITCHBACK_TEST_OF_A_VARIABLE_THAT_NOBODY_SETS".to_owned();
-        let error = EdgeSecrets.reveal(&SecretReference::Environment { name: name.clone() }).unwrap_err();
+        let error = EdgeSecrets::default().reveal(&SecretReference::Environment { name: name.clone() }).unwrap_err();
         assert!(error.to_string().contains(&format!("set the environment variable {name}")), "{error}");
     }
 
@@ -69,7 +84,7 @@ mod tests {
         let path = folder.path().join("password");
         std::fs::write(&path, "hunter2\n").unwrap();
         let path = path.to_string_lossy().into_owned();
-        let value = EdgeSecrets.reveal(&SecretReference::File { path }).expect("it is there");
+        let value = EdgeSecrets::default().reveal(&SecretReference::File { path }).expect("it is there");
         assert!(value.is_sensitive());
         assert_eq!(value.reveal().as_str(), Some("hunter2"));
     }

@@ -12,6 +12,7 @@ use super::clock::SystemClock;
 use super::commit;
 use super::environment::{self, Name};
 use super::failure::{self, Failure};
+use super::secrets::EdgeSecrets;
 use super::terminal::Terminal;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::kind::Kinds;
@@ -98,7 +99,7 @@ impl Session {
             .map_err(|error| Failure::failed(format!("the asynchronous runtime cannot be started: {error}")))?;
         let actor = actor(&folder);
         let world = World {
-            providers: table::providers(),
+            providers: table::providers(&nearest_project(&folder).unwrap_or_else(|| folder.clone())),
             databases: databases(),
             rehearsals: rehearsals(),
             checks: Some(Arc::new(crate::provider::checks::Asker::default())),
@@ -144,7 +145,17 @@ impl Session {
 
     /// The nearest folder upward that holds a project.
     pub fn project(&self) -> Option<PathBuf> {
-        self.folder.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_owned)
+        nearest_project(&self.folder)
+    }
+
+    /// What paths in a spec begin at: the project's folder, or the one that we are in.
+    pub fn root(&self) -> PathBuf {
+        self.project().unwrap_or_else(|| self.folder.clone())
+    }
+
+    /// Secrets that nobody but the edge can read.
+    pub fn edge_secrets(&self) -> EdgeSecrets {
+        EdgeSecrets::below(self.root())
     }
 
     /// The project, which has to be there.
@@ -164,6 +175,10 @@ impl Session {
             self.terminal.talk(&self.terminal.with_coloured_words(&failure::rendered(diagnostics, sources)));
         }
     }
+}
+
+fn nearest_project(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_owned)
 }
 
 /// The runner of migrations, if this build has it.

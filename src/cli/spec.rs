@@ -10,7 +10,6 @@ use super::door;
 use super::environment::{self, Name};
 use super::failure::Failure;
 use super::images;
-use super::secrets::EdgeSecrets;
 use super::session::{Resolved, Session, checked_name};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
@@ -142,7 +141,10 @@ pub fn resolve_files(
     let folders = resolved.as_ref().map(|resolved| folders(&spec, &resolved.desired)).unwrap_or_default();
     let policies = rules::policy::of_spec(&spec);
     let own = spec.modules.first().map(|module| &*module.notifies).unwrap_or_default();
-    let receivers = spec::receivers(own, &spec.project.notifies, environment);
+    let receivers = match session.globals.tell_nobody {
+        true => Vec::new(),
+        false => spec::receivers(own, &spec.project.notifies, environment),
+    };
     let sources = spec.sources;
     let resolved = resolved.filter(|_| !diagnostics.has_errors()).map(|resolved| Resolved {
         desired: resolved.desired,
@@ -156,7 +158,7 @@ pub fn resolve_files(
         receivers,
         promotion: None,
         pinned: false,
-        secrets: Arc::new(resolved.secrets.or_else(Arc::new(EdgeSecrets))),
+        secrets: Arc::new(resolved.secrets.or_else(Arc::new(session.edge_secrets()))),
     });
     Ok((resolved, diagnostics, sources))
 }
@@ -242,7 +244,7 @@ pub fn secrets(session: &Session, state: &State, change_set: Option<&ChangeSet>)
         failure.summary = "the values of variables are not understood; nothing was done".to_owned();
         return Err(failure);
     }
-    Ok(Arc::new(revealed.or_else(Arc::new(EdgeSecrets))))
+    Ok(Arc::new(revealed.or_else(Arc::new(session.edge_secrets()))))
 }
 
 /// The secret variables that any run, any thing or a change set refers to.
@@ -292,6 +294,7 @@ pub fn inputs(session: &Session, project: &Path, missing: Missing) -> Result<Inp
         local_stack: local_stack(session, project).map(Value::object),
         missing,
         released: BTreeMap::new(),
+        tried: BTreeMap::new(),
         folder: project.to_owned(),
         home: environment::read(Name::Home).map(PathBuf::from),
         planned_at: Some(session.world.clock.now()),

@@ -30,6 +30,7 @@ pub mod settle;
 pub mod show;
 pub mod state;
 pub mod status;
+pub mod test;
 pub mod unlock;
 pub mod up;
 pub mod validate;

@@ -130,6 +130,7 @@ impl<'a> Known<'a> {
             | Body::Rejected { .. }
             | Body::Admitted { .. }
             | Body::OfRelease { .. }
+            | Body::Tested { .. }
             | Body::Checked { .. }
             | Body::Measured { .. }
             | Body::Bakes { .. }
@@ -175,6 +176,7 @@ fn about(body: &Body) -> (Option<u64>, Option<StepId>) {
         // The run comes next; its change set is not in the chain yet.
         Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Tested { .. }
         | Body::Receivers { .. }
         | Body::Told { .. }
         | Body::ApprovalWanted { .. }
@@ -199,6 +201,7 @@ fn own_actor(body: &Body) -> Option<&Actor> {
         | Body::Rejected { actor, .. }
         | Body::Admitted { actor, .. }
         | Body::OfRelease { actor, .. }
+        | Body::Tested { actor, .. }
         | Body::ApprovalWanted { actor, .. }
         | Body::Unlocked { actor, .. } => Some(actor),
         Body::Done { settled, .. } | Body::Failed { settled, .. } => match settled {
@@ -248,6 +251,7 @@ fn outcome(body: &Body) -> Option<Outcome> {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Tested { .. }
         | Body::Checked { .. }
         | Body::Measured { .. }
         | Body::Bakes { .. }

@@ -25,8 +25,13 @@ impl State {
 
     /// What a release has to wait for, and who may bring it, as last applied.
     pub fn gates(&self) -> &Gates {
-        const NONE: &Gates =
-            &Gates { soak_seconds: None, windows: Vec::new(), accept: BTreeSet::new(), actors: BTreeSet::new() };
+        const NONE: &Gates = &Gates {
+            soak_seconds: None,
+            windows: Vec::new(),
+            accept: BTreeSet::new(),
+            tests: None,
+            actors: BTreeSet::new(),
+        };
         self.runs.last().map_or(NONE, |run| &run.change_set.gates)
     }
 

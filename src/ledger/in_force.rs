@@ -5,8 +5,11 @@
 use jiff::Timestamp;
 
 use super::record::RunResult;
-use super::state::{Run, State};
+use super::signatures::Recorded;
+use super::state::{Hold, Run, State};
+use crate::digest::Digest;
 use crate::release::ReleaseId;
+use crate::release::tested::Tested;
 use crate::step::Operation;
 
 impl Run {
@@ -54,6 +57,21 @@ impl State {
         brought.or_else(|| self.releases.made_of(run.number))
     }
 
+    /// The release that a hold is about, as people call it: its name, and the tags that it has.
+    pub fn release_held(&self, spec: &Digest, hold: &Hold) -> Option<String> {
+        let is_it = |run: &&Run| match hold.run {
+            Some(number) => run.number == number,
+            None => run.change_set.spec_digest == Some(*spec),
+        };
+        let id = self.runs.iter().rev().find(is_it).and_then(|run| self.release_of(run))?;
+        let tags = self.releases.tags.iter().filter(|(_, tag)| tag.what.release == id).map(|(name, _)| name.clone());
+        let carried = self.runs.iter().filter_map(|run| run.change_set.release.as_ref()).filter(|one| one.id == id);
+        let named = carried.filter_map(|carried| carried.from.as_ref()?.tag.clone());
+        let names: std::collections::BTreeSet<String> = tags.chain(named).collect();
+        let names: String = names.iter().map(|name| format!(", {name}")).collect();
+        Some(format!("release {}{names}", id.short()))
+    }
+
     /// Whether a run brought a release, or it was made of that.
     pub fn ran(&self, run: &Run, id: ReleaseId) -> bool {
         let brought = run.change_set.release.as_ref().map(|carried| carried.id);
@@ -65,6 +83,15 @@ impl State {
         let is_whole = |run: &&Run| !run.taken_back && matches!(run.ended, Some((RunResult::Complete, _)));
         let ran = |run: &Run| self.apply_after(run.number).is_some_and(|apply| self.ran(apply, id));
         self.runs.iter().rev().filter(is_whole).find(|run| ran(run))
+    }
+
+    /// What tests found of the state that an apply left: the newest of that. Where that state is in force, what was found
+    /// before the newest run does not count.
+    pub fn tested_after(&self, run: u64) -> Option<&Recorded<Tested>> {
+        let stands = self.apply_in_force().is_some_and(|apply| apply.number == run);
+        let upon = self.newest_with_effect().filter(|_| stands).map(|newest| newest.number);
+        let newest = self.tested.iter().rev().find(|tested| tested.what.run == run)?;
+        Some(newest).filter(|tested| upon.is_none_or(|upon| tested.what.upon == upon))
     }
 
     /// The newest run that had an effect, or is to have one.

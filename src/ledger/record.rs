@@ -11,12 +11,13 @@ use crate::digest::Digest;
 use crate::migration::position::Position;
 use crate::notice::receiver::{Delivery, Receiver};
 use crate::release::record::Event;
+use crate::release::tested::Tested;
 use crate::step::{ChangeSet, CheckResult, StepId};
 use crate::value::{Object, SealKey, Value};
-use crate::world::{Binding, WorldError};
+use crate::world::{Binding, Parity, WorldError};
 
 /// The version of the form of records that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The place of a record in its chain, from one.
 pub type Sequence = u64;
@@ -220,6 +221,9 @@ pub enum Body {
         /// The digest of the spec that was verified; a rollback has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spec_digest: Option<Digest>,
+        /// What the databases were like, as far as they said.
+        #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+        databases: std::collections::BTreeMap<Address, Parity>,
     },
     /// Somebody takes the lease; its number is the sequence of this record.
     Leased {
@@ -354,6 +358,13 @@ pub enum Body {
         /// The release that it brings.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<String>,
+    },
+    /// All tests of the environment were run, against what stands.
+    Tested {
+        /// Who ran them.
+        actor: Actor,
+        /// What they found.
+        tested: Box<Tested>,
     },
 }
 

@@ -19,16 +19,18 @@ use jiff::Timestamp;
 pub use super::contradiction::FoldError;
 use super::record::{Actor, Body, Life, Record, RunResult, Sequence};
 use super::releases::Releases;
-use super::signatures::Signatures;
+use super::signatures::{Recorded, Signatures};
 use crate::address::Address;
 use crate::digest::Digest;
+use crate::expression::Deferred;
 use crate::migration::position::{Partial, Position};
 use crate::migration::range::SchemaNeeds;
 use crate::migration::told::Told;
 use crate::migration::{Keeping, Migration};
+use crate::release::tested::Tested;
 use crate::step::{Action, Adoption, Beside, Birth, ChangeSet, Operation, StepId};
 use crate::value::{Object, SealKey, Value};
-use crate::world::{Binding, WorldError};
+use crate::world::{Binding, Parity, WorldError};
 
 /// What a chain says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +54,8 @@ pub struct State {
     pub signatures: Signatures,
     /// What is known of releases.
     pub releases: Releases,
+    /// What tests found, oldest first.
+    pub tested: Vec<Recorded<Tested>>,
     /// Who is told what happens, and what they were not told yet.
     pub outbox: Outbox,
     /// How many records said more than who holds the lease and who is told.
@@ -161,6 +165,8 @@ pub struct ResourceState {
     pub adopted: Option<Box<Adoption>>,
     /// When the ledger first knew it.
     pub born: Birth,
+    /// What its secret attributes were made of when it was changed last: references, never values.
+    pub made_of: BTreeMap<String, Deferred>,
 }
 
 /// A database's schema as recorded.
@@ -277,6 +283,8 @@ pub struct Verification {
     pub at: Timestamp,
     /// The spec, if it was one.
     pub spec_digest: Option<Digest>,
+    /// What the databases were like, as far as they said.
+    pub databases: BTreeMap<Address, Parity>,
 }
 
 impl State {
@@ -373,21 +381,12 @@ impl State {
             Body::Parked { run, reason } => self.run(record.sequence, *run)?.parked = Some(reason.clone()),
             Body::Resumed { run, .. } => self.run(record.sequence, *run)?.resume(record.lease),
             Body::Ended { run, result, outputs } => self.end(record, *run, *result, outputs)?,
-            Body::Verified { run, spec_digest } => {
+            Body::Verified { run, spec_digest, databases } => {
                 self.run(record.sequence, *run)?.verify(record.time);
-                self.verify(Verification { run: *run, at: record.time, spec_digest: *spec_digest });
+                let (at, databases) = (record.time, databases.clone());
+                self.verify(Verification { run: *run, at, spec_digest: *spec_digest, databases });
             }
-            Body::Leased { actor, purpose, milliseconds, life, .. } => {
-                self.lease = Some(Lease {
-                    number: record.sequence,
-                    actor: actor.clone(),
-                    purpose: purpose.clone(),
-                    since: record.time,
-                    renewed: record.sequence,
-                    length: Duration::from_millis(*milliseconds),
-                    life: life.clone(),
-                });
-            }
+            Body::Leased { .. } => self.lease = leased(record),
             Body::Renewed => {}
             Body::Released | Body::Unlocked { .. } => self.lease = None,
             Body::Held { spec_digest, run, reason } => {
@@ -397,12 +396,19 @@ impl State {
             Body::Lifted { spec_digest, .. } => {
                 self.holds.remove(spec_digest);
             }
-            Body::Checked { run, .. } | Body::Measured { run, .. } => self.run(record.sequence, *run)?.checked(record),
-            Body::Bakes { run, .. } => self.run(record.sequence, *run)?.checked(record),
+            Body::Checked { run, .. } | Body::Measured { run, .. } | Body::Bakes { run, .. } => {
+                self.asked(record, *run)?;
+            }
             Body::Approved { .. } | Body::Rejected { .. } | Body::Admitted { .. } => self.signatures.take(record),
             Body::OfRelease { actor, event } => self.releases.take(record, actor, event),
+            Body::Tested { actor, tested } => self.tested.push(Recorded::of(record, actor, &**tested)),
             Body::Receivers { .. } | Body::Told { .. } | Body::ApprovalWanted { .. } => {}
         }
+        Ok(())
+    }
+
+    fn asked(&mut self, record: &Record, run: u64) -> Result<(), FoldError> {
+        self.run(record.sequence, run)?.checked(record);
         Ok(())
     }
 
@@ -431,23 +437,9 @@ impl State {
     }
 
     fn begin(&mut self, record: &Record, number: u64, actor: &Actor, change_set: &ChangeSet, source: Digest) {
-        self.runs.push(Run {
-            number,
-            begun_at: record.sequence,
-            begun: record.time,
-            actor: actor.clone(),
-            lease: record.lease,
-            change_set: Arc::new(change_set.clone()),
-            source,
-            steps: BTreeMap::new(),
-            checks: BTreeMap::new(),
-            watches: BTreeMap::new(),
-            parked: None,
-            ended: None,
-            verified: false,
-            verified_at: None,
-            taken_back: false,
-        });
+        let at = (record.sequence, record.time);
+        let run = Run::begun(at, number, actor.clone(), Arc::new(change_set.clone()), source);
+        self.runs.push(Run { lease: record.lease, ..run });
     }
 
     fn run(&mut self, sequence: Sequence, number: u64) -> Result<&mut Run, FoldError> {
@@ -529,4 +521,18 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// The lease that a record says is taken.
+fn leased(record: &Record) -> Option<Lease> {
+    let Body::Leased { actor, purpose, milliseconds, life, .. } = &record.body else { return None };
+    Some(Lease {
+        number: record.sequence,
+        actor: actor.clone(),
+        purpose: purpose.clone(),
+        since: record.time,
+        renewed: record.sequence,
+        length: Duration::from_millis(*milliseconds),
+        life: life.clone(),
+    })
 }

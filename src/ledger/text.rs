@@ -159,7 +159,7 @@ mod tests {
         let under = said(&format!(r#"[{lease},{{"format":9,"sequence":5,"lease":4,"body":7}}]"#));
         assert!(under.ends_with("install switchback 7.2.0 or newer"), "{under}");
         let unknown = said(r#"[{"format":9,"record":"dreamt"}]"#);
-        assert!(unknown.contains("has a record of format 9, this build reads up to 4"), "{unknown}");
+        assert!(unknown.contains("has a record of format 9, this build reads up to 5"), "{unknown}");
         assert!(unknown.ends_with("install switchback in a version newer than 0.1.0"), "{unknown}");
     }
 

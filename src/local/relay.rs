@@ -13,6 +13,7 @@ mod images;
 mod journal;
 mod limits;
 mod names;
+mod parameters;
 mod object_calls;
 mod refusal;
 mod rollout;
@@ -291,6 +292,9 @@ impl Relay {
                 "PutSecretValue" => return secrets::put(self, call).await,
                 _ => {}
             }
+        }
+        if call.service == "ssm" && call.operation == "PutParameter" {
+            return parameters::put(self, call, request).await;
         }
         if call.service == "ecr" {
             return images::answer(self, call, request).await;

@@ -156,6 +156,23 @@ pub(super) fn outputs_stay(state: &State) -> BTreeMap<String, PlannedOutput> {
 }
 
 impl Planner<'_> {
+    /// What is there and nobody recorded is not overwritten.
+    pub(super) fn refuse_existing(&mut self, address: &Address, kind: &Kind, goal: &Goal) {
+        let identity = kind.rules.identity(&goal.object).unwrap_or_default();
+        self.mistakes.push(
+            Diagnostic::error("a resource exists already and is not in the ledger")
+                .at(goal.span)
+                .detail(format!(
+                    "`{address}`: there is a {} `{identity}`, which this environment did not make",
+                    kind.name
+                ))
+                .help(format!(
+                    "take it into the ledger with an `import` block or `switchback import ENV {address} ID`, or give it \
+                     another name"
+                )),
+        );
+    }
+
     /// Takes a thing up as it is, and then brings it to what is wanted.
     pub(super) fn import(
         &mut self,
@@ -251,6 +268,7 @@ impl Planner<'_> {
             run: 0,
             adopted: None,
             born: Birth::default(),
+            made_of: BTreeMap::new(),
         };
         Some((recorded, found))
     }

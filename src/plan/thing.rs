@@ -44,6 +44,9 @@ impl Planner<'_> {
         let wanted = self.wanted(address, kind, goal);
         let recorded = self.inputs.state.things.resources.get(address);
         let found = self.inputs.observed.objects.get(address).and_then(Option::as_ref);
+        if self.plan_given(address, kind, goal, &wanted) {
+            return;
+        }
         match (recorded, found) {
             (None, found) if goal.import.is_some() => {
                 let found = found.cloned();
@@ -118,22 +121,6 @@ impl Planner<'_> {
         kind.mark_secrets(wanted)
     }
 
-    fn refuse_existing(&mut self, address: &Address, kind: &Kind, goal: &Goal) {
-        let identity = kind.rules.identity(&goal.object).unwrap_or_default();
-        self.mistakes.push(
-            Diagnostic::error("a resource exists already and is not in the ledger")
-                .at(goal.span)
-                .detail(format!(
-                    "`{address}`: there is a {} `{identity}`, which this environment did not make",
-                    kind.name
-                ))
-                .help(format!(
-                    "take it into the ledger with an `import` block or `switchback import ENV {address} ID`, or give it \
-                     another name"
-                )),
-        );
-    }
-
     /// A new object: what the spec leaves to the world is unknown.
     fn new_object(address: &Address, kind: &Kind, wanted: &Object) -> Object {
         let mut after = wanted.clone();
@@ -178,6 +165,7 @@ impl Planner<'_> {
                 None => wanted.remove(name),
             };
         }
+        let only_anew = self.only_anew(kind, found, &mut wanted);
         let comparer = self.comparer(kind);
         let differing = comparer.differences(&wanted, found, Some(&recorded.object));
         let names = |attributes: &[&Attribute]| {
@@ -188,6 +176,7 @@ impl Planner<'_> {
         if moved(&goal.binding, &recorded.binding) {
             immutable.push("provider".to_owned());
         }
+        immutable.extend(only_anew);
         let asked = self.replace.iter().any(|target| target == address || *target == address.block());
         if asked || !immutable.is_empty() {
             let reason = match (self.operation, immutable.is_empty()) {
@@ -375,7 +364,7 @@ impl Planner<'_> {
             );
             return;
         };
-        if self.let_go.contains(address) {
+        if self.let_go.contains(address) || kind.rules.given_by_person(&recorded.object).is_some() {
             return self.forget(address, recorded);
         }
         let reason = match &recorded.adopted {

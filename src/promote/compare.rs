@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::Address;
 use crate::ledger::Things;
 use crate::release::{Image, Release};
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, DesiredDatabase};
 use crate::value::{Data, Object, Value};
+use crate::world::Parity;
 
 /// What is compared.
 #[derive(Clone, Copy)]
@@ -104,4 +106,32 @@ pub fn gaps(pair: Pair<'_>, keys: &BTreeMap<String, BTreeSet<String>>) -> Vec<St
         lines.extend(here.difference(there).map(|key| format!("{block} has {key}, which {from} lacks")));
     }
     lines
+}
+
+/// What the databases are like otherwise than those of the environment before, in lines. An extension that a migration of
+/// the release makes is not missed.
+pub fn parity(
+    from: (&str, &BTreeMap<Address, Parity>),
+    here: &BTreeMap<Address, Parity>,
+    databases: &BTreeMap<Address, DesiredDatabase>,
+) -> Vec<String> {
+    let (place, there) = from;
+    let mut lines = Vec::new();
+    for (address, before) in there {
+        let Some(here) = here.get(address) else { continue };
+        let mut here = here.clone();
+        let texts: Vec<String> = databases.get(address).map(texts_in_lower_case).unwrap_or_default();
+        for (extension, version) in &before.extensions {
+            let makes = |text: &String| text.contains("create extension") && text.contains(&extension.to_lowercase());
+            if !here.extensions.contains_key(extension) && texts.iter().any(makes) {
+                here.extensions.insert(extension.clone(), version.clone());
+            }
+        }
+        lines.extend(here.gaps(before, place).into_iter().map(|words| format!("{address} {words}")));
+    }
+    lines
+}
+
+fn texts_in_lower_case(database: &DesiredDatabase) -> Vec<String> {
+    database.migrations.iter().map(|migration| migration.up.to_lowercase()).collect()
 }

@@ -34,7 +34,9 @@ pub mod ecs_cluster;
 pub mod ecs_service;
 pub mod ecs_task_definition;
 pub mod secretsmanager_secret;
+pub mod secretsmanager_given_secret;
 pub mod ssm_parameter;
+pub mod ssm_given_parameter;
 #[cfg(feature = "aws")]
 pub mod carrier;
 #[cfg(feature = "aws")]

@@ -51,6 +51,8 @@ mod measures;
 #[cfg(feature = "postgres")]
 mod facts;
 #[cfg(feature = "postgres")]
+mod parity;
+#[cfg(feature = "postgres")]
 pub mod rehearsal;
 
 use crate::kind::{Kind, ProviderSchema};

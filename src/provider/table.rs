@@ -3,10 +3,11 @@
 //! Invariant: one line per kind; the core gets these tables as arguments and never names a kind itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::kind::{Kind, Kinds};
-use crate::provider::{aws, checks, postgres, terraform_data};
+use crate::provider::{aws, checks, local_file, postgres, terraform_data};
 use crate::world::{Databases, Provider};
 
 /// All kinds with their pure rules, whatever features are compiled in.
@@ -17,18 +18,23 @@ pub fn kinds() -> Kinds {
         aws::ecs_cluster::kind(),
         aws::ecs_service::kind(),
         aws::ecs_task_definition::kind(),
+        aws::secretsmanager_given_secret::kind(),
         aws::secretsmanager_secret::kind(),
+        aws::ssm_given_parameter::kind(),
         aws::ssm_parameter::kind(),
+        local_file::kind(),
     ];
     kinds.extend(postgres::kinds());
-    Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema(), postgres::schema()])
+    Kinds::new(kinds, [terraform_data::schema(), aws::settings::schema(), local_file::schema(), postgres::schema()])
         .with_checks(checks::kinds())
 }
 
-/// The providers that are compiled in, by name; each keeps its connections for as long as it lives.
-pub fn providers() -> BTreeMap<String, Arc<dyn Provider>> {
+/// The providers that are compiled in, by name; each keeps its connections for as long as it lives. Files whose paths are
+/// not absolute begin at this folder, the project's.
+pub fn providers(folder: &Path) -> BTreeMap<String, Arc<dyn Provider>> {
     let mut providers: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
     providers.insert("terraform".to_owned(), Arc::new(terraform_data::BuiltIn));
+    providers.insert("local".to_owned(), Arc::new(local_file::LocalFiles::below(folder)));
     #[cfg(feature = "aws")]
     providers.insert("aws".to_owned(), Arc::new(aws::carrier::Aws::default()));
     #[cfg(feature = "postgres")]

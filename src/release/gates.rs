@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::tested::Tested;
+
 /// What an environment asks of a release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gates {
@@ -22,6 +24,9 @@ pub struct Gates {
     /// As what it has to be accepted in the environment before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub accept: BTreeSet<String>,
+    /// Which files of tests have to have passed in the environment before; of no names, all that there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<BTreeSet<String>>,
     /// Who may bring it, by the names of shells and CI; anybody where there is none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub actors: BTreeSet<String>,
@@ -35,7 +40,7 @@ impl Gates {
 
     /// Whether something is asked of releases, beside who brings them.
     pub fn ask_of_releases(&self) -> bool {
-        self.soak_seconds.is_some() || !self.windows.is_empty() || !self.accept.is_empty()
+        self.soak_seconds.is_some() || !self.windows.is_empty() || !self.accept.is_empty() || self.tests.is_some()
     }
 
     /// What is asked of a change that brings no release: who makes it; and when, if it changes the gates themselves.
@@ -50,10 +55,16 @@ impl Gates {
         let set = |words: Vec<String>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
         let windows = |gates: &Self| set(gates.windows.iter().map(ToString::to_string).collect());
         let names = |names: &BTreeSet<String>| set(names.iter().cloned().collect());
+        let tests = |gates: &Self| match &gates.tests {
+            None => "none".to_owned(),
+            Some(all) if all.is_empty() => "all".to_owned(),
+            Some(some) => names(some),
+        };
         let rows = [
             ("soak", soak(self), soak(other)),
             ("windows", windows(self), windows(other)),
             ("accept", names(&self.accept), names(&other.accept)),
+            ("requires_tests", tests(self), tests(other)),
             ("actors", names(&self.actors), names(&other.actors)),
         ];
         let differing = rows.into_iter().filter(|(_, before, after)| before != after);
@@ -161,6 +172,8 @@ pub struct Facts<'a> {
     pub now: Timestamp,
     /// As what it was accepted there.
     pub accepted: &'a BTreeSet<String>,
+    /// What the newest run of all tests there found of it, and when.
+    pub tested: Option<(&'a Tested, Timestamp)>,
     /// Why soak and windows do not count, if somebody says so.
     pub expedited: Option<&'a str>,
     /// Who wants to do it.
@@ -210,6 +223,7 @@ pub fn judge(gates: &Gates, facts: Facts<'_>, zone: impl Fn(&str) -> Option<Time
         let words = if open { format!("accepted as {role}") } else { format!("it was not accepted as {role}") };
         verdicts.push(Verdict { open, words });
     }
+    verdicts.extend(gates.tests.as_ref().map(|names| of_tests(names, facts.tested)));
     if !gates.actors.is_empty() {
         // `ada (GitHub Actions, run 7)` is `ada`.
         let bare = facts.actor.split_once(" (").map_or(facts.actor, |(bare, _)| bare);
@@ -223,6 +237,17 @@ pub fn judge(gates: &Gates, facts: Facts<'_>, zone: impl Fn(&str) -> Option<Time
         verdicts.push(Verdict { open, words });
     }
     verdicts
+}
+
+fn of_tests(names: &BTreeSet<String>, tested: Option<(&Tested, Timestamp)>) -> Verdict {
+    let Some((tested, at)) = tested else {
+        let words = "tests: none are recorded of it since it was applied there last".to_owned();
+        return Verdict { open: false, words };
+    };
+    match tested.lacks(names) {
+        None => Verdict { open: true, words: format!("tests: {} at {}", tested.counts(), shown(at)) },
+        Some(why) => Verdict { open: false, words: format!("tests: those at {} are no pass: {why}", shown(at)) },
+    }
 }
 
 fn shown(at: Timestamp) -> String {
@@ -279,12 +304,14 @@ mod tests {
             windows: vec!["mon 09:00-10:00 UTC".parse().unwrap()],
             accept: BTreeSet::from(["uat".to_owned()]),
             actors: BTreeSet::new(),
+            tests: None,
         };
         let nobody = BTreeSet::new();
         let facts = Facts {
             verified: at("2026-11-23T10:00:00Z"),
             now: at("2026-11-23T10:30:00Z"),
             accepted: &nobody,
+            tested: None,
             expedited: None,
             actor: "ada",
         };
@@ -307,6 +334,7 @@ mod tests {
             verified: at("2026-11-23T10:00:00Z"),
             now: at("2026-11-23T10:30:00Z"),
             accepted: &nobody,
+            tested: None,
             expedited: Some("in haste"),
             actor,
         };

@@ -22,14 +22,15 @@ use crate::spec::suggest::{did_you_mean, listed};
 use crate::value::Value;
 
 /// A `config` block in one instance of its module.
-struct Block<'a> {
-    config: &'a Config,
+#[derive(Clone)]
+pub(super) struct Block<'a> {
+    pub config: &'a Config,
     store: Store,
-    kind: &'a Kind,
+    pub kind: &'a Kind,
     prefix: String,
-    site: usize,
-    instance: usize,
-    needs: BTreeSet<u32>,
+    pub site: usize,
+    pub instance: usize,
+    pub needs: BTreeSet<u32>,
 }
 
 impl Engine<'_> {
@@ -43,7 +44,10 @@ impl Engine<'_> {
         state.style = Style::ForEach;
         if let Some(block) = self.config_block(config, site, instance, &address) {
             state.poisoned = false;
-            self.entries(&block, &address, &mut state);
+            match block.store {
+                Store::Parameters | Store::Secrets => self.entries(&block, &address, &mut state),
+                Store::File => self.config_file(&block, &address, &mut state),
+            }
         }
         state.whole = OnceCell::new();
         self.ground.state.blocks[node].push(state);
@@ -61,9 +65,7 @@ impl Engine<'_> {
         Self: 'b,
     {
         let context = address.to_string();
-        let store = self.config_setting(config, "store", site, instance, &context);
-        let prefix = self.config_setting(config, "prefix", site, instance, &context);
-        let (store, span) = store?;
+        let (store, span) = self.config_setting(config, "store", site, instance, &context)?;
         let Some(store) = Store::of(&store) else {
             let otherwise = format!("stores are {}", listed(Store::NAMES));
             self.report(
@@ -74,11 +76,11 @@ impl Engine<'_> {
             );
             return None;
         };
-        let (prefix, span) = prefix?;
-        if let Err((detail, help)) = store.check_prefix(&prefix) {
-            self.report(Diagnostic::error("a prefix is not as its store has them").at(span).detail(detail).help(help));
-            return None;
-        }
+        config_keys::misplaced(store, &config.settings).for_each(|mistake| self.report(mistake));
+        let prefix = match store {
+            Store::Parameters | Store::Secrets => self.prefix(config, store, site, instance, &context)?,
+            Store::File => String::new(),
+        };
         let Some(kind) = self.kinds.get(store.kind()) else {
             self.report(
                 Diagnostic::error("there is no store for configuration")
@@ -93,8 +95,26 @@ impl Engine<'_> {
         Some(Block { config, store, kind, prefix, site, instance, needs })
     }
 
+    /// What the names of a block's keys begin with.
+    fn prefix(&mut self, config: &Config, store: Store, site: usize, instance: usize, context: &str) -> Option<String> {
+        if config.settings.iter().all(|setting| &*setting.name != "prefix") {
+            self.report(
+                Diagnostic::error("a required attribute is missing")
+                    .at(config.span)
+                    .detail("a `config` block needs `prefix`")
+                    .help("add `prefix = …`"),
+            );
+        }
+        let (prefix, span) = self.config_setting(config, "prefix", site, instance, context)?;
+        if let Err((detail, help)) = store.check_prefix(&prefix) {
+            self.report(Diagnostic::error("a prefix is not as its store has them").at(span).detail(detail).help(help));
+            return None;
+        }
+        Some(prefix)
+    }
+
     /// A setting that must be known, with its place.
-    fn config_setting(
+    pub(super) fn config_setting(
         &mut self,
         config: &Config,
         name: &str,
@@ -134,21 +154,67 @@ impl Engine<'_> {
             self.report(mistake);
         }
         for (name, key) in &block.config.keys {
-            if key.generated.is_some() && !given.contains_key(name) {
+            if (key.generated.is_some() || key.manual) && !given.contains_key(name) {
                 given.insert(name.clone(), Expr { span: key.span, ..Expr::literal(Value::null()) });
             }
         }
         let names: Vec<Arc<str>> = block.kind.attributes.iter().map(|attribute| attribute.name.into()).collect();
         for (key, expr) in given {
             let address = address.with_key(Some(InstanceKey::Key(key.clone())));
-            if let Some(made) = self.entry(block, &address, &names, &key, &expr) {
+            let is_given_by_hand = block.config.keys.get(&key).is_some_and(|key| key.manual);
+            let made = match is_given_by_hand {
+                true => self.given_by_hand(block, &address, &key, &expr),
+                false => self.entry(block, &address, &names, &key, &expr),
+            };
+            if let Some(made) = made {
                 state.by_key.insert(InstanceKey::Key(key), state.instances.len());
                 state.instances.push(made);
             }
         }
     }
 
-    fn keys_of(&mut self, block: &Block<'_>, address: &Address, values: &Expr) -> Option<Vec<Arc<str>>> {
+    /// A key whose value a person puts into the store: only its name is known here.
+    fn given_by_hand(
+        &mut self,
+        block: &Block<'_>,
+        address: &Address,
+        name: &str,
+        expr: &Expr,
+    ) -> Option<InstanceState> {
+        let key = block.config.keys.get(name)?;
+        let (evaluated, _) = self.evaluate(expr, block.site, block.instance, None, &address.to_string());
+        if let Some(mistake) = config_keys::check_value(name, key, &evaluated.value, expr.place()) {
+            self.report(mistake);
+        }
+        let kind = block.store.kind_of_given().and_then(|kind| self.kinds.get(kind))?;
+        let block = &Block { kind, ..block.clone() };
+        let names: Vec<Arc<str>> = kind.attributes.iter().map(|attribute| attribute.name.into()).collect();
+        let mut attributes = Attributes { needs: block.needs.clone(), ..Attributes::default() };
+        let place = Expr { span: key.span, ..Expr::literal(Value::null()) };
+        let full = Evaluated { value: format!("{}/{name}", block.prefix).into(), closed: None, poisoned: false };
+        self.put_setting(block, &mut attributes, "name", full, &place);
+        self.keys_of_store(block, &mut attributes, true, &address.to_string());
+        let id = self.ground.state.id(address);
+        Some(self.finish_entry(block, address, &names, id, attributes))
+    }
+
+    /// What a block says of all of its keys: the tier, the key that encrypts.
+    fn keys_of_store(&mut self, block: &Block<'_>, attributes: &mut Attributes, secret: bool, context: &str) {
+        for setting in &block.config.settings {
+            let is_said = match &*setting.name {
+                "tier" | "kms_key_id" => true,
+                "key_id" => secret,
+                _ => false,
+            };
+            if is_said && block.store.takes().contains(&&*setting.name) {
+                let (said, tracker) = self.evaluate(&setting.expr, block.site, block.instance, None, context);
+                attributes.needs.extend(tracker.narrowed(&said.value, &self.ground.state.ids));
+                self.put_setting(block, attributes, &setting.name, said, &setting.expr);
+            }
+        }
+    }
+
+    pub(super) fn keys_of(&mut self, block: &Block<'_>, address: &Address, values: &Expr) -> Option<Vec<Arc<str>>> {
         let (whole, tracker) = self.evaluate(values, block.site, block.instance, None, &address.to_string());
         drop(tracker);
         if whole.poisoned || (whole.value.entries().is_none() && self.is_assumed(&whole.value)) {
@@ -191,11 +257,13 @@ impl Engine<'_> {
         }
         let mut attributes = Attributes { needs: block.needs.clone(), ..Attributes::default() };
         attributes.needs.extend(tracker.narrowed(&evaluated.value, &self.ground.state.ids));
-        let mut settings = block.store.settings(&block.prefix, name, secret || evaluated.value.is_sensitive(), key);
+        let is_secret = secret || evaluated.value.is_sensitive();
+        let mut settings = block.store.settings(&block.prefix, name, is_secret, key);
         settings.extend(generated.map(|how| ("generated", Value::tuple(vec![config_keys::as_block(how)]))));
         for (name, value) in settings {
             self.put_setting(block, &mut attributes, name, Evaluated { value, closed: None, poisoned: false }, expr);
         }
+        self.keys_of_store(block, &mut attributes, is_secret, &context);
         if let Some(rotation) = key.and_then(|key: &Key| key.rotation.as_ref()) {
             let (turned, tracker) = self.evaluate(&rotation.expr, block.site, block.instance, None, &context);
             attributes.needs.extend(tracker.narrowed(&turned.value, &self.ground.state.ids));
@@ -207,7 +275,7 @@ impl Engine<'_> {
         Some(self.finish_entry(block, address, names, id, attributes))
     }
 
-    fn put_setting(
+    pub(super) fn put_setting(
         &mut self,
         block: &Block<'_>,
         attributes: &mut Attributes,
@@ -221,7 +289,7 @@ impl Engine<'_> {
         }
     }
 
-    fn finish_entry(
+    pub(super) fn finish_entry(
         &mut self,
         block: &Block<'_>,
         address: &Address,
@@ -270,7 +338,7 @@ impl Engine<'_> {
 }
 
 /// The expression of one element: where it is written out, that; otherwise an index.
-fn one_of(values: &Expr, key: &Arc<str>) -> Expr {
+pub(super) fn one_of(values: &Expr, key: &Arc<str>) -> Expr {
     if let Node::Object(pairs) = &values.node {
         let written = pairs.iter().rev().find(|(name, _)| match &name.node {
             Node::Literal(name) => name.as_str() == Some(key),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::Expr;
 use crate::spec::Config;
+use crate::spec::body::Attribute;
 use crate::spec::config_block::Key;
 use crate::spec::suggest::{did_you_mean, listed};
 use crate::value::{Object, Type, Value};
@@ -19,17 +20,20 @@ pub(super) enum Store {
     Parameters,
     /// Secrets of Secrets Manager.
     Secrets,
+    /// One file for all values.
+    File,
 }
 
 impl Store {
     /// How the stores are called.
-    pub const NAMES: [&'static str; 2] = ["ssm", "secretsmanager"];
+    pub const NAMES: [&'static str; 3] = ["ssm", "secretsmanager", "file"];
 
     /// The store of this name.
     pub fn of(name: &str) -> Option<Self> {
         match name {
             "ssm" => Some(Self::Parameters),
             "secretsmanager" => Some(Self::Secrets),
+            "file" => Some(Self::File),
             _ => None,
         }
     }
@@ -39,6 +43,25 @@ impl Store {
         match self {
             Self::Parameters => "aws_ssm_parameter",
             Self::Secrets => "aws_secretsmanager_secret",
+            Self::File => "local_file",
+        }
+    }
+
+    /// The kind that a key becomes whose value a person gives; a file has no such keys.
+    pub fn kind_of_given(self) -> Option<&'static str> {
+        match self {
+            Self::Parameters => Some("aws_ssm_given_parameter"),
+            Self::Secrets => Some("aws_secretsmanager_given_secret"),
+            Self::File => None,
+        }
+    }
+
+    /// What may be said of it in a block, beside its values.
+    pub fn takes(self) -> &'static [&'static str] {
+        match self {
+            Self::Parameters => &["prefix", "tier", "key_id"],
+            Self::Secrets => &["prefix", "kms_key_id"],
+            Self::File => &["path", "format", "template", "mode"],
         }
     }
 
@@ -47,13 +70,14 @@ impl Store {
         match self {
             Self::Parameters => "value",
             Self::Secrets => "secret_string",
+            Self::File => "content",
         }
     }
 
     /// Whether everything in it is a secret.
     pub fn is_secret(self) -> bool {
         match self {
-            Self::Parameters => false,
+            Self::Parameters | Self::File => false,
             Self::Secrets => true,
         }
     }
@@ -68,7 +92,7 @@ impl Store {
             Self::Secrets if bare.is_empty() || prefix.ends_with('/') => {
                 Err((format!("`{prefix}` must not be empty and not end with `/`"), format!("write `\"{bare}\"`")))
             }
-            Self::Parameters | Self::Secrets => Ok(()),
+            Self::Parameters | Self::Secrets | Self::File => Ok(()),
         }
     }
 
@@ -82,6 +106,22 @@ impl Store {
         settings.extend(description.map(|text| ("description", Value::from(text))));
         settings
     }
+}
+
+/// The settings that each store takes, beside `store`, `values` and `depends_on`.
+pub(super) fn misplaced(store: Store, settings: &[Attribute]) -> impl Iterator<Item = Diagnostic> + '_ {
+    let takes = store.takes();
+    let general = ["store", "values", "depends_on"];
+    let misplaced = settings.iter().filter(move |setting| {
+        let name = &*setting.name;
+        !general.contains(&name) && !takes.contains(&name)
+    });
+    misplaced.map(move |setting| {
+        Diagnostic::error("this is not said of such a store")
+            .at(setting.name_span)
+            .detail(format!("`{}` is no attribute of a `config` block in this store", setting.name))
+            .help(format!("such a block may have {}", listed(takes.iter().copied())))
+    })
 }
 
 /// How a value is generated, as the block that the kinds have.
@@ -102,8 +142,8 @@ pub(super) fn check_names(config: &Config, given: &BTreeMap<Arc<str>, Expr>) -> 
             .detail(format!("there is no `key \"{name}\"` block"))
             .help(did_you_mean(name, names(), otherwise))
     });
-    let missing =
-        config.keys.iter().filter(|(name, key)| key.required && key.generated.is_none() && !given.contains_key(*name));
+    let is_given = |key: &Key| key.generated.is_none() && !key.manual;
+    let missing = config.keys.iter().filter(|(name, key)| key.required && is_given(key) && !given.contains_key(*name));
     let missing = missing.map(|(name, key)| {
         Diagnostic::error("a key of configuration has no value")
             .at(key.span)
@@ -120,7 +160,7 @@ pub(super) fn check_value(name: &str, key: &Key, value: &Value, place: Option<Sp
         Some(Diagnostic::error("a key of configuration has the wrong value").at(place).detail(detail).help(help))
     };
     if value.is_null() {
-        return match key.required && key.generated.is_none() {
+        return match key.required && key.generated.is_none() && !key.manual {
             true => wrong(format!("`{name}` is required, and null"), "give it a value, or `required = false`".into()),
             false => None,
         };
@@ -128,6 +168,10 @@ pub(super) fn check_value(name: &str, key: &Key, value: &Value, place: Option<Sp
     if key.generated.is_some() {
         let help = "remove it from `values`, or remove `generated`".to_owned();
         return wrong(format!("`{name}` is generated, and given as well"), help);
+    }
+    if key.manual {
+        let help = "remove it from `values`, or remove `manual`".to_owned();
+        return wrong(format!("`{name}` is given by a person, and in `values` as well"), help);
     }
     let open = value.reveal();
     let converted = match open.is_known() {

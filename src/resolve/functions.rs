@@ -11,6 +11,7 @@ mod encode;
 mod file;
 mod format;
 mod json;
+mod lines;
 mod number;
 mod pattern;
 mod regrouping;
@@ -194,6 +195,7 @@ pub static TABLE: &[&[Function]] = &[
     file::ROWS,
     format::ROWS,
     json::ROWS,
+    lines::ROWS,
     number::ROWS,
     pattern::ROWS,
     regrouping::ROWS,

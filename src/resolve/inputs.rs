@@ -31,6 +31,8 @@ pub struct Inputs {
     pub arguments: Vec<(String, String)>,
     /// What variables with `released = true` have in the release that is applied; it wins over all else.
     pub released: BTreeMap<String, Value>,
+    /// What a test gives in the place of all else.
+    pub tried: BTreeMap<String, Value>,
     /// What `local_stack` stands for: an object, while the local stack runs.
     pub local_stack: Option<Value>,
     /// What is done about variables without a value.
@@ -133,6 +135,10 @@ pub(super) fn values(module: &Module, inputs: &Inputs, diagnostics: &mut Diagnos
         let origin = "it comes with the release".to_owned();
         let handed = Handed::Value(value.clone());
         put(&mut given, Assignment { place: Place::Release, name: name.to_string(), handed, origin });
+    }
+    for (name, value) in &inputs.tried {
+        let (origin, handed) = ("a test gives it".to_owned(), Handed::Value(value.clone()));
+        put(&mut given, Assignment { place: Place::Typed, name: name.clone(), handed, origin });
     }
     let variables = module.variables.iter();
     variables.map(|(name, variable)| value(name, variable, given.get(&**name), inputs, diagnostics)).collect()

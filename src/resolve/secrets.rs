@@ -55,12 +55,13 @@ impl Secrets for RevealedSecrets {
                  variable instead"
                     .to_owned(),
             ),
-            SecretReference::Environment { .. } | SecretReference::File { .. } | SecretReference::Stored(_) => {
-                match &self.otherwise {
-                    Some(otherwise) => otherwise.reveal(reference),
-                    None => refuse("nothing here can read it".to_owned()),
-                }
-            }
+            SecretReference::Environment { .. }
+            | SecretReference::File { .. }
+            | SecretReference::Age { .. }
+            | SecretReference::Stored(_) => match &self.otherwise {
+                Some(otherwise) => otherwise.reveal(reference),
+                None => refuse("nothing here can read it".to_owned()),
+            },
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn check(spec: &Spec) -> Diagnostics {
         diagnostics.push(
             Diagnostic::error("nothing comes through these gates")
                 .at(block.span)
-                .detail("`soak`, `windows` and `accept` are asked of releases, and without `after` none comes")
+                .detail("`soak`, `windows`, `accept` and `requires_tests` are asked of releases, and without `after` none comes")
                 .help("name the environment whose releases this one takes with `after`, or remove them"),
         );
     }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a secret is shown as `(sensitive value)`, whatever lies around it; whether it changed is told.
 
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -165,7 +167,7 @@ fn compare_present(path: &str, before: &Value, after: &Value, found: &mut Vec<Di
         }
         return;
     }
-    if !same(before, after) {
+    if !same(before, after) && !lines::compare(path, before, after, found) {
         leaf(found);
     }
 }

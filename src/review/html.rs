@@ -99,7 +99,7 @@ fn parts(review: &Review) -> Vec<(&'static str, &'static str, Element)> {
 }
 
 fn nothing(review: &Review) -> Element {
-    let words = "Nothing to do: the world, the ledger and the spec agree.";
+    let words = "Nothing to do: things, migrations and outputs are as the spec says.";
     let digest = of_class("p", "digest", "Change set ").with(code(review.digest.to_string()));
     pieces::section("summary", "In short").with(of_class("p", Tone::Good.frame(), words)).with(digest)
 }

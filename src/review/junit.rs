@@ -172,7 +172,7 @@ impl Case {
 }
 
 /// Text as it may stand between tags and in attributes: control characters are named, for XML cannot hold them at all.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in harmless(text).chars() {
         match character {

@@ -73,7 +73,7 @@ impl Part {
 pub fn render(review: &Review) -> String {
     let head = format!("### {}\n\n", escaped(&words::heading(review)));
     if review.is_empty() {
-        let text = head + "**nothing to do**: the world, the ledger and the spec agree\n\n";
+        let text = head + "**nothing to do**: things, migrations and outputs are as the spec says\n\n";
         let text = text + &promotion(review).within(LIMIT / 2).0;
         return format!("{}\n", (text + &signing(review).within(LIMIT / 2).0).trim_end());
     }

@@ -31,7 +31,7 @@ pub fn render(review: &Review, by_hand: &BTreeMap<StepId, ByHand>) -> String {
         review.digest.short()
     );
     if review.is_empty() {
-        return head + "\nThere is nothing to do: the world, the ledger and the spec agree.\n";
+        return head + "\nThere is nothing to do: things, migrations and outputs are as the spec says.\n";
     }
     let parts = [
         happens(review),

@@ -29,7 +29,7 @@ pub fn role_of(weight: Weight) -> Role {
 pub fn render(review: &Review, paint: &dyn Paint) -> String {
     let mut text = format!("{}\n", paint.paint(Role::Heading, &words::heading(review)));
     if review.is_empty() {
-        text += "nothing to do: the world, the ledger and the spec agree\n";
+        text += "nothing to do: things, migrations and outputs are as the spec says\n";
         text += &promotion(review, paint);
         text += &outputs(review, paint);
         text += &signing(review, paint);

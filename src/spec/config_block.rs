@@ -29,6 +29,8 @@ pub struct Key {
     pub description: Option<String>,
     /// How its value is made, when nobody gives it.
     pub generated: Option<Object>,
+    /// Whether only a person gives its value, which is never written by us.
+    pub manual: bool,
     /// Another text makes another generated value.
     pub rotation: Option<Attribute>,
 }
@@ -43,9 +45,21 @@ impl Config {
 pub(super) fn read(mut block: Block, diagnostics: &mut Diagnostics) -> Config {
     let shape = Shape {
         what: "a `config` block",
-        attributes: &["store", "prefix", "values", "depends_on"],
+        attributes: &[
+            "store",
+            "prefix",
+            "values",
+            "tier",
+            "key_id",
+            "kms_key_id",
+            "path",
+            "format",
+            "template",
+            "mode",
+            "depends_on",
+        ],
         blocks: &["key"],
-        required: &["store", "prefix"],
+        required: &["store"],
     };
     shape.check(&block, diagnostics);
     let depends_on = depends_on(&mut block.body, diagnostics);
@@ -87,7 +101,7 @@ pub(super) fn read(mut block: Block, diagnostics: &mut Diagnostics) -> Config {
 fn key(mut block: Block, span: Span, diagnostics: &mut Diagnostics) -> Key {
     let shape = Shape {
         what: "a `key` block",
-        attributes: &["type", "required", "allowed", "pattern", "secret", "description", "rotation"],
+        attributes: &["type", "required", "allowed", "pattern", "secret", "description", "rotation", "manual"],
         blocks: &["generated"],
         required: &[],
     };
@@ -97,6 +111,7 @@ fn key(mut block: Block, span: Span, diagnostics: &mut Diagnostics) -> Key {
     let pattern_span = block.body.expr("pattern").map_or(span, |expr| expr.span);
     let generated = block.body.blocks("generated").next().map(|nested| how_generated(nested, diagnostics));
     let mut plain = Plain { body: &block.body, diagnostics };
+    let manual = plain.truth("manual").unwrap_or(false);
     let pattern = plain.text("pattern").and_then(|pattern| whole_pattern(&pattern, pattern_span, plain.diagnostics));
     let key = Key {
         span,
@@ -104,11 +119,22 @@ fn key(mut block: Block, span: Span, diagnostics: &mut Diagnostics) -> Key {
         required: plain.truth("required").unwrap_or(true),
         allowed: plain.texts("allowed"),
         pattern,
-        secret: plain.truth("secret").unwrap_or(false) || generated.is_some(),
+        secret: plain.truth("secret").unwrap_or(false) || generated.is_some() || manual,
         description: plain.text("description"),
         generated,
+        manual,
         rotation,
     };
+    let besides = ["allowed", "pattern", "type", "description"].iter().find_map(|name| block.body.attribute(name));
+    let besides = besides.map(|attribute| attribute.name_span).or(key.generated.as_ref().map(|_| span));
+    if let (true, Some(place)) = (key.manual, besides) {
+        diagnostics.push(
+            Diagnostic::error("what a person gives is never looked at")
+                .at(place)
+                .detail("a key with `manual` has neither a schema of its value, nor a description, nor `generated`")
+                .help("keep `manual` alone, or leave it out"),
+        );
+    }
     if let (Some(rotation), None) = (&key.rotation, &key.generated) {
         diagnostics.push(
             Diagnostic::error("only a generated value is made anew")

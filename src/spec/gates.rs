@@ -1,11 +1,15 @@
-//! `soak`, `windows`, `accept` and `actors` of an `environment` block. Pure.
+//! `soak`, `windows`, `accept`, `requires_tests` and `actors` of an `environment` block. Pure.
 //!
 //! Invariant: what is not understood is a mistake, never an open gate.
 
+use std::collections::BTreeSet;
+
 use super::body::Body;
-use super::settings::Plain;
+use super::paths::TEST_ENDING;
+use super::settings::{Plain, plain};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::release::gates::{Gates, Window};
+use crate::value::Value;
 
 /// Reads what a release has to wait for.
 pub(super) fn read(body: &Body, diagnostics: &mut Diagnostics) -> Gates {
@@ -35,7 +39,33 @@ pub(super) fn read(body: &Body, diagnostics: &mut Diagnostics) -> Gates {
             Err(why) => mistake("windows", "a window is not understood", why, "as in `mon-thu 09:00-16:00 UTC`"),
         }
     }
-    Gates { soak_seconds, windows: open, accept: accept.into_iter().flatten().collect(), actors }
+    let tests = tests(body, diagnostics);
+    Gates { soak_seconds, windows: open, accept: accept.into_iter().flatten().collect(), tests, actors }
+}
+
+/// `requires_tests = true`, or the names of files.
+fn tests(body: &Body, diagnostics: &mut Diagnostics) -> Option<BTreeSet<String>> {
+    let expr = body.expr("requires_tests")?;
+    let value = plain(expr);
+    if let Some(wanted) = value.as_ref().and_then(Value::as_bool) {
+        return wanted.then(BTreeSet::new);
+    }
+    let items = value.as_ref().and_then(Value::items).into_iter().flatten();
+    let names: Option<BTreeSet<String>> = items
+        .map(|item| {
+            let name = item.as_str()?;
+            Some(name.strip_suffix(TEST_ENDING).unwrap_or(name).to_owned())
+        })
+        .collect();
+    if names.as_ref().is_none_or(BTreeSet::is_empty) {
+        diagnostics.push(
+            Diagnostic::error("a plain value is wanted here")
+                .at(expr.span)
+                .detail("`requires_tests` takes `true`, or the names of files of tests")
+                .help("write `requires_tests = true`, or like `[\"smoke\"]` for `tests/smoke.test.hcl`"),
+        );
+    }
+    names
 }
 
 fn seconds(text: &str) -> Option<u64> {

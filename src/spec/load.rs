@@ -180,18 +180,20 @@ impl<'a> Loader<'a> {
             return Read::Missing;
         };
         // A byte order mark means nothing; its place stays, so that the places of all else do.
-        let text = schema_need::rewrite(&text.replace('\u{feff}', "   "));
+        let plain = text.replace('\u{feff}', "   ");
+        let text = schema_need::rewrite(&plain);
         match body::read(&text, source, &mut self.diagnostics) {
             Ok(body) => {
                 let places = mask::places(&body, self.kinds);
                 let masked = mask::blot(&text, &places);
                 // The digest stands in plans: nobody is to test guesses of a secret with it.
                 self.read.insert(path.to_owned(), Digest::of_bytes(masked.as_bytes()));
-                self.sources.add(path, masked);
+                // What is shown is what was written.
+                self.sources.add(path, mask::blot(&plain, &places));
                 Read::Body(body)
             }
             Err(mistake) => {
-                self.sources.add(path, mask::blot_unparsed(&text));
+                self.sources.add(path, mask::blot_unparsed(&plain));
                 self.diagnostics.push(*mistake);
                 Read::Unparsed(words(&text))
             }

@@ -4,6 +4,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
+/// How the name of a file of tests ends.
+pub const TEST_ENDING: &str = ".test.hcl";
+
 /// A path without `.` and `..`; nothing when it leads out of the project.
 pub(super) fn normal(path: &Path) -> Option<PathBuf> {
     let mut parts = Vec::new();

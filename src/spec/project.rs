@@ -206,6 +206,7 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
             "soak",
             "windows",
             "accept",
+            "requires_tests",
             "actors",
             "pin_images",
             "follow_tags",

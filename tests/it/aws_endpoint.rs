@@ -186,7 +186,7 @@ impl Bench {
             ("secret_key".to_owned(), Value::from("test").sensitive()),
         ]);
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let provider = table::providers().remove("aws").expect("the feature is on");
+        let provider = table::providers(std::path::Path::new("/")).remove("aws").expect("the feature is on");
         let connection = Connection { provider: "aws".to_owned(), alias: None, settings: all };
         Self { provider, connection, lines: Lines::default() }
     }

@@ -3,9 +3,13 @@
 
 mod by_itself;
 mod killed;
+mod pipeline;
 mod story;
 
 use std::process::{Command, Stdio};
+
+use crate::repository::{VARIABLES, begin, commit};
+use serde_json::json;
 
 use crate::shop::project::{Project, Said};
 use crate::shop::world::Snapshot;
@@ -47,16 +51,12 @@ impl Repository {
             ("SWITCHBACK_VAR_postgres_password", password.trim()),
             ("SWITCHBACK_VAR_database_password", "a-database-password"),
             ("SWITCHBACK_VAR_session_key", "a-session-key"),
-            ("GIT_AUTHOR_NAME", "tester"),
-            ("GIT_AUTHOR_EMAIL", "tester@example.org"),
-            ("GIT_COMMITTER_NAME", "tester"),
-            ("GIT_COMMITTER_EMAIL", "tester@example.org"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_CONFIG_SYSTEM", "/dev/null"),
             ("USER", "tester"),
         ] {
             shop.set(name, value);
         }
+        // The program calls git as well.
+        VARIABLES.iter().for_each(|(name, value)| shop.set(name, value));
         for name in LATER {
             for end in [".sql", ".down.sql"] {
                 let from = format!("migrations/shop/{name}{end}");
@@ -68,9 +68,10 @@ impl Repository {
         let service = "resource \"aws_ecs_service\" \"this\" {\n";
         let needs = format!("{service}  needs_schema    = database.app.between(6, 10)\n");
         shop.edit("modules/web_service/main.hcl", service, &needs);
+        signs_with_a_key(&shop);
         shop.write(".gitignore", ".switchback/\nkeys/\nlater/\n*.plan.json\n");
         let repository = Self { shop, named: [OLD, NEW].map(str::to_owned), run: [OLD, NEW] };
-        repository.git(&["init", "--quiet", "--initial-branch", "main"]);
+        begin(&repository.shop.path(""));
         repository
     }
 
@@ -95,20 +96,8 @@ impl Repository {
         self.shop.stack().aws(&words)["image"]["imageId"]["imageDigest"].as_str().unwrap().to_owned()
     }
 
-    fn git(&self, words: &[&str]) -> String {
-        // The program's surroundings are those of its command, for it calls git as well.
-        let mut git = Command::new("git");
-        git.arg("-C").arg(self.shop.path("")).args(words).stdin(Stdio::null());
-        let known = self.shop.command(&[]);
-        let variables: Vec<_> = known.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
-        let output = git.envs(variables).output().unwrap();
-        assert!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
     fn commit(&self, message: &str) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", message]);
+        commit(&self.shop.path(""), message);
     }
 
     /// Runs words as they are typed.
@@ -122,6 +111,7 @@ impl Repository {
     fn second(&self) {
         self.shop.edit("environments/dev.hcl", &self.named[0], &self.named[1]);
         self.shop.edit("modules/web_service/main.hcl", "between(6, 10)", "between(8, 11)");
+        self.shop.edit("modules/shop/main.hcl", "rotation = \"1\"", "rotation = \"2\"");
         for name in LATER {
             for end in [".sql", ".down.sql"] {
                 let (kept, used) = (format!("later/{name}{end}"), format!("migrations/shop/{name}{end}"));
@@ -201,6 +191,51 @@ impl Repository {
         };
         assert!(said.err.contains("verified"), "{place}: {}", said.err);
     }
+}
+
+/// Each place has a key of its own, made there; the services read the version that they were deployed with.
+fn signs_with_a_key(shop: &Project) {
+    let main = std::fs::read_to_string(shop.path("modules/shop/main.hcl")).unwrap();
+    let keys = "\nconfig \"keys\" {\n  store  = \"secretsmanager\"\n  prefix = \"${var.name}/keys\"\n\n  key \"SIGNING_KEY\" {\n    \
+                rotation = \"1\"\n\n    generated {\n      length = 32\n    }\n  }\n}\n";
+    shop.write("modules/shop/main.hcl", &(main + keys));
+    let region = "  region        = var.region\n";
+    let signing = format!("{region}  signing_key   = config.keys[\"SIGNING_KEY\"].value_from\n");
+    shop.edit("modules/shop/main.hcl", region, &signing);
+    let variables = std::fs::read_to_string(shop.path("modules/web_service/variables.hcl")).unwrap();
+    shop.write(
+        "modules/web_service/variables.hcl",
+        &(variables + "\nvariable \"signing_key\" {\n  type = string\n}\n"),
+    );
+    let ports = "    portMappings =";
+    let secrets = format!("    secrets      = [{{ name = \"SIGNING_KEY\", valueFrom = var.signing_key }}]\n{ports}");
+    shop.edit("modules/web_service/main.hcl", ports, &secrets);
+    let definitions = "  container_definitions    =";
+    let role = format!("  execution_role_arn       = \"arn:aws:iam::000000000000:role/exec\"\n{definitions}");
+    shop.edit("modules/web_service/main.hcl", definitions, &role);
+}
+
+/// The key that whoever asks for no version gets, and the one that the web service was deployed with; asked as ECS asks.
+fn signing_keys(place: &Project) -> [String; 2] {
+    let asked = |service: &str, operation: &str, body: serde_json::Value| {
+        let (status, answer) = place.stack().call(service, operation, &body);
+        assert_eq!(status, 200, "{operation}: {answer}");
+        answer
+    };
+    let value = |body: serde_json::Value| {
+        let secret = asked("secretsmanager", "GetSecretValue", body);
+        secret["SecretString"].as_str().expect("it has a value").to_owned()
+    };
+    let name = format!("{}-web", place.name);
+    let service = asked("ecs", "DescribeServices", json!({"cluster": place.name, "services": [name]}));
+    let revision = json!({"taskDefinition": service["services"][0]["taskDefinition"]});
+    let revision = asked("ecs", "DescribeTaskDefinition", revision);
+    let from = revision["taskDefinition"]["containerDefinitions"][0]["secrets"][0]["valueFrom"].as_str().unwrap();
+    let (arn, version) = from.split_once(":::").expect("the version is pinned");
+    [
+        value(json!({"SecretId": format!("{}/keys/SIGNING_KEY", place.name)})),
+        value(json!({"SecretId": arn, "VersionId": version})),
+    ]
 }
 
 /// All that a shop consists of is there; a look at the wrong place would compare nothing with nothing.

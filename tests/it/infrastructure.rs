@@ -89,6 +89,7 @@ fn applied(change_set: &ChangeSet) -> Things {
         run: 1,
         adopted: None,
         born: Birth { run: 1, step: step.id.0 },
+        made_of: BTreeMap::new(),
     };
     for step in &change_set.steps {
         if let Action::Create { kind, after, .. } = &step.action {

@@ -18,6 +18,8 @@ mod aws_lost;
 mod aws_parameters;
 #[cfg(all(feature = "aws", feature = "cli"))]
 mod aws_rollout;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod book;
 #[cfg(feature = "cli")]
 mod cli;
 mod docs;
@@ -35,6 +37,8 @@ mod evidence;
 mod fence;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod forms;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod configured;
 mod infrastructure;
 #[cfg(all(feature = "postgres", feature = "cli"))]
 mod policies;
@@ -50,6 +54,8 @@ mod local;
 mod page;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod verification;
+#[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
+mod testing;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 mod telling;
 mod model;
@@ -101,6 +107,8 @@ mod race;
 mod rehearsal;
 #[cfg(all(feature = "aws", feature = "postgres", feature = "cli"))]
 pub mod shop;
+#[cfg(feature = "cli")]
+mod repository;
 #[cfg(feature = "cli")]
 mod stack;
 #[cfg(all(feature = "postgres", feature = "cli"))]

@@ -106,6 +106,7 @@ fn things(services: &str, applied: &str, ahead: &[i64]) -> Things {
             run: 1,
             adopted: None,
             born: Birth { run: 1, step: service.name.bytes().map(u32::from).sum() },
+            made_of: BTreeMap::new(),
         };
         things.resources.insert(Address::root("aws_ecs_service", &service.name), resource);
     }
@@ -252,6 +253,24 @@ fn phases_alone_give_the_order() {
     // A service that goes counts, and one that is new.
     assert_eq!(order(forward(&now, "web:2 new:1", "10 11c")), "+new web -api V11<+new,web,-api");
     assert_eq!(order(forward(&now, "web:1 api:1", "10 11c")), "V11", "nothing is rolled out");
+}
+
+#[test]
+fn a_place_that_is_made_from_nothing_takes_the_migrations_of_many_releases_at_once() {
+    // One release took something away, a later one added something: no earlier revision is there to need what goes.
+    let empty = things("", "10", &[]);
+    assert_eq!(order(forward(&empty, "web:3@11-15", "10 11c 15e")), "V11 V15<V11 +web<V15");
+    assert_eq!(order(forward(&empty, "web:3", "10 11c 15e")), "V11 V15<V11 +web<V15");
+    // Beside one that runs and goes, both phases count: in two plans.
+    let now = things("web:2", "10", &[]);
+    let (_, mistakes) = forward(&now, "web:3", "10 11c 15e");
+    assert!(mistakes.0.iter().any(|one| one.summary.contains("no order")), "{mistakes:?}");
+    // One that is made anew in the place of another is not the first one.
+    let mut replaced = things("web:2", "10", &[]);
+    let web = replaced.resources.get_mut(&service("web")).expect("it is there");
+    web.object.insert("cluster".to_owned(), "other".into());
+    let (_, mistakes) = forward(&replaced, "web:3", "10 11c 15e");
+    assert!(mistakes.0.iter().any(|one| one.summary.contains("no order")), "{mistakes:?}");
 }
 
 #[test]

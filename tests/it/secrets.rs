@@ -1,12 +1,13 @@
 //! Secrets of Secrets Manager from end to end: generated, rotated, promoted, rolled back. What a service would read is
 //! asked of AWS without our code, and no form of any value is in anything that we write.
 
-mod forms;
+pub mod forms;
 
 use serde_json::{Value as Json, json};
 
 use self::forms::{assert_clean, assert_files_are_clean};
 use crate::shop::project::Project;
+use crate::verification::server::Server;
 
 const MODULE: &str = r#"
 variable "name" { type = string }
@@ -25,6 +26,13 @@ config "web" {
       characters = "printable"
     }
   }
+}
+
+config "page" {
+  store  = "file"
+  path   = "rendered/${var.name}.yaml"
+  format = "yaml"
+  values = { session_key = config.web["SESSION_KEY"].value_from }
 }
 
 resource "aws_ecs_cluster" "main" {
@@ -120,6 +128,67 @@ fn current(project: &Project, environment: &str) -> String {
     secret["SecretString"].as_str().expect("it has a value").to_owned()
 }
 
+/// What a service would read that finds the version in the rendered file.
+fn read_by_file(project: &Project, environment: &str) -> String {
+    let path = format!("rendered/{}-{environment}.yaml", project.name);
+    let text = std::fs::read_to_string(project.path(path)).unwrap();
+    let (arn, version) = text.trim().trim_matches('"').split_once(":::").expect("the version is pinned");
+    let id = &arn[arn.find("arn:").unwrap()..];
+    let body = json!({"SecretId": id, "VersionId": version.trim_end_matches('"')});
+    asked(project, "secretsmanager", "GetSecretValue", &body)["SecretString"].as_str().unwrap().to_owned()
+}
+
+/// Those who are told, and those who follow: what they got is looked through as well.
+struct Outside {
+    hooks: Server,
+    chat: Server,
+    traces: Server,
+}
+
+impl Outside {
+    /// Everything that happens in a project is told to them.
+    fn of(project: &mut Project) -> Self {
+        let outside = Self { hooks: Server::new(&[]), chat: Server::new(&[]), traces: Server::new(&[]) };
+        let all = "events = [\"planned\", \"approval_wanted\", \"parked\", \"applied\", \"failed\", \"rolled_back\", \
+                   \"way_back_closing\", \"drift\"]";
+        let notify = format!(
+            "notify \"ops\" {{\n  url = \"{}/hook\"\n  {all}\n}}\n\nnotify \"chat\" {{\n  type = \"slack\"\n  url = \
+             \"{}/hook\"\n  {all}\n}}\n",
+            outside.hooks.url(),
+            outside.chat.url()
+        );
+        let head = std::fs::read_to_string(project.path("switchback.hcl")).unwrap();
+        project.write("switchback.hcl", &format!("{head}\n{notify}"));
+        project.set("OTEL_EXPORTER_OTLP_ENDPOINT", &outside.traces.url());
+        outside
+    }
+
+    /// The topics that were told, and the names of the spans.
+    fn heard(&self) -> (Vec<String>, Vec<String>) {
+        let bodies = |server: &Server| -> Vec<Json> {
+            let requests = server.asked();
+            let body = |request: &String| serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+            requests.iter().map(body).collect()
+        };
+        let topics = bodies(&self.hooks).iter().map(|body| body["type"].as_str().unwrap().to_owned()).collect();
+        let spans = bodies(&self.traces).into_iter().flat_map(|body| {
+            body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().cloned().unwrap_or_default()
+        });
+        (topics, spans.map(|span| span["name"].as_str().unwrap().to_owned()).collect())
+    }
+
+    fn assert_clean(&self, secrets: &[&str]) {
+        for (what, server) in
+            [("a notification", &self.hooks), ("a chat message", &self.chat), ("a trace", &self.traces)]
+        {
+            let requests = server.asked();
+            assert!(!requests.is_empty(), "{what} came");
+            let all = requests.concat();
+            secrets.iter().for_each(|secret| assert_clean(secret, what, all.as_bytes()));
+        }
+    }
+}
+
 /// Runs the program as loudly as it can; what it said is looked through later, when all values are known.
 #[derive(Default)]
 struct Heard(Vec<(String, Vec<u8>)>);
@@ -131,6 +200,13 @@ impl Heard {
         self.0.push((format!("the output of `{arguments}`"), said.out.clone().into_bytes()));
         self.0.push((format!("the talk of `{arguments}`"), said.err.into_bytes()));
         said.out
+    }
+
+    /// Every form of a saved plan.
+    fn forms(&mut self, project: &Project, plan: &str) {
+        for form in ["text", "md", "html", "json", "sarif", "junit", "runbook"] {
+            self.run(project, 0, &format!("show {plan} --as {form}"));
+        }
     }
 
     fn assert_clean(&self, project: &Project, secrets: &[&str]) {
@@ -145,10 +221,11 @@ impl Heard {
 fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
     let mut project = project("vault");
     let mut heard = Heard::default();
+    let outside = Outside::of(&mut project);
 
     // Generated in its store, at apply.
     heard.run(&project, 2, "plan dev --detailed-exitcode --out first.plan.json");
-    heard.run(&project, 0, "show first.plan.json --as html");
+    heard.forms(&project, "first.plan.json");
     heard.run(&project, 0, "apply first.plan.json");
     let first = read_by_service(&project, "dev");
     assert_eq!((first.chars().count(), current(&project, "dev")), (40, first.clone()));
@@ -168,18 +245,20 @@ fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
     heard.run(&project, 0, "apply dev --auto-approve");
     let second = read_by_service(&project, "dev");
     assert_ne!(first, second);
-    assert_eq!(current(&project, "dev"), second);
+    assert_eq!((current(&project, "dev"), read_by_file(&project, "dev")), (second.clone(), second.clone()));
     heard.run(&project, 0, "plan dev --detailed-exitcode");
 
     // Taken back: the earlier version, by reference.
     heard.run(&project, 0, "rollback dev --last --auto-approve --json");
     assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (first.clone(), first.clone()));
+    assert_eq!(read_by_file(&project, "dev"), first);
     project.set("SWITCHBACK_VAR_rotation_dev", "1");
     heard.run(&project, 0, "plan dev --detailed-exitcode");
 
     // Only the place's own secret turns, and turns back.
     project.set("SWITCHBACK_VAR_rotation_staging", "2");
     heard.run(&project, 0, "plan staging --out turn.plan.json");
+    heard.forms(&project, "turn.plan.json");
     heard.run(&project, 0, "apply turn.plan.json");
     let turned = read_by_service(&project, "staging");
     assert_ne!(turned, promoted);
@@ -193,7 +272,47 @@ fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
     for looked in ["status dev --json", "history dev --json", "history staging", "drift dev --json"] {
         heard.run(&project, 0, looked);
     }
-    heard.assert_clean(&project, &[&first, &second, &promoted, &turned]);
+    let id = format!("{}-dev/web/SESSION_KEY", project.name);
+    asked(&project, "secretsmanager", "PutSecretValue", &json!({"SecretId": id, "SecretString": "put by hand, 4711"}));
+    heard.run(&project, 11, "drift dev");
+    heard.run(&project, 2, "plan dev --detailed-exitcode --as md");
+
+    let (topics, spans) = outside.heard();
+    for topic in ["planned", "applied", "rolled_back", "drift"] {
+        assert!(topics.iter().any(|told| told == topic), "{topic} was told: {topics:?}");
+    }
+    for span in ["apply dev", "rollback dev", "apply staging", "rollback staging"] {
+        assert!(spans.iter().any(|name| name == span), "{span} was traced: {spans:?}");
+    }
+    assert!(spans.iter().any(|name| name.contains("config.web")), "the step of the secret was traced: {spans:?}");
+    let secrets = [&*first, &second, &promoted, &turned, "put by hand, 4711"];
+    outside.assert_clean(&secrets);
+    heard.assert_clean(&project, &secrets);
+}
+
+#[test]
+fn a_secret_that_is_told_or_traced_would_be_found() {
+    let secret = "a \"secret\" that leaks";
+    let mut project = project("vault");
+    let outside = Outside::of(&mut project);
+    let urls = [&outside.hooks, &outside.chat, &outside.traces].map(Server::url);
+    let tell = |url: &str, text: &str| {
+        let mut line = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: x\r\nx-note: {text}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"
+        );
+        std::io::Write::write_all(&mut line, head.as_bytes()).unwrap();
+        std::io::Read::read_to_end(&mut line, &mut Vec::new()).unwrap();
+    };
+    let is_found =
+        || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| outside.assert_clean(&[secret]))).is_err();
+    for url in &urls {
+        tell(url, "nothing");
+    }
+    assert!(!is_found());
+    // In base64, inside a header.
+    tell(&urls[2], "YSAic2VjcmV0IiB0aGF0IGxlYWtz");
+    assert!(is_found(), "what is traced is looked through");
 }
 
 #[test]

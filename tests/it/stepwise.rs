@@ -1,7 +1,10 @@
 //! Migrations that are committed statement by statement: cut, cancelled or ended at every message, then gone on with or
 //! taken back; each end is exact.
 //!
-//! A sample of the messages usually; every one of them with `SWITCHBACK_TEST_LONG`.
+//! A sample of the messages usually. With `SWITCHBACK_TEST_LONG` every one of them on the installed server, with both
+//! ends, and every fourth on throw-away servers of the other versions from 13 to 18.
+
+#![expect(clippy::print_stdout, reason = "how far it came is told in the test's own output")]
 
 mod project;
 mod running;
@@ -12,11 +15,13 @@ use std::sync::atomic::Ordering;
 use switchback::migration::class::{going_on, taking_back};
 use switchback::migration::position::Position;
 use switchback::migration::{Direction, Migration};
+use switchback::provider::postgres::rehearsal::ThrowAway;
 use switchback::provider::postgres::{Migrator, fingerprint_text};
 use switchback::world::{Databases as _, Settlement, Trace};
 
-use crate::postgres::{Heard, connection, effect, migration, session, value};
-use crate::stack;
+use crate::observation::versions::url_of;
+use crate::postgres::{Heard, connection, effect, in_database, migration, session, value};
+use crate::stack::{self, Quiet};
 use wire::{Break, Wire};
 
 const OFF: &str = "-- switchback: transaction off\n";
@@ -59,10 +64,12 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(name: &str, up: &str, down: &str) -> Self {
-        let url = stack::shared().new_database(name);
+    async fn new(server: &str, name: &str, (up, down): (&str, &str)) -> Self {
+        let name = stack::unique(name);
+        session(server).await.batch_execute(&format!("create database \"{name}\"")).await.unwrap();
+        let url = in_database(server, &name);
         session(&url).await.batch_execute(GROUND).await.unwrap();
-        let one = migration(1, name, up, Some(down));
+        let one = migration(1, "broken", up, Some(down));
         // Once there and back, so that our own tables are there.
         run(&url, &one, Direction::Up, Position::default()).await;
         run(&url, &one, Direction::Down, Position::default()).await;
@@ -140,8 +147,8 @@ impl Bench {
         }
     }
 
-    /// Breaks every message of a way, or a few of them; each time one of the two ends is reached, in turn.
-    async fn sweep(&self, direction: Direction) {
+    /// Breaks messages of a way in these ways; each time one of the two ends is reached, in turn, or both are.
+    async fn sweep(&self, direction: Direction, hows: &[Break], amount: Amount) {
         let (start, end) = match direction {
             Direction::Up => (Direction::Down, Direction::Up),
             Direction::Down => (Direction::Up, Direction::Down),
@@ -152,15 +159,13 @@ impl Bench {
         Migrator::default().migrate(&connection(&wire.url), &whole, &Heard::default()).await.unwrap();
         let count = wire.seen.load(Ordering::SeqCst);
         assert!(count > 5, "the session goes through the wire: {count}");
-        let is_long = std::env::var_os("SWITCHBACK_TEST_LONG").is_some();
-        let stride = if is_long { 1 } else { count.div_ceil(3) };
-        for (turn, how) in [Break::CutBefore, Break::CutAfter, Break::Cancel, Break::Terminate].into_iter().enumerate()
-        {
-            for at in (1 + turn..=count).step_by(stride) {
-                let ends = if is_long { vec![start, end] } else { vec![[start, end][(at + turn) % 2]] };
+        for how in hows {
+            let turn = BREAKS.iter().position(|one| one == how).unwrap();
+            for at in amount.messages(turn, count) {
+                let ends = if amount == Amount::All { vec![start, end] } else { vec![[start, end][(at + turn) % 2]] };
                 for wanted in ends {
                     self.bring(start).await;
-                    self.broken(direction, at, how).await;
+                    self.broken(direction, at, *how).await;
                     self.bring(wanted).await;
                     let exact = if wanted == Direction::Up { &self.after } else { &self.before };
                     let now = everything(&self.url).await;
@@ -174,16 +179,66 @@ impl Bench {
     }
 }
 
+const BREAKS: [Break; 4] = [Break::CutBefore, Break::CutAfter, Break::Cancel, Break::Terminate];
+
+/// How many messages are broken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Amount {
+    /// Three or so.
+    Sample,
+    /// Every fourth, another one for each way to break.
+    Fourth,
+    /// Every one.
+    All,
+}
+
+impl Amount {
+    fn messages(self, turn: usize, count: usize) -> impl Iterator<Item = usize> {
+        let (first, stride) = match self {
+            Self::Sample => (1 + turn, count.div_ceil(3)),
+            Self::Fourth => (1 + turn, 4),
+            Self::All => (1, 1),
+        };
+        (first..=count).step_by(stride)
+    }
+}
+
 async fn sweep(name: &str, up: &str, down: &str) {
-    let bench = Bench::new(name, up, down).await;
-    bench.sweep(Direction::Up).await;
-    bench.sweep(Direction::Down).await;
+    let installed = stack::shared().postgres_url();
+    if std::env::var_os("SWITCHBACK_TEST_LONG").is_none() {
+        let bench = Bench::new(&installed, name, (up, down)).await;
+        bench.sweep(Direction::Up, &BREAKS, Amount::Sample).await;
+        return bench.sweep(Direction::Down, &BREAKS, Amount::Sample).await;
+    }
+    sweep_side_by_side(&installed, name, (up, down), Amount::All).await;
+    println!("{name}: every message on the installed server");
+    let major = value(&installed, "current_setting('server_version_num')::int / 10000").await;
+    for other in (13..=18).filter(|other| other.to_string() != major) {
+        let server = ThrowAway::start(stack::places().cache, other, &Quiet).await.unwrap();
+        // Version 13 does not know it yet.
+        let up =
+            if other < 14 { &up.replace("detach partition part concurrently", "detach partition part") } else { up };
+        sweep_side_by_side(&url_of(server.login()), name, (up, down), Amount::Fourth).await;
+        println!("{name}: every fourth message on PostgreSQL {other}");
+    }
+}
+
+/// Most of it is waiting: each way to break, in each direction, has a database of its own.
+async fn sweep_side_by_side(server: &str, name: &str, way: (&str, &str), amount: Amount) {
+    let all = [Direction::Up, Direction::Down].into_iter().flat_map(|direction| {
+        BREAKS.chunks(1).map(move |how| async move {
+            let bench = Bench::new(server, name, way).await;
+            bench.sweep(direction, how, amount).await;
+        })
+    });
+    futures_util::future::join_all(all).await;
 }
 
 /// What is sent at once may all have been heard although the first answer is missing: such an end is never called nothing.
 #[tokio::test]
 async fn an_answer_that_is_lost_is_not_called_nothing() {
-    let bench = Bench::new("s_deaf", "create table a (id int)", "drop table a").await;
+    let bench =
+        Bench::new(&stack::shared().postgres_url(), "s_deaf", ("create table a (id int)", "drop table a")).await;
     let mut done = 0;
     for at in 1.. {
         bench.bring(Direction::Down).await;

@@ -8,6 +8,7 @@ use switchback::ledger::record::{self, Sequence};
 use switchback::ledger::{Actor, Body, Ledger, MemoryStore, Record, Store, StoreError};
 use switchback::release::parcel::Texts;
 use switchback::release::record::Event;
+use switchback::release::tested::{TestResult, Tested, TestedRun};
 use switchback::release::{Commit, Release};
 use switchback::step::CheckResult;
 use switchback::store::file::FileStore;
@@ -126,7 +127,23 @@ fn of_releases_and_checks() -> Vec<Body> {
         milliseconds: 1500,
     };
     let of_release = |event| Body::OfRelease { actor: actor(), event: Box::new(event) };
-    events.into_iter().map(of_release).chain([checked]).collect()
+    let tested = Body::Tested {
+        actor: actor(),
+        tested: Box::new(Tested {
+            run: 1,
+            upon: 2,
+            release: Some(id),
+            files: [("smoke".to_owned(), digest)].into(),
+            runs: vec![TestedRun {
+                file: "smoke".to_owned(),
+                name: "says_\"ä\"".to_owned(),
+                result: TestResult::Errored,
+                milliseconds: 12,
+                why: Some("no\n—".to_owned()),
+            }],
+        }),
+    };
+    events.into_iter().map(of_release).chain([checked, tested]).collect()
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Message {
         }
     }
 
-    fn topic(&self) -> &str {
+    pub fn topic(&self) -> &str {
         self.body["type"].as_str().unwrap_or("no type")
     }
 
@@ -62,7 +62,7 @@ impl Message {
 }
 
 /// What a server was told.
-fn messages(server: &Server) -> Vec<Message> {
+pub fn messages(server: &Server) -> Vec<Message> {
     server.asked().iter().map(|request| Message::of(request)).collect()
 }
 
@@ -71,7 +71,7 @@ fn topics(server: &Server) -> Vec<String> {
 }
 
 /// A receiver of everything.
-fn notify(server: &Server, more: &str) -> String {
+pub fn notify(server: &Server, more: &str) -> String {
     format!("notify \"ops\" {{\n  url = \"{}/hook\"\n{more}\n}}\n", server.url())
 }
 

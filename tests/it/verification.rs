@@ -10,7 +10,7 @@ mod course;
 mod mistakes;
 pub mod server;
 mod table;
-mod taken_back;
+pub mod taken_back;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -158,6 +158,7 @@ fn facts(entry: &Entry<'_>) -> Facts {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Tested { .. }
         | Body::Checked { .. }
         | Body::Measured { .. }
         | Body::Bakes { .. }
@@ -198,6 +199,7 @@ fn calls(body: &Body) -> &[String] {
         | Body::Rejected { .. }
         | Body::Admitted { .. }
         | Body::OfRelease { .. }
+        | Body::Tested { .. }
         | Body::Checked { .. }
         | Body::Measured { .. }
         | Body::Bakes { .. }

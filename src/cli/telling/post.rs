@@ -118,6 +118,6 @@ fn prepared(
 
 /// A secret at the moment of use.
 fn reveal(reference: &SecretReference) -> Result<String, String> {
-    let value = EdgeSecrets.reveal(reference).map_err(|error| error.to_string())?;
+    let value = EdgeSecrets::default().reveal(reference).map_err(|error| error.to_string())?;
     value.reveal().as_str().map(str::to_owned).ok_or_else(|| format!("what {reference} holds is no text"))
 }

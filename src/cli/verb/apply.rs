@@ -1,5 +1,6 @@
 //! `switchback apply`: carries out a change set.
 
+use crate::cli::aged;
 use crate::cli::arguments::Subject;
 use crate::cli::budget;
 use crate::cli::carry::{self, Aim, Hold, Intention, Work};
@@ -135,7 +136,7 @@ pub fn apply_spec(session: &Session, resolved: Resolved, wish: Wish<'_>) -> Resu
     }
     let (options, proofs) = (Options::default(), Proofs::From(rehearsing.effort()));
     let proved = hold.wait(planning::plan(session, &hold.ledger, resolved, &options, proofs))?;
-    let Proved { change_set, grounds } = proved;
+    let Proved { change_set, grounds, .. } = proved;
     let stands = outputs_stand(&change_set, &hold) && all_else_stands(&change_set, &hold);
     if change_set.steps.is_empty() && stands {
         return match finished {
@@ -247,6 +248,7 @@ fn nothing(session: &Session, hold: &mut Hold<'_>, aim: &Aim<'_>, change_set: &C
 fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Result<Report, Failure> {
     let digest = file.digest;
     let author = file.author.as_ref().map(|author| author.name.clone());
+    let pins = file.aged.clone();
     let (change_set, grounds) = file.take();
     let environment = change_set.environment.clone();
     let resolved = checkout_of(session, &change_set, &grounds)?;
@@ -266,6 +268,7 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
     if let Some(report) = applied_already(session, &mut hold, &digest, &aim)? {
         return Ok(report);
     }
+    aged::refuse_changed(&pins, &session.root())?;
     if let Some(spec) = change_set.spec_digest {
         carry::refuse_held(session, hold.ledger.state(), &environment, spec)?;
     }
@@ -276,7 +279,11 @@ fn apply_file(session: &Session, file: PlanFile, arguments: &Arguments) -> Resul
             return Err(carry::unfinished(session, &environment, run));
         }
         (_, Operation::Rollback { to }) => {
-            let again = Proved { change_set: &change_set, grounds: grounds.clone() };
+            let again = Proved {
+                change_set: &change_set,
+                grounds: grounds.clone(),
+                databases: std::collections::BTreeMap::new(),
+            };
             judge_again(session, &mut hold, &again, to, aim.secrets())?;
             let pass = let_pass(session, &mut hold, (&change_set, &grounds), from)?;
             Work::Begin(Box::new(change_set), digest, pass)

@@ -68,11 +68,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         return Ok(report.result);
     }
     let proofs = Proofs::From(Effort::Known);
-    let Proved { change_set, grounds } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
+    let Proved { change_set, grounds, .. } = hold.wait(plan(session, &hold.ledger, &resolved, proofs))?;
     let review = Review::proved(&change_set, &grounds);
     if let Some(out) = &arguments.out {
         show(session, &change_set, &review, None, &OfDatabase::default())?;
-        PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

@@ -13,7 +13,7 @@ use crate::cli::spec;
 use crate::cli::telling;
 use crate::cli::terminal::View;
 use crate::diagnostic::Sources;
-use crate::drift::{Class, Departure, Report, Unseen};
+use crate::drift::{Area, Class, Departure, Report, Unseen};
 use crate::review::difference::Difference;
 use crate::review::text::{Paint, Role, difference_line};
 use crate::review::words::{counted, harmless};
@@ -124,6 +124,10 @@ impl View for Drift {
                 text += &format!("\n{heading}: {}\n", class.meaning());
                 text += &of_class.into_iter().map(|one| departure(one, paint)).collect::<String>();
             }
+        }
+        let of_schema = |one: &Departure| one.class == Class::OutOfBand && one.area == Area::Schema;
+        if self.report.departures.iter().any(of_schema) {
+            text += "\na schema is mended by hand, or by a new migration: `plan` compares what was applied, not each object\n";
         }
         text += &unseen(&self.report.unseen, paint);
         if !self.next.is_empty() {

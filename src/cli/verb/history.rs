@@ -12,13 +12,14 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::signed::{self, Broken, Word};
 use crate::cli::terminal::View;
+use crate::cli::tested::TestsView;
 use crate::digest::Digest;
 use crate::ledger::{Run, RunResult, State};
 use crate::release::{ReleaseId, Source};
 use crate::review::text::{Paint, Role};
 use crate::review::words::{self, harmless};
 use crate::review::{Review, Summary};
-use crate::step::Operation;
+use crate::step::{CheckResult, Operation};
 
 pub use crate::cli::audit::changes::operation;
 
@@ -88,6 +89,9 @@ struct RunView {
     /// What was asked, and how it came out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<CheckReport>,
+    /// What tests found of what it left, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tests: Vec<TestsView>,
     /// Who signed it, as what and which part.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signed: Vec<String>,
@@ -184,6 +188,7 @@ impl RunView {
             done: run.done_count(),
             summary: Review::of(&run.change_set).summary,
             checks: CheckReport::all(run),
+            tests: TestsView::all(state, run.number),
             signed: signed::by_whom(state, run.number),
             broken_glass: Broken::of(state, run.number),
         }
@@ -201,6 +206,20 @@ pub fn result(run: &Run) -> &'static str {
         (None, Some(_)) => "waiting",
         (None, None) => "unfinished",
     }
+}
+
+/// What was asked of a run: those that passed are counted, the others are told.
+fn checks(checks: &[CheckReport], paint: &dyn Paint) -> String {
+    let passed = checks.iter().filter(|check| check.result == Some(CheckResult::Passed)).count();
+    let mut text = match passed {
+        0 => String::new(),
+        passed => format!("      {} passed\n", words::counted(passed, "check")),
+    };
+    let others = checks.iter().filter(|check| !matches!(check.result, None | Some(CheckResult::Passed)));
+    for check in others {
+        text += &check.text(paint).lines().map(|line| format!("    {line}\n")).collect::<String>();
+    }
+    text
 }
 
 impl View for History {
@@ -226,8 +245,9 @@ impl View for History {
             if let Some(release) = &run.release {
                 text += &format!("      {}\n", harmless(&release.line()));
             }
-            for check in run.checks.iter().filter(|check| check.result.is_some()) {
-                text += &check.text(paint).lines().map(|line| format!("    {line}\n")).collect::<String>();
+            text += &checks(&run.checks, paint);
+            for tests in &run.tests {
+                text += &format!("      {}\n", harmless(&tests.line()));
             }
             for signed in &run.signed {
                 text += &format!("      signed by {}\n", harmless(signed));

@@ -68,6 +68,9 @@ pub struct HoldView {
     pub spec: Digest,
     /// The run that was taken back, if it was by a rollback.
     pub run: Option<u64>,
+    /// The release that was taken back, and its tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
     /// Since when.
     pub since: String,
     /// Why.
@@ -82,6 +85,7 @@ impl HoldView {
             .map(|(spec, hold)| Self {
                 spec: *spec,
                 run: hold.run,
+                release: state.release_held(spec, hold),
                 since: shown_time(hold.since),
                 reason: hold.reason.clone(),
             })
@@ -90,7 +94,8 @@ impl HoldView {
 
     /// In one line.
     pub fn line(&self) -> String {
-        format!("{}  since {}: {}", self.spec.short(), self.since, harmless(&self.reason))
+        let release = self.release.as_ref().map(|release| format!("  {release}")).unwrap_or_default();
+        format!("{}{}  since {}: {}", self.spec.short(), harmless(&release), self.since, harmless(&self.reason))
     }
 }
 

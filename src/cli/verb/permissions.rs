@@ -97,7 +97,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let wanted = desired.into_iter().flat_map(|desired| desired.resources.values().map(|wanted| &*wanted.kind));
     let kinds: BTreeSet<&str> = recorded.chain(wanted).collect();
     let secrets = resolved.as_ref().map(|resolved| &*resolved.secrets);
-    let databases = databases(desired, things, secrets.unwrap_or(&crate::cli::secrets::EdgeSecrets));
+    let databases = databases(desired, things, secrets.unwrap_or(&session.edge_secrets()));
     let rights = |who: Who, role: &str| {
         let mut rights = Rights {
             role: role.to_owned(),

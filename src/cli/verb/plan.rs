@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.terminal.say(&format!("kept: {line}"));
     }
     let proofs = Proofs::From(arguments.rehearsing.effort());
-    let Proved { change_set, mut grounds } = if arguments.destroy {
+    let Proved { change_set, mut grounds, .. } = if arguments.destroy {
         session.wait(super::destroy::plan(session, &ledger, &resolved, Proofs::From(Effort::Known)))?
     } else {
         let (targets, replace) = (arguments.targets.clone(), arguments.replace.clone());
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         telling::planned(session, ledger.state(), &resolved, (&change_set, &grounds));
     }
     if let Some(out) = &arguments.out {
-        PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

@@ -234,7 +234,7 @@ fn save(arguments: &Arguments, session: &Session, resolved: &Resolved, out: &std
     let ledger = session.ledger(&arguments.to)?;
     let (options, proofs) = (Options::default(), Proofs::From(arguments.rehearsing.effort()));
     let proved = session.wait(planning::plan(session, &ledger, resolved, &options, proofs))?;
-    let Proved { change_set, mut grounds } = proved;
+    let Proved { change_set, mut grounds, .. } = proved;
     let (file, author) = (out.display().to_string(), Some(&*session.actor.name));
     let asking = Asking { change_set: &change_set, grounds: &grounds, author, file: Some(&file), break_glass: None };
     grounds.signing = gate::signing(session, ledger.state(), asking);
@@ -242,7 +242,7 @@ fn save(arguments: &Arguments, session: &Session, resolved: &Resolved, out: &std
     if !change_set.steps.is_empty() {
         telling::planned(session, ledger.state(), resolved, (&change_set, &grounds));
     }
-    PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
+    PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
     let next = session.command(&format!("apply {file}"));
     session.terminal.say(&format!("saved as {file}; type next: {next}"));
     Ok(Exit::Done)

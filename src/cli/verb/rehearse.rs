@@ -71,7 +71,7 @@ impl View for Rehearsed {
 /// When the spec has mistakes, or the world or ledger cannot be read.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let effort = if arguments.fresh { Effort::Anew } else { Effort::Rehearse };
-    let Proved { change_set, grounds } = match Typed::read(session, &arguments.subject)? {
+    let Proved { change_set, grounds, .. } = match Typed::read(session, &arguments.subject)? {
         Typed::Plan(file) => of_plan(session, *file, effort)?,
         Typed::Environment(environment) => {
             let resolved = session.resolve(&environment)?;
@@ -101,7 +101,7 @@ fn of_plan(session: &Session, file: PlanFile, effort: Effort) -> Result<Proved<C
     };
     let desired = resolved.as_ref().map(|resolved| &resolved.desired);
     let grounds = session.wait(planning::prove(session, &ledger, desired, &change_set, &*secrets, effort))?;
-    Ok(Proved { change_set, grounds })
+    Ok(Proved { change_set, grounds, databases: std::collections::BTreeMap::new() })
 }
 
 fn rehearsed(change_set: &ChangeSet, grounds: &Grounds) -> Rehearsed {

@@ -10,6 +10,7 @@ use crate::cli::promotion::refused;
 use crate::cli::report::shown_time;
 use crate::cli::session::Session;
 use crate::cli::terminal::View;
+use crate::cli::tested::TestsView;
 use crate::cli::{git, releasing, spec};
 use crate::ledger::State;
 use crate::promote;
@@ -27,6 +28,7 @@ Examples:
   switchback release show 5e1f0c             what is in one: files, images, migrations, values
   switchback release accept 5e1f0c --in staging --as uat --note \"seen by Ada\"
   switchback release tag 5e1f0c v1.4.0       the Git tag, after staging has verified it
+  switchback release tag staging v1.4.0      the same of the release that staging runs
   switchback promote dev staging             and on to the next environment
 
 A release is immutable: its name is the digest of all that is in it. It lies in the ledger of
@@ -57,7 +59,7 @@ enum What {
     },
     /// Show what is in a release, and where it is
     Show {
-        /// The release, as much of its name as is needed, or its tag
+        /// The release, as much of its name as is needed, its tag, or the environment that runs it
         #[arg(value_name = "RELEASE")]
         release: String,
         /// The environment whose ledger is read; else the first of the project that knows it
@@ -66,7 +68,7 @@ enum What {
     },
     /// Record that somebody accepts a release, as it runs in an environment
     Accept {
-        /// The release
+        /// The release, or the environment that runs it
         #[arg(value_name = "RELEASE")]
         release: String,
         /// The environment in which it was looked at
@@ -81,7 +83,7 @@ enum What {
     },
     /// Make the Git tag of a release that was verified
     Tag {
-        /// The release
+        /// The release, or the environment that runs it
         #[arg(value_name = "RELEASE")]
         release: String,
         /// The tag, as `v1.4.0`
@@ -125,9 +127,16 @@ fn create(session: &Session, environment: &str) -> Result<(), Failure> {
     let number = run.number;
     let is_made = |id: &ReleaseId| state.releases.known.get(id).is_some_and(|known| known.spec_digest == digest);
     let is_brought = run.change_set.release.is_some();
-    if let Some(id) = state.release_of(run).filter(|id| is_brought || is_made(id)) {
+    let already = |id: ReleaseId| {
         session.terminal.say(&format!("run {number} of {environment} is release {} already", id.short()));
         session.terminal.show(&ReleaseView::of(environment, state, id));
+    };
+    let is_dirty = |release: &Release| release.commit.as_ref().is_some_and(|commit| commit.dirty);
+    // What was made of it before it was committed cannot be tagged: it is made once more of the commit.
+    let is_final = |id: &ReleaseId| !state.releases.known.get(id).is_some_and(|known| is_dirty(known));
+    let known = state.release_of(run).filter(|id| is_brought || is_made(id));
+    if let Some(id) = known.filter(|id| is_brought || is_final(id)) {
+        already(id);
         return Ok(());
     }
     let digests = [Some(digest), run.change_set.spec_digest];
@@ -137,8 +146,12 @@ fn create(session: &Session, environment: &str) -> Result<(), Failure> {
     }
     let parcel = releasing::make(session, environment, state, digest)?;
     let id = parcel.release.id();
+    if let Some(known) = known.filter(|known| *known == id || is_dirty(&parcel.release)) {
+        already(known);
+        return Ok(());
+    }
     let texts = state.releases.missing(&parcel);
-    if parcel.release.commit.as_ref().is_some_and(|commit| commit.dirty) {
+    if is_dirty(&parcel.release) {
         session.terminal.say_as(Role::Warning, "the checkout has changes that are not committed: it cannot be tagged");
     }
     releasing::record(session, &mut hold, Event::Made { release: Box::new(parcel.release), texts, run: number })?;
@@ -163,6 +176,12 @@ fn find(session: &Session, name: &str, environment: Option<&str>) -> Result<(Str
                 return Err(refused(session, environment, several));
             }
         }
+    }
+    // Last of all, for a release or a tag may be called like an environment.
+    if spec::environments(&session.need_project()?).iter().any(|known| known == name)
+        && let Some(runs) = session.ledger(name)?.state().release_in_force()
+    {
+        return find(session, &runs.0.to_string(), environment);
     }
     let environment = environment.map_or_else(|| "no environment".to_owned(), str::to_owned);
     let from = among.first().cloned().unwrap_or_default();
@@ -245,7 +264,7 @@ fn make_tag(session: &Session, name: &str, tag: &str, environment: Option<&str>)
     };
     if commit.dirty {
         return Err(no_tag(format!("release {} was made with changes that were not committed", id.short()))
-            .help("commit them, apply that, and make a release of it"));
+            .help(format!("commit them, then  {}", session.command(&format!("release create {environment}")))));
     }
     if let Some(earlier) = state.releases.tags.get(tag) {
         return match earlier.what.release == id {
@@ -302,6 +321,9 @@ struct ReleaseView {
     refused: Option<String>,
     in_force: bool,
     accepted: Vec<Accepted>,
+    /// What the newest run of all tests found of it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tested: Option<TestsView>,
     tags: Vec<String>,
     #[serde(flatten)]
     release: Release,
@@ -328,7 +350,7 @@ impl ReleaseView {
             in_environment: environment.to_owned(),
             run: state.run_with(id).map(|run| run.number),
             verified: judged.is_ok(),
-            refused: judged.err().map(|why| why.to_string()),
+            refused: judged.as_ref().err().map(ToString::to_string),
             in_force: state.release_in_force() == Some(id),
             accepted: accepted
                 .map(|one| Accepted {
@@ -338,6 +360,7 @@ impl ReleaseView {
                     note: one.what.note.clone(),
                 })
                 .collect(),
+            tested: judged.ok().and_then(|verified| state.tested_after(verified.run)).map(TestsView::of),
             tags: tags.map(|(name, _)| name.clone()).collect(),
             release,
         }
@@ -376,6 +399,9 @@ impl View for ReleaseView {
         for one in &self.accepted {
             let note = one.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
             row("accepted", &format!("as {} by {} at {}{note}", one.role, one.by, one.at));
+        }
+        if let Some(tested) = &self.tested {
+            row("tested", tested.line().trim_start_matches("tests: "));
         }
         text
     }

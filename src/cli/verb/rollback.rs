@@ -193,7 +193,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let proofs = Proofs::From(arguments.rehearsing.effort());
     let depth = if arguments.with_schema { Depth::WithSchema } else { Depth::AsNeeded };
     let proved = hold.wait(planning::back(session, &hold.ledger, (to, depth), &skipped, &*secrets, proofs))?;
-    let Proved { change_set, grounds } = proved;
+    let Proved { change_set, grounds, .. } = proved;
     let review = Review::proved(&change_set, &grounds);
     let further = hold.wait(planning::further(session, &hold.ledger, (to, &change_set), &skipped, &*secrets))?;
     if change_set.steps.is_empty() && !change_set.owed.is_empty() {
@@ -205,7 +205,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         tell_time(session, &hold, &change_set);
         tell_schema(session, to, &hold, further.as_ref());
         refuse_losses(arguments, session, &change_set)?;
-        PlanFile::new(change_set, grounds).by(&session.actor).write(&session.path(out))?;
+        PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
         session.terminal.say(&format!(
             "saved as {0}; type next: {1}",
             out.display(),

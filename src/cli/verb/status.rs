@@ -12,7 +12,6 @@ use crate::cli::failure::Failure;
 use crate::cli::holder::Holder;
 use crate::cli::outlook::{self, WayBack};
 use crate::cli::report::{indented, shown_time};
-use crate::cli::secrets::EdgeSecrets;
 use crate::cli::session::Session;
 use crate::cli::signed::Broken;
 use crate::cli::terminal::View;
@@ -200,9 +199,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let secrets = spec::secrets_at_hand(session, &arguments.environment, ledger.state());
     // Whatever cannot be had for asking the world is no reason to say nothing.
     let (secrets, unasked): (Arc<dyn Secrets>, Option<String>) = match secrets {
-        _ if arguments.offline => (Arc::new(EdgeSecrets), Some("`--offline` was given".to_owned())),
+        _ if arguments.offline => (Arc::new(session.edge_secrets()), Some("`--offline` was given".to_owned())),
         Ok(secrets) => (secrets, None),
-        Err(failure) => (Arc::new(EdgeSecrets), Some(failure.summary.clone())),
+        Err(failure) => (Arc::new(session.edge_secrets()), Some(failure.summary.clone())),
     };
     let look = Look { secrets: &*secrets, unasked: unasked.as_deref() };
     let (doubts, way_back) = session.wait(async {

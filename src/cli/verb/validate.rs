@@ -7,13 +7,14 @@ use crate::cli::failure::{self, Failure};
 use crate::cli::session::{Session, checked_name};
 use crate::cli::spec;
 use crate::cli::terminal::View;
+use crate::cli::testing;
 use crate::diagnostic::DiagnosticView;
 use crate::review::text::{Paint, Role};
 use crate::review::words::counted;
 
 const AFTER_HELP: &str = "\
 Examples:
-  switchback validate          every environment of the project
+  switchback validate          every environment of the project, and the tests
   switchback validate staging  one of them
   switchback validate --json   the mistakes with file, line and column, for an editor or a CI
 
@@ -81,7 +82,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut said: Vec<String> = Vec::new();
     for name in names {
         checked_name(&name)?;
-        let (resolved, diagnostics, sources) = spec::resolve(session, &project, &name, spec::Missing::Assume)?;
+        let (resolved, mut diagnostics, _) = spec::resolve(session, &project, &name, spec::Missing::Assume)?;
+        let (of_tests, sources) = testing::mistakes(session, &project, &name)?;
+        diagnostics.extend(of_tests);
         // What two environments share is said once.
         for diagnostic in &diagnostics.0 {
             let text = failure::rendered(&diagnostic.clone().into(), &sources);

@@ -59,23 +59,9 @@ impl Outbox {
 
     /// The same as [`Outbox::closing`], before the run has begun.
     pub fn about_to_begin(state: &State, change_set: &ChangeSet, actor: &Actor, at: Timestamp) -> Option<Notice> {
-        let run = Run {
-            number: state.runs.last().map_or(1, |run| run.number + 1),
-            begun_at: 0,
-            begun: at,
-            actor: actor.clone(),
-            lease: None,
-            change_set: Arc::new(change_set.clone()),
-            source: crate::digest::Digest::of_bytes(b""),
-            steps: BTreeMap::new(),
-            checks: BTreeMap::new(),
-            watches: BTreeMap::new(),
-            parked: None,
-            ended: None,
-            verified: false,
-            verified_at: None,
-            taken_back: false,
-        };
+        let number = state.runs.last().map_or(1, |run| run.number + 1);
+        let source = crate::digest::Digest::of_bytes(b"");
+        let run = Run::begun((0, at), number, actor.clone(), Arc::new(change_set.clone()), source);
         Self::closing(state, &run)
     }
 
@@ -173,6 +159,7 @@ impl Outbox {
             | Body::Rejected { .. }
             | Body::Admitted { .. }
             | Body::OfRelease { .. }
+            | Body::Tested { .. }
             | Body::Receivers { .. }
             | Body::Told { .. }
             | Body::ApprovalWanted { .. } => {}

@@ -2,12 +2,16 @@
 //!
 //! Invariant: what stood stands until the world says otherwise, whatever a later try says.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Intent, Run, StepState};
-use crate::ledger::record::{Body, Record, Sequence};
+use crate::digest::Digest;
+use crate::ledger::record::{Actor, Body, Record, Sequence};
 use crate::migration::position::Position;
-use crate::step::{Check, CheckResult, Step, StepId};
+use crate::step::{ChangeSet, Check, CheckResult, Step, StepId};
 use crate::value::Object;
 use crate::world::WorldError;
 
@@ -38,6 +42,34 @@ pub struct Watch {
 }
 
 impl Run {
+    /// One that has just begun: of it nothing is known yet.
+    pub fn begun(
+        at: (Sequence, Timestamp),
+        number: u64,
+        actor: Actor,
+        change_set: Arc<ChangeSet>,
+        source: Digest,
+    ) -> Self {
+        let (begun_at, begun) = at;
+        Self {
+            number,
+            begun_at,
+            begun,
+            actor,
+            lease: None,
+            change_set,
+            source,
+            steps: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            parked: None,
+            ended: None,
+            verified: false,
+            verified_at: None,
+            taken_back: false,
+        }
+    }
+
     /// The steps whose effect is not known.
     pub fn open(&self) -> impl Iterator<Item = (&Step, &Intent)> {
         self.steps.iter().filter_map(|(id, state)| match state {

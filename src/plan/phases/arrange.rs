@@ -32,6 +32,8 @@ struct Places<'a> {
     chain: Vec<Option<usize>>,
     /// Which steps stand as early as they may.
     early: BTreeSet<usize>,
+    /// What more than one revision runs of while the plan is carried out.
+    overlapping: BTreeSet<&'a Address>,
 }
 
 /// Lets steps and migrations wait for each other.
@@ -74,7 +76,10 @@ impl<'a> Places<'a> {
         }
         let lowest = vec![Bound { at: 0, cause: None }; count];
         let highest = vec![Bound { at: schema.chain.len(), cause: None }; count];
-        Self { phases, database, schema, lowest, highest, chain, early: BTreeSet::new() }
+        let mut seen = BTreeSet::new();
+        let addresses = phases.tenures.iter().map(|tenure| &tenure.address);
+        let overlapping = addresses.filter(|address| !seen.insert(*address)).collect();
+        Self { phases, database, schema, lowest, highest, chain, early: BTreeSet::new(), overlapping }
     }
 
     /// What one revision asks for.
@@ -107,22 +112,31 @@ impl<'a> Places<'a> {
                 self.early.insert(step);
             }
         }
-        self.sides(index, tenure);
+        self.sides(index, tenure, refusals.drafts);
     }
 
-    /// What the phases of migrations ask of the steps of a rollout.
-    fn sides(&mut self, index: usize, tenure: &Tenure) {
+    /// What the phases of migrations ask of the steps of a rollout. Of several releases at once one may take away what an
+    /// earlier revision used, and a later one add what the next one needs: where no earlier revision runs, nothing
+    /// has to wait for the end of one.
+    fn sides(&mut self, index: usize, tenure: &Tenure, drafts: &[Draft]) {
         let cause = |migration| Cause { tenure: index, migration, by: By::Phase };
         let first_after = self.schema.sides.iter().position(|side| *side == Some(Side::After));
         let last_before = self.schema.sides.iter().rposition(|side| *side == Some(Side::Before));
+        let is_first = self.is_first(tenure, drafts);
         for step in [tenure.from, tenure.until].into_iter().flatten() {
-            if let Some(after) = first_after {
+            if let Some(after) = first_after.filter(|after| !is_first || last_before < Some(*after)) {
                 lower(&mut self.highest[step], after, cause(after));
             }
         }
         if let (Some(step), Some(before)) = (tenure.from, last_before) {
             raise(&mut self.lowest[step], before + 1, cause(before));
         }
+    }
+
+    /// Whether it is made by this plan, and nothing that it replaces runs.
+    fn is_first(&self, tenure: &Tenure, drafts: &[Draft]) -> bool {
+        let is_made = tenure.from.is_some_and(|step| matches!(drafts[step].action, Action::Create { .. }));
+        is_made && !self.overlapping.contains(&tenure.address)
     }
 
     /// What runs all the time works with every schema on the way.

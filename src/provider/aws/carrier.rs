@@ -16,8 +16,8 @@ use super::clients::Clients;
 use super::failure::{Failure, withhold};
 use super::shared::{Calls, Silence, Work, contains_sealed};
 use super::{
-    cloudwatch_log_group, digests, ecs_cluster, ecs_service, ecs_task_definition, registry, secretsmanager_secret,
-    settings, ssm_parameter, watch,
+    cloudwatch_log_group, digests, ecs_cluster, ecs_service, ecs_task_definition, registry,
+    secretsmanager_given_secret, secretsmanager_secret, settings, ssm_given_parameter, ssm_parameter, watch,
 };
 use crate::kind::Kind;
 use crate::value::{Object, Value};
@@ -34,13 +34,15 @@ pub struct Aws {
 
 impl Default for Aws {
     fn default() -> Self {
-        let table: [(Kind, &'static dyn Calls); 6] = [
+        let table: [(Kind, &'static dyn Calls); 8] = [
             (cloudwatch_log_group::kind(), &cloudwatch_log_group::calls::LogGroups),
             (ecs_cluster::kind(), &ecs_cluster::calls::Clusters),
             (ecs_service::kind(), &ecs_service::calls::Services),
             (ecs_task_definition::kind(), &ecs_task_definition::calls::TaskDefinitions),
             (secretsmanager_secret::kind(), &secretsmanager_secret::calls::Secrets),
             (ssm_parameter::kind(), &ssm_parameter::calls::Parameters),
+            (secretsmanager_given_secret::kind(), &secretsmanager_given_secret::calls::GivenSecrets),
+            (ssm_given_parameter::kind(), &ssm_given_parameter::calls::GivenParameters),
         ];
         let kinds = table.into_iter().map(|(kind, calls)| (kind.name, (kind, calls))).collect();
         Self { kinds, opened: Mutex::default() }

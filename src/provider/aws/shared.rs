@@ -164,6 +164,13 @@ pub(super) fn refuse_sealed(work: &Work<'_>, after: &Object) -> Result<(), Failu
     Err(Failure::refused(tried, cause, help))
 }
 
+/// The refusal to change what only a person gives.
+pub(super) fn never_written(work: &Work<'_>) -> Failure {
+    let tried = work.clients.tried("aws: changing", &work.effect.address.to_string());
+    let help = "a person puts it into its store; plan again then";
+    Failure::refused(tried, "its value is given by a person, and never written", help)
+}
+
 /// What was made, held against what was to be made.
 pub(super) fn settled(kind: &Kind, after: &Object, found: Object) -> Settlement {
     let missing = different(kind, after, &found);

@@ -78,12 +78,17 @@ fn judge(rows: &[Row]) -> Result<String, NotTrue> {
     let Some(column) = row.columns().first() else {
         return no("the query gives a row without columns".to_owned(), true);
     };
+    // An expression that nobody named is called so by the server, and that tells people nothing.
+    let name = match column.name() {
+        "?column?" => "the answer".to_owned(),
+        name => format!("`{name}`"),
+    };
     if *column.type_() != Type::BOOL {
-        return no(format!("`{}` is of type {}, wanted is boolean", column.name(), column.type_()), true);
+        return no(format!("{name} is of type {}, wanted is boolean", column.type_()), true);
     }
     match row.get::<_, Option<bool>>(0) {
-        Some(true) => Ok(format!("`{}` is true", column.name())),
-        Some(false) => no(format!("`{}` is false", column.name()), false),
-        None => no(format!("`{}` is null", column.name()), false),
+        Some(true) => Ok(format!("{name} is true")),
+        Some(false) => no(format!("{name} is false"), false),
+        None => no(format!("{name} is null"), false),
     }
 }

@@ -126,7 +126,7 @@ impl Table {
     /// As the stages above see it.
     pub fn into_history(self) -> History {
         let Self { layout, rows, wide, counted, .. } = self;
-        History { rows, wide, partial: None, layout, counted }
+        History { rows, wide, partial: None, layout, counted, parity: None }
     }
 
     fn of(layout: Layout, found: &Found) -> Self {

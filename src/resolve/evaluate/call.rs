@@ -95,7 +95,7 @@ impl Evaluator<'_> {
                 let place = call.arguments.get(argument).map_or(span, |argument| argument.span);
                 self.fail(place, |diagnostic| {
                     diagnostic.detail(format!("`secret`: {why}")).help(
-                        "it is written `secret(\"ssm:/shop/key\")`, or with `environment:`, `file:`, `secretsmanager:`",
+                        "it is written `secret(\"ssm:/shop/key\")`, or with `environment:`, `file:`, `age:`, `secretsmanager:`",
                     )
                 })
             }

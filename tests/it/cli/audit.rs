@@ -83,6 +83,7 @@ fn a_plan_of_an_older_form_is_carried_out() {
         policies: Vec::new(),
         promotion: None,
         promoted: None,
+        aged: Default::default(),
     };
     bench.write("old.plan.json", &serde_json::to_string(&file).unwrap());
     bench.expect(0, "apply old.plan.json --ledger file:new").has("run 1, apply of dev: complete").has("2 done");

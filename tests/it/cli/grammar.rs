@@ -5,7 +5,7 @@ use switchback::cli::grammar::CommandLine;
 
 use super::Bench;
 
-const VERBS: [&str; 31] = [
+const VERBS: [&str; 32] = [
     "init",
     "validate",
     "console",
@@ -29,6 +29,7 @@ const VERBS: [&str; 31] = [
     "permissions",
     "output",
     "migrate",
+    "test",
     "release",
     "promote",
     "import",

@@ -8,9 +8,8 @@ mod images;
 mod refused;
 mod travels;
 
-use std::process::Command;
-
 use super::Bench;
+use crate::repository;
 
 const MODULE: &str = r#"
 variable "image" {
@@ -65,16 +64,11 @@ const STAGING: &str = "  after  = \"dev\"\n  source = [\"release\"]\n";
 
 impl Bench {
     fn git(&self, words: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(self.path()).args(words).envs(self.variables.iter().cloned());
-        let output = git.output().unwrap();
-        assert!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        repository::git(self.path(), words)
     }
 
     fn commit(&self, message: &str) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", message]);
+        repository::commit(self.path(), message);
     }
 
     fn said(&self, environment: &str) -> String {
@@ -91,23 +85,14 @@ impl Bench {
 fn project(staging: &str, prod: &str) -> Bench {
     let mut bench = Bench::new();
     bench.set("PATH", &std::env::var("PATH").unwrap());
-    for (name, value) in [
-        ("GIT_AUTHOR_NAME", "tester"),
-        ("GIT_AUTHOR_EMAIL", "tester@example.org"),
-        ("GIT_COMMITTER_NAME", "tester"),
-        ("GIT_COMMITTER_EMAIL", "tester@example.org"),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_CONFIG_SYSTEM", "/dev/null"),
-    ] {
-        bench.set(name, value);
-    }
+    repository::VARIABLES.iter().for_each(|(name, value)| bench.set(name, value));
     bench.write("switchback.hcl", "project \"shop\" {}\n");
     bench.write(".gitignore", ".switchback/\nkeys/\n*.plan.json\n");
     bench.write("modules/web/main.hcl", MODULE);
     bench.write("environments/dev.hcl", &spec("dev", ""));
     bench.write("environments/staging.hcl", &spec("staging", staging));
     bench.write("environments/prod.hcl", &spec("prod", prod));
-    bench.git(&["init", "--quiet", "--initial-branch", "main"]);
+    repository::begin(bench.path());
     bench.commit("the shop");
     bench
 }
@@ -181,7 +166,9 @@ fn what_dev_verified_goes_to_staging_and_by_its_tag_to_prod_and_back() {
     bench.expect(0, &format!("apply dev --auto-approve {image}"));
     let second = bench.release(image);
     bench.expect(0, "promote dev staging --auto-approve").has("verified");
-    bench.expect(0, &format!("release tag {second} v1.5.0"));
+    assert_ne!(second, id);
+    bench.expect(0, "release show prod").has(&id);
+    bench.expect(0, "release tag staging v1.5.0").has(&second);
     bench.expect(0, "promote staging prod --tag v1.5.0 --out p.plan.json");
     bench.approve("ada", "p.plan.json");
     bench.expect(0, "apply p.plan.json").has("verified");

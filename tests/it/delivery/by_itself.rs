@@ -1,6 +1,6 @@
 //! A release that does not do what it should is taken back by itself, in each place, and the place is as it was.
 
-use super::{NEW, OLD, Repository, is_whole};
+use super::{NEW, OLD, Repository, is_whole, signing_keys};
 use crate::shop::world::snapshot;
 
 /// Fails in the place that is called this way, and only with the second release.
@@ -20,13 +20,15 @@ fn a_release_that_fails_in_a_place_is_taken_back_there_and_held() {
     repository.staged(&first, "v1.0.0");
     assert!(repository.types(0, "promote staging prod --tag v1.0.0 --auto-approve").err.contains("verified"));
     let main = std::fs::read_to_string(repository.shop.path("modules/shop/main.hcl")).unwrap();
+    // The second release makes another key, too.
+    let main = main.replace("rotation = \"1\"", "rotation = \"2\"");
     for (place, words) in [
         ("dev", "apply dev --auto-approve"),
         ("staging", "promote dev staging --auto-approve"),
         ("prod", "promote staging prod --auto-approve"),
     ] {
         let here = repository.shop.place(place);
-        let before = snapshot(&here);
+        let (before, keys) = (snapshot(&here), signing_keys(&here));
         is_whole(&before);
         repository.shop.write("modules/shop/main.hcl", &(main.clone() + &doubt(place)));
         if place == "dev" {
@@ -41,6 +43,8 @@ fn a_release_that_fails_in_a_place_is_taken_back_there_and_held() {
         let said = repository.types(12, words);
         assert!(said.err.contains("verify.sells") && said.err.contains("taken back"), "{}", said.err);
         assert_eq!(snapshot(&here), before, "{place}");
+        assert!(said.err.contains("SIGNING_KEY"), "it was rotated: {}", said.err);
+        assert_eq!(signing_keys(&here), keys, "{place}: the earlier key is the current one, and is read");
         let held = repository.types(8, words);
         assert!(held.err.contains("held"), "{}", held.err);
         let told = repository.types(0, &format!("history {place}")).err;

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::json;
 
-use super::{Repository, in_order, is_whole};
+use super::{Repository, in_order, is_whole, signing_keys};
 use crate::shop::clients::{Asked, Stop, live, overlaps};
 use crate::shop::project::Project;
 use crate::shop::world::{Snapshot, snapshot};
@@ -55,6 +55,7 @@ fn a_release_goes_to_prod_by_its_tag_and_back_and_no_query_fails() {
         place.stack().psql(&place.database_url(), ROWS);
     }
     let before = PLACES.map(|name| seen(&repository.shop.place(name), "fullname"));
+    let keys_before = keys(&repository);
 
     let is_over = AtomicBool::new(false);
     let (tell, told) = channel();
@@ -66,12 +67,15 @@ fn a_release_goes_to_prod_by_its_tag_and_back_and_no_query_fails() {
         }
         there(&repository);
         let after = PLACES.map(|name| seen(&repository.shop.place(name), "display_name"));
+        let keys_after = keys(&repository);
+        assert!(keys_before.iter().zip(&keys_after).all(|(before, after)| before != after), "each was rotated");
         told_by_history(&repository, &first);
         // Back by hand, each place by itself, the last one first; then once more the whole way.
         for (name, before) in PLACES.iter().zip(&before).rev() {
             repository.goes_back(name, if *name == "dev" { "--last" } else { "--to v1.0.0" });
             similar(&seen(&repository.shop.place(name), "fullname"), before, name);
         }
+        assert_eq!(keys(&repository), keys_before, "each is the earlier one again");
         // It is held where it was taken back, and comes again when somebody lets it.
         repository.types(8, "promote staging prod --tag v2.0.0 --auto-approve");
         for name in PLACES {
@@ -94,6 +98,15 @@ fn a_release_goes_to_prod_by_its_tag_and_back_and_no_query_fails() {
     let overlaps = overlaps(&asked, (old, new));
     let enough = overlaps.iter().filter(|(old, new)| old.min(new) >= &TOGETHER).count();
     assert_eq!(enough, 3, "there were three rollouts in prod; answers while both revisions ran: {overlaps:?}");
+}
+
+/// The key of each place, which its service reads as well; no two are the same.
+fn keys(repository: &Repository) -> [String; 3] {
+    let keys = PLACES.map(|name| signing_keys(&repository.shop.place(name)));
+    assert!(keys.iter().all(|[current, read]| current == read), "a service reads what is current");
+    let keys = keys.map(|[current, _]| current);
+    assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "each place has its own");
+    keys
 }
 
 /// The same world, but that a revision which was made again has another number.

@@ -17,6 +17,8 @@ static PATH: LazyLock<Regex> = LazyLock::new(|| {
 });
 static LINK: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\]\(([^)\s#]+)(?:#[^)]*)?\)").expect("the pattern is right"));
+static ANCHOR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\]\(([^)\s#]*)#([^)\s]+)\)").expect("the pattern is right"));
 static ROW: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^\| `src/(\w+)\.rs`").expect("the pattern is right"));
 static COMMAND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\./dev ([a-z]+)").expect("the pattern is right"));
 
@@ -44,6 +46,28 @@ fn exists(folder: &Path, path: &str) -> bool {
 fn documents() -> Vec<(String, String)> {
     let documents = super::files().into_iter().filter(|path| path.ends_with(".md"));
     documents.map(|path| (path.clone(), super::text(&path))).collect()
+}
+
+/// The anchors of a document, as GitHub makes them of its headings.
+fn anchors(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let mut found: Vec<String> = Vec::new();
+    for line in text.lines() {
+        is_code ^= line.starts_with("```");
+        let Some(heading) = line.strip_prefix('#').filter(|_| !is_code) else { continue };
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let times = found.iter().filter(|known| **known == anchor).count();
+        found.push(if times == 0 { anchor } else { format!("{anchor}-{times}") });
+    }
+    found
+}
+
+/// The pages of the book: everything that is written in `docs`, decisions apart.
+fn pages() -> Vec<String> {
+    let pages = super::files().into_iter().filter_map(|path| path.strip_prefix("docs/").map(str::to_owned));
+    pages.filter(|page| page.ends_with(".md") && page != "README.md" && !page.starts_with("decisions/")).collect()
 }
 
 /// The `./dev` verbs that a script runs, in order, comments apart.
@@ -111,6 +135,39 @@ fn every_relative_link_leads_somewhere() {
         broken.extend(local.filter(|link| !folder.join(link).exists()).map(|link| format!("{path}: {link}")));
     }
     super::none("a link leads nowhere:", &broken);
+}
+
+#[test]
+fn every_anchor_of_a_link_is_a_heading() {
+    let mut broken = Vec::new();
+    for (path, text) in documents() {
+        let folder = super::root().join(&path).parent().expect("a file has a folder").to_owned();
+        for link in ANCHOR.captures_iter(&text).filter(|link| !link[1].contains("://")) {
+            let file = if link[1].is_empty() { super::root().join(&path) } else { folder.join(&link[1]) };
+            let target = std::fs::read_to_string(file).unwrap_or_default();
+            if !anchors(&target).contains(&link[2].to_owned()) {
+                broken.push(format!("{path}: {}#{}", &link[1], &link[2]));
+            }
+        }
+    }
+    super::none("a link leads to a heading that is not there:", &broken);
+    assert_eq!(anchors("# A b, `c`!\n```\n# no\n```\n## A b c"), ["a-b-c", "a-b-c-1"]);
+}
+
+#[test]
+fn every_page_of_the_book_is_in_one_list_of_its_contents() {
+    let contents = super::text("docs/README.md");
+    let (doors, lists) = contents.split_once("\n---\n").expect("the doors stand above the lists");
+    let pages = pages();
+    assert!(pages.len() > 30, "the pages were not found: {pages:?}");
+    let times = |page: &String| lists.matches(&format!("({page})")).count();
+    let wrong: Vec<String> =
+        pages.iter().filter(|page| times(page) != 1).map(|page| format!("{page}: {} times", times(page))).collect();
+    super::none("a page does not stand once in the lists of docs/README.md:", &wrong);
+    for door in ["I run the pipeline", "I review migrations", "My team ships a service", "It is 3 am"] {
+        assert!(doors.contains(&format!("## {door}\n")), "a door is missing: {door}");
+    }
+    assert!(super::text("README.md").contains("(docs/README.md)"), "README.md does not lead to the book");
 }
 
 #[test]

@@ -345,7 +345,7 @@ impl Place {
             Some(spec) => self.plan(ledger.state(), &spec).await?,
             None => self.plan_back(ledger, number).await?,
         };
-        match verify(ledger, &again, self.clock.now()).await {
+        match verify(ledger, &again, Default::default(), self.clock.now()).await {
             Ok(Verdict::Verified) => Ok(()),
             Ok(Verdict::Differs(_) | Verdict::Elsewhere(_)) => Err(format!("not whole: {}", brief(&again))),
             Err(error) => Err(error.to_string()),

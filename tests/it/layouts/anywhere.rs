@@ -127,3 +127,15 @@ fn new_files_are_those_of_the_layout() {
         bench.expect(0, "plan dev --detailed-exitcode");
     }
 }
+
+#[test]
+fn a_folder_below_that_has_migrations_is_named() {
+    let bench = bench(Layout::Refinery, 0);
+    bench.write("db/shop/V1__first.sql", "create table a (id int);\n");
+    bench.write("db/notes/read.me", "nothing\n");
+    let said = bench.expect(0, "migrate new more --dir db");
+    assert!(said.contains("db had no migration, db/shop has some; to write there: "), "{said}");
+    assert!(said.contains("migrate new more --dir db/shop") && !said.contains("notes"), "{said}");
+    bench.expect(0, "migrate new other --dir db/shop");
+    assert!(bench.path("db/shop/V2__other.sql").exists());
+}

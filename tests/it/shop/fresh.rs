@@ -13,6 +13,12 @@ fn dev_comes_up_is_seen_by_others_goes_to_nothing_and_comes_up_again() {
     is_seen_by_the_aws_cli(&shop);
     is_seen_by_psql(&shop);
     let up = snapshot(&shop);
+    // The tests that the repository ships hold of what stands, and change nothing.
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shop.test.hcl");
+    shop.write("tests/shop.test.hcl", &crate::stack::read(std::path::Path::new(tests)));
+    let tested = shop.ok(&["test", "dev"]);
+    assert!(tested.out.contains("4 runs: 4 passed"), "{}", tested.out);
+    assert_eq!(snapshot(&shop), up, "a test does nothing");
 
     let refused = shop.exits(9, &["rollback", "dev", "--to", "0", "--auto-approve"]);
     for loss in ["postgres_database.this", "aws_cloudwatch_log_group.shop", "SESSION_KEY"] {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::AbortHandle;
 
 use crate::postgres::session;
@@ -56,7 +55,8 @@ impl Wire {
         let (before, rest) = direct.split_once('@').unwrap();
         let (place, database) = rest.split_once('/').unwrap();
         let place = place.to_owned();
-        let url = format!("{before}@127.0.0.1:{port}/{database}");
+        // Many of them at once are slow to be accepted, and nothing here is about that.
+        let url = format!("{before}@127.0.0.1:{port}/{database}?connect_timeout=120");
         let (seen, broken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let plan = Plan {
             direct: direct.to_owned(),
@@ -68,8 +68,18 @@ impl Wire {
         };
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&place).await.unwrap();
-                drop(tokio::spawn(carry(client, server, plan.clone())));
+                // A throw-away server listens on a socket in a folder.
+                match place.strip_prefix("%2F").and_then(|path| path.rsplit_once(':')) {
+                    Some((folder, port)) => {
+                        let socket = format!("/{}/.s.PGSQL.{port}", folder.replace("%2F", "/"));
+                        let server = UnixStream::connect(socket).await.unwrap().into_split();
+                        drop(tokio::spawn(carry(client, server, plan.clone())));
+                    }
+                    None => {
+                        let server = TcpStream::connect(&place).await.unwrap().into_split();
+                        drop(tokio::spawn(carry(client, server, plan.clone())));
+                    }
+                }
             }
         });
         Self { url, seen, broken, task }
@@ -82,9 +92,12 @@ impl Drop for Wire {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, plan: Plan) -> Option<()> {
+async fn carry(
+    client: TcpStream,
+    (from_server, mut to_server): (impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin),
+    plan: Plan,
+) -> Option<()> {
     let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
     let head = read_untyped(&mut from_client).await?;
     let called = format!("application_name\0switchback {}\0", plan.token);
     let is_ours = String::from_utf8_lossy(&head).contains(&called);
@@ -100,8 +113,8 @@ async fn carry(client: TcpStream, server: TcpStream, plan: Plan) -> Option<()> {
 }
 
 async fn carry_on(
-    from: &mut OwnedReadHalf,
-    to: &mut OwnedWriteHalf,
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
     plan: Option<&Plan>,
     (process, answers): (&AtomicI32, &AtomicUsize),
     back: &AbortHandle,
@@ -154,8 +167,8 @@ async fn carry_on(
 
 /// What comes back; the process of the session and its answers are noted.
 async fn carry_back(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     process: Arc<AtomicI32>,
     answers: Arc<AtomicUsize>,
 ) -> Option<()> {
@@ -171,19 +184,19 @@ async fn carry_back(
     }
 }
 
-async fn read_untyped(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
+async fn read_untyped(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut message = vec![0; 4];
     from.read_exact(&mut message).await.ok()?;
     rest(from, message, 0).await
 }
 
-async fn read_typed(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
+async fn read_typed(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut message = vec![0; 5];
     from.read_exact(&mut message).await.ok()?;
     rest(from, message, 1).await
 }
 
-async fn rest(from: &mut OwnedReadHalf, mut message: Vec<u8>, at: usize) -> Option<Vec<u8>> {
+async fn rest(from: &mut (impl AsyncRead + Unpin), mut message: Vec<u8>, at: usize) -> Option<Vec<u8>> {
     let length = u32::from_be_bytes(message[at..at + 4].try_into().unwrap()) as usize;
     let read = message.len();
     message.resize(at + length, 0);

@@ -12,6 +12,7 @@ use crate::shop::project::Project;
 use crate::verification::Bench;
 use crate::verification::server::Reply::Status;
 use crate::verification::server::Server;
+use crate::verification::taken_back::{second_version, spec};
 
 const KEY: &str = "key-of-the-receiver-4711";
 
@@ -152,13 +153,13 @@ fn drift_is_told_with_an_id_that_follows_from_what_was_found() {
     let spec = format!(
         "environment \"dev\" {{}}\nprovider \"aws\" {{\n  region   = local_stack.region\n  endpoint = local_stack.aws_endpoint\n}}\n\
          resource \"aws_ssm_parameter\" \"level\" {{\n  name  = \"/{name}/level\"\n  type  = \"String\"\n  value = \"one\"\n}}\n{}",
-        notify(&server, "  events = [\"drift\", \"way_back_closing\"]")
+        notify(&server, "  events = [\"drift\"]")
     );
     project.write("switchback.hcl", "project \"shop\" {}\n");
     project.write("environments/dev.hcl", &spec);
     project.ok(&["apply", "dev", "--auto-approve"]);
     project.ok(&["drift", "dev"]);
-    assert!(server.asked().is_empty(), "nothing is out of band, and every step has its way back");
+    assert!(server.asked().is_empty(), "nothing is out of band");
     let stack = project.stack();
     let put = |value: &str| {
         let parameter = format!("/{name}/level");
@@ -177,16 +178,19 @@ fn drift_is_told_with_an_id_that_follows_from_what_was_found() {
     assert_eq!(ids.len(), 3);
     assert!(ids[0] == ids[1] && ids[1] != ids[2], "{ids:?}");
     assert!(told[0].text.contains("aws_ssm_parameter.level") && !told[0].text.contains("value-of-a-stranger-3"));
-    // Removing a parameter loses its value: that is said before it is done.
-    put("one");
-    let without = spec.replace("resource \"aws_ssm_parameter\" \"level\"", "resource \"terraform_data\" \"other\"");
-    let without = without
-        .replace(&format!("  name  = \"/{name}/level\"\n  type  = \"String\"\n  value = \"one\"\n"), "  input = 1\n");
-    project.write("environments/dev.hcl", &without);
-    let lost = project.ok(&["plan", "dev", "--json"]).json();
-    let closes = lost.to_string().contains("\"loses_data\"") || lost.to_string().contains("\"impossible\"");
-    project.ok(&["apply", "dev", "--auto-approve"]);
-    let closing: Vec<_> =
-        messages(&server).into_iter().filter(|message| message.topic() == "way_back_closing").collect();
-    assert_eq!(closing.len(), usize::from(closes), "{closing:?}\n{lost}");
+}
+
+#[test]
+fn that_the_way_back_closes_is_told_before_the_step_that_closes_it() {
+    let (server, page) = (Server::new(&[]), Server::new(&[Status(200, "well")]));
+    let (project, _) = second_version("toldclosing", &page, "");
+    project.write("migrations/V2__mail.sql", "update users set name = lower(name);\n");
+    std::fs::remove_file(project.path("migrations/V2__mail.down.sql")).unwrap();
+    project.write("environments/dev.hcl", &spec(&page, "two", &notify(&server, "")));
+    project.ok(&["apply", "dev", "--auto-approve", "--no-progress"]);
+    assert_eq!(topics(&server), ["way_back_closing", "applied"]);
+    let told = &messages(&server)[0].body["data"];
+    let summary = told["summary"].as_str().unwrap();
+    assert!(summary.contains("steps that cannot be taken back") && summary.contains("run 2"), "{told}");
+    assert!(told["details"].to_string().contains("V2__mail"), "{told}");
 }

@@ -8,6 +8,18 @@ use super::{Bench, spec};
 
 const BAKES: &str = "  within = \"20s\"\n  holds_for = \"3s\"";
 
+/// Somebody else, elsewhere, who has only the ledger's URL, resumes it and comes to a good end.
+#[track_caller]
+fn resumed_elsewhere(bench: &Bench) -> String {
+    let ledger = format!("file:{}", bench.path(".switchback/ledger").display());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = bench.command(&format!("resume dev --auto-approve --lock-timeout 20s --ledger {ledger}"));
+    let output = command.current_dir(elsewhere.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
 #[test]
 fn a_bake_time_goes_on_where_a_killed_runner_left_it() {
     let server = Server::new(&[Status(200, "well")]);
@@ -18,14 +30,9 @@ fn a_bake_time_goes_on_where_a_killed_runner_left_it() {
     child.wait().unwrap();
     assert_eq!(bench.ledger().matches("\"record\":\"bakes\"").count(), 1, "when it began is in the ledger");
     std::thread::sleep(Duration::from_secs(3));
-    // Somebody else, elsewhere, who has only the ledger: its time is over, so one good answer is enough.
+    // Its time is over, so one good answer is enough.
     let before = server.asked().len();
-    let ledger = format!("file:{}", bench.path(".switchback/ledger").display());
-    let elsewhere = tempfile::tempdir().unwrap();
-    let mut command = bench.command(&format!("resume dev --auto-approve --lock-timeout 20s --ledger {ledger}"));
-    let output = command.current_dir(elsewhere.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let said = resumed_elsewhere(&bench);
     assert_eq!(server.asked().len() - before, 1, "{said}");
     let run = bench.newest();
     assert_eq!((&run["checks"][0]["result"], &run["verified"]), (&"passed".into(), &true.into()), "{run}");
@@ -66,6 +73,29 @@ fn a_parked_bake_is_over_when_its_time_is() {
     std::thread::sleep(Duration::from_millis(2_200));
     bench.expect(0, "resume dev --auto-approve").has("passed").has("verified");
     bench.expect(0, "apply dev --auto-approve").has("nothing to do");
+}
+
+#[test]
+fn a_parked_soak_whose_runner_is_killed_is_carried_on_elsewhere() {
+    let server = Server::new(&[Status(200, "well")]);
+    let bench = Bench::new(&spec(&server, "  within = \"20s\"\n  holds_for = \"4s\"\n  parks_after = \"0s\"", ""));
+    bench.expect(10, "apply dev --auto-approve");
+    // The next one comes too early, and is killed while it looks.
+    server.says(&[Late(Duration::from_secs(3))]);
+    let before = server.asked().len();
+    let mut child = bench.command("resume dev --auto-approve").spawn().unwrap();
+    server.wait_for(before + 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = bench.newest();
+    assert!(run["checks"][0]["result"].is_null() && run["ended"].is_null(), "{run}");
+    server.says(&[Status(200, "well")]);
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(resumed_elsewhere(&bench).contains("verified"));
+    let ledger = bench.ledger();
+    assert_eq!(ledger.matches("\"record\":\"bakes\"").count(), 1, "its time began once: {ledger}");
+    assert_eq!(ledger.matches("\"record\":\"done\"").count(), 1, "nothing was done twice: {ledger}");
+    assert_eq!((&bench.newest()["result"], &bench.newest()["verified"]), (&"complete".into(), &true.into()));
 }
 
 #[test]

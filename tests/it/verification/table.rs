@@ -1,11 +1,14 @@
-//! Each way to fail, in each phase, with each course: exit code, messages, ledger and world say the same.
+//! Each way to fail, in each phase, with each course: exit code, messages, ledger, notifications and world say the same.
 //!
 //! Invariant: after `rollback`, and after the command that `stop` names, the world is what it was, by SQL and the AWS CLI.
+
+use serde_json::json;
 
 use super::server::Reply::{Never, Status};
 use super::server::{Reply, Server};
 use super::taken_back::{APPLY, second_version, spec, world};
 use crate::shop::project::Project;
+use crate::telling::{Message, messages, notify};
 
 /// A way to fail: its name, how the target behaves, what is said around the question and in it, what is seen.
 type Failing = (&'static str, Option<&'static [Reply]>, &'static str, &'static str, &'static str);
@@ -30,11 +33,13 @@ fn row(project: &Project, (when, course): (&str, &str), way: Failing, number: us
     let (what, replies, around, inside, seen) = way;
     let case = format!("{what}, {when}, {course}");
     let server = replies.map_or_else(Server::down, Server::new);
+    let receiver = Server::new(&[]);
     let check = format!(
         "verify \"up\" {{\n  when = \"{when}\"\n  on_failure = \"{course}\"\n  interval = \"50ms\"\n  {around}\n  \
          http {{\n    url = local.page\n    {inside}\n  }}\n}}\n"
     );
-    project.write("environments/dev.hcl", &spec(&server, &format!("two, {number}"), &check));
+    let checks = check + &notify(&receiver, "");
+    project.write("environments/dev.hcl", &spec(&server, &format!("two, {number}"), &checks));
     let (code, result) = match (when, course) {
         ("before", _) => (1, "failed without effect"),
         (_, "stop") => (6, "unfinished"),
@@ -76,6 +81,22 @@ fn row(project: &Project, (when, course): (&str, &str), way: Failing, number: us
         }
     }
     assert_eq!(world(project), before, "{case}");
+    told(&receiver, &case, when != "before", failed);
+}
+
+/// The receiver heard that just this run failed, why, how far it was, and that it was taken back where it was.
+fn told(receiver: &Server, case: &str, is_taken_back: bool, failed: &serde_json::Value) {
+    let told = messages(receiver);
+    let topics: Vec<&str> = told.iter().map(Message::topic).collect();
+    let wanted: &[&str] = if is_taken_back { &["failed", "rolled_back"] } else { &["failed"] };
+    assert_eq!(topics, wanted, "{case}");
+    let data = &told[0].body["data"];
+    assert_eq!((&data["run"], &data["details"]), (&failed["run"], &json!(["verify.up failed"])), "{case}: {data}");
+    assert_eq!((&data["steps"]["done"], &data["steps"]["failed"]), (&failed["done"], &0.into()), "{case}: {data}");
+    if let Some(back) = told.get(1).map(|message| &message.body["data"]) {
+        assert_eq!(back["run"].as_u64(), failed["run"].as_u64().map(|run| run + 1), "{case}: {back}");
+        assert_eq!(back["verified"], true, "{case}: {back}");
+    }
 }
 
 fn phase(when: &str) {

@@ -9,7 +9,7 @@ use super::server::Server;
 use crate::shop::project::Project;
 
 /// A database, a parameter, and what is asked of them and of a server.
-pub(super) fn spec(server: &Server, level: &str, checks: &str) -> String {
+pub fn spec(server: &Server, level: &str, checks: &str) -> String {
     format!(
         r#"
 environment "dev" {{}}
@@ -61,7 +61,7 @@ fn newest(project: &Project) -> Value {
 pub(super) const APPLY: [&str; 4] = ["apply", "dev", "--auto-approve", "--no-progress"];
 
 /// A project whose first version is applied, and whose second one has an expand and a contract migration.
-pub(super) fn second_version(prefix: &str, server: &Server, checks: &str) -> (Project, String) {
+pub fn second_version(prefix: &str, server: &Server, checks: &str) -> (Project, String) {
     let project = Project::empty(prefix);
     project.write("switchback.hcl", "project \"shop\" {}\n");
     project.write(

@@ -4,6 +4,7 @@
 //! Invariant: a file that is there is never written over.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -91,6 +92,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let (layout, there) = arguments.folder.read(session, &[])?;
     let Some(wanted) = &arguments.from_schema else {
         let files = write(session, arguments, (layout, &there), &name, None)?;
+        if there.is_empty() {
+            for below in with_migrations(&folder) {
+                let (folder, below) = (shown(session, &folder), shown(session, &below));
+                let other = session.command(&format!("migrate new {name} --dir {below}"));
+                session.terminal.say(&format!("{folder} had no migration, {below} has some; to write there: {other}"));
+            }
+        }
         session.terminal.show(&Made { layout: layout.name(), files });
         return Ok(Exit::Done);
     };
@@ -106,6 +114,16 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let result = proposing::result(&proposal);
     session.terminal.show(&Proposed { layout: layout.name(), files, result, proposal });
     Ok(result)
+}
+
+/// The folders right below one that hold SQL files, in order.
+fn with_migrations(folder: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_sql = |file: &Path| file.extension().is_some_and(|extension| extension == "sql");
+    let below = entries(folder).map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut found: Vec<PathBuf> = below.filter(|path| entries(path).any(|file| is_sql(&file.path()))).collect();
+    found.sort();
+    found
 }
 
 /// Writes the files, and gives their paths.

@@ -90,7 +90,7 @@ pub(super) async fn wait_for_rollout(
             Rollout::Failed(why) => {
                 let help = "see why the tasks stop (their log group, `aws ecs describe-tasks`); if the cause lies outside of \
                             this change, mend it and `switchback resume`, else take the change back with `switchback \
-                            rollback ENV --last`";
+                            rollback`";
                 return Err(Failure::refused(tried(), why, help));
             }
             Rollout::Running(line) => line,

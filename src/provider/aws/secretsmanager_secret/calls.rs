@@ -205,7 +205,16 @@ fn made(after: &Object) -> String {
     generated::make(after, &mut |bytes| getrandom::fill(bytes).expect("the system has random bytes"))
 }
 
-async fn describe(clients: &Clients, name: &str) -> Result<Option<DescribeSecretOutput>, Failure> {
+/// The version of the current value of a described secret, if it has one.
+pub(in crate::provider::aws) fn current_version(described: &DescribeSecretOutput) -> Option<String> {
+    versions::current(&versions::stages(described)).map(str::to_owned)
+}
+
+/// What is known of a secret without its value.
+pub(in crate::provider::aws) async fn describe(
+    clients: &Clients,
+    name: &str,
+) -> Result<Option<DescribeSecretOutput>, Failure> {
     let call = clients.secrets.describe_secret().secret_id(name).send();
     match clients.call("secretsmanager:DescribeSecret", name, call).await {
         Ok(described) => Ok(Some(described)),

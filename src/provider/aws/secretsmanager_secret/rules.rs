@@ -187,7 +187,8 @@ pub fn window_days(object: &Object) -> i64 {
     object.get("recovery_window_in_days").and_then(Value::as_i64).unwrap_or(WINDOW_DAYS)
 }
 
-fn name_mistake(name: &str) -> Option<Mistake> {
+/// What is wrong with the name of a secret.
+pub fn name_mistake(name: &str) -> Option<Mistake> {
     let good = |letter: char| letter.is_ascii_alphanumeric() || "/_+=.@-".contains(letter);
     let text = match name {
         "" => "the name is empty".to_owned(),

@@ -201,6 +201,16 @@ async fn descriptions(clients: &Clients, names: &[String]) -> Named<ParameterMet
     spread(names, &found, ParameterMetadata::name)
 }
 
+/// Descriptions of parameters, one answer per name, in order.
+pub(in crate::provider::aws) async fn described(
+    clients: &Clients,
+    names: &[String],
+) -> Vec<Result<Option<ParameterMetadata>, Failure>> {
+    let all = unique(names.iter().map(String::as_str));
+    let found = gather(join_all(all.chunks(DESCRIPTIONS).map(|batch| descriptions(clients, batch))).await);
+    names.iter().map(|name| found.get(name).cloned().unwrap_or(Ok(None))).collect()
+}
+
 async fn describe_all(
     clients: &Clients,
     names: &[String],

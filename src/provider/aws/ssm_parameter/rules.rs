@@ -98,6 +98,12 @@ impl Rules for ParameterRules {
             let help = "use `String`, `StringList` or `SecureString`";
             mistake("type", &format!("there is no type `{ty}` of parameters"), help);
         }
+        if let Some(tier) = text("tier")
+            && !["Standard", "Advanced", "Intelligent-Tiering"].contains(&tier)
+        {
+            let help = "use `Standard`, `Advanced` or `Intelligent-Tiering`";
+            mistake("tier", &format!("there is no tier `{tier}`"), help);
+        }
         if made && text("type").is_some_and(|ty| ty != "SecureString") {
             mistake("generated", "a generated value is a secret", "set `type = \"SecureString\"`");
         }
@@ -153,6 +159,13 @@ impl Rules for ParameterRules {
         }
     }
 
+    fn only_anew(&self, before: &Object, after: &Object) -> Vec<&'static str> {
+        match (text(before, "tier"), text(after, "tier")) {
+            (Some("Advanced"), Some("Standard")) => vec!["tier"],
+            _ => Vec::new(),
+        }
+    }
+
     fn judge(&self, change: Change<'_>) -> Judgement {
         match change {
             Change::Create(_) => Judgement::Exact,
@@ -179,7 +192,8 @@ fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
     object.get(name).and_then(Value::as_str)
 }
 
-fn name_mistake(name: Option<&str>) -> Option<Mistake> {
+/// What is wrong with the name of a parameter.
+pub fn name_mistake(name: Option<&str>) -> Option<Mistake> {
     let name = name?;
     let good = |letter: char| letter.is_ascii_alphanumeric() || "_-/.".contains(letter);
     let bare = name.trim_start_matches('/').to_ascii_lowercase();

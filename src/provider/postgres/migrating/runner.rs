@@ -15,7 +15,7 @@ use super::super::facts;
 use super::super::fence::Guard;
 use super::super::fingerprint;
 use super::super::history::{self, Table};
-use super::super::pooler;
+use super::super::{parity, pooler};
 use super::job::Job;
 use super::memory::Opened;
 use super::patience::Patience;
@@ -53,7 +53,9 @@ impl Databases for Migrator {
         pooler::refuse(&client, &target).await?;
         let table = history::find(&client, history::layout(connection)?).await?;
         let partial = Book::of(&table.schema, table.has_progress).read(&client).await?.map(Row::partial);
-        Ok(Some(History { partial, ..table.into_history() }))
+        // It is there for comparing: that it could not be read is no reason to plan nothing.
+        let parity = parity::read(&client).await.ok().map(Box::new);
+        Ok(Some(History { partial, parity, ..table.into_history() }))
     }
 
     async fn layouts(&self, connection: &Connection) -> Result<Vec<Layout>, WorldError> {

@@ -104,8 +104,18 @@ fn what_is_not_committed_is_released_and_not_tagged() {
     bench.expect(0, "apply dev --auto-approve");
     bench.expect(0, "release create dev").has("changes that are not committed");
     let id = bench.json(0, "release list dev")["releases"][0]["id"].as_str().unwrap().to_owned();
-    bench.expect(1, &format!("release tag {id} v1")).has("changes that were not committed");
+    let refused = bench.expect(1, &format!("release tag {id} v1"));
+    refused.has("changes that were not committed").has("release create dev");
+    bench.expect(0, "release create dev").has("already");
     bench.expect(0, "promote dev staging --auto-approve").has("verified");
+    // Once it is committed, the same is a release that can be tagged; nothing is applied for that.
+    bench.commit("howdy");
+    bench.expect(0, "release create dev").has_not("already").has_not("not committed");
+    let releases = bench.json(0, "release list dev")["releases"].as_array().unwrap().clone();
+    assert_eq!(releases.len(), 2, "{releases:?}");
+    bench.expect(0, "release create dev").has("already");
+    bench.expect(0, "release tag dev v1").has("tagged");
+    assert!(!bench.git(&["tag", "--list", "v1"]).is_empty());
 }
 
 #[test]

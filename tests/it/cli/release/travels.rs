@@ -42,13 +42,13 @@ fn a_second_release_records_only_the_texts_that_are_new() {
     assert_eq!(bench.said("staging"), "howdy shop/web:1.0.0 times 1");
 }
 
+/// dev and staging with a database each, and a migration that makes a table; their URLs.
 #[cfg(feature = "postgres")]
-#[test]
-fn migrations_travel_and_those_that_came_later_do_not() {
+fn with_databases(prefix: &str) -> (crate::cli::Bench, [String; 2]) {
     let (bench, _) = released(STAGING);
     let stack = crate::stack::shared();
     let password = stack.postgres_password_file().display().to_string();
-    let urls: Vec<String> = ["release_dev", "release_staging"].iter().map(|name| stack.new_database(name)).collect();
+    let urls = ["dev", "staging"].map(|name| stack.new_database(&format!("{prefix}_{name}")));
     for (environment, url) in ["dev", "staging"].iter().zip(&urls) {
         let (head, host) = url.rsplit_once('@').expect("it has a user");
         let user = head.rsplit_once(':').map_or(head, |(user, _)| user);
@@ -60,6 +60,13 @@ fn migrations_travel_and_those_that_came_later_do_not() {
     }
     bench.write("migrations/app/V1__make.sql", "create table made (id int primary key);\n");
     bench.write("migrations/app/V1__make.down.sql", "drop table made;\n");
+    (bench, urls)
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn migrations_travel_and_those_that_came_later_do_not() {
+    let (bench, urls) = with_databases("release");
     bench.expect(0, "apply dev --auto-approve").has("verified");
     bench.release("");
     bench.write("migrations/app/V2__later.sql", "create table later (id int primary key);\n");
@@ -74,4 +81,44 @@ fn migrations_travel_and_those_that_came_later_do_not() {
     assert_eq!(newest.len(), 1, "{newest:?}");
     bench.expect(0, "rollback staging --to 0 --auto-approve --accept-loss all");
     assert_eq!(runtime.block_on(crate::postgres::value(&urls[1], tables)), "");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_promotion_names_what_the_two_databases_differ_in() {
+    let (bench, [dev, staging]) = with_databases("parity");
+    let stack = crate::stack::shared();
+    // As the server of staging estimates: 800 MB, where dev has none worth naming.
+    let large = "create table big (id int); update pg_class set relpages = 100000 where relname = 'big'";
+    let common = "create table big (id int); create table alike (id int); \
+                  update pg_class set relpages = 100000 where relname = 'alike'";
+    stack.psql(&dev, &format!("create extension hstore; create extension pg_trgm; create extension citext; {common}"));
+    stack.psql(
+        &staging,
+        &format!(
+            "create extension hstore version '1.7'; create extension btree_gin; {common}; drop table big; {large}"
+        ),
+    );
+    bench.write("migrations/app/V2__search.sql", "create extension if not exists \"pg_trgm\";\n");
+    bench.write("migrations/app/V2__search.down.sql", "drop extension pg_trgm;\n");
+    bench.expect(0, "apply dev --auto-approve").has("verified");
+    bench.release("");
+    let wanted = [
+        "database.app lacks the extension citext 1.6, which dev has",
+        "database.app has the extension hstore 1.7, 1.8 in dev",
+        "database.app has the extension btree_gin 1.3, which dev lacks",
+        "database.app holds about 819 MB in public.big, dev at most 10 MB: how long a step took there says little",
+    ];
+    bench.expect(0, "promote dev staging --out p.plan.json").has(&format!("gap: {}", wanted[0]));
+    // The saved plan knows them as well; what a migration of the release makes is no gap, and neither is what is alike.
+    let shown = bench.json(0, "show p.plan.json");
+    let gaps: Vec<&str> =
+        shown["promotion"]["gaps"].as_array().unwrap().iter().map(|gap| gap.as_str().unwrap()).collect();
+    assert_eq!(gaps, wanted);
+    // Once the two are alike there is none.
+    stack.psql(
+        &staging,
+        "create extension citext; alter extension hstore update; drop extension btree_gin; drop table big",
+    );
+    bench.expect(0, "promote dev staging --auto-approve").has("verified").has_not("gap:");
 }
