@@ -25,6 +25,7 @@ pub mod evidence;
 pub mod exit;
 pub mod expression;
 pub mod failure;
+pub mod foretold;
 pub mod gate;
 pub mod git;
 pub mod grammar;

@@ -32,7 +32,7 @@ use crate::world::{Clock, Progress};
 pub use doctor::{Finding, Verdict, doctor};
 pub use error::LocalError;
 pub use places::Places;
-pub use stack::{Data, down, up};
+pub use stack::{Data, down, forget_ledgers, ledgers, up};
 pub use status::{Part, PartState, StackState, Status, status};
 pub use supervisor::serve_until_eof;
 pub use venv::ensure_awscli;

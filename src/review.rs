@@ -522,6 +522,23 @@ impl MigrationView {
     }
 }
 
+impl Review {
+    /// The databases of these losses that the same change set makes: there are no rows in them yet.
+    pub fn databases_made_for(&self, losses: &[Loss]) -> BTreeSet<&str> {
+        let makes_a_database = |id: &StepId| {
+            let made = self.steps.iter().find(|step| step.id == *id);
+            made.is_some_and(|made| made.action == "create" && made.kind.as_deref() == Some("postgres_database"))
+        };
+        let migrations = self.steps.iter().filter(|step| step.migration.is_some());
+        let new = migrations.filter(|step| step.after.iter().any(makes_a_database)).map(|step| &*step.address);
+        let is_lost = |address: &&str| {
+            let of_it = |step: &StepView| step.migration.is_some() && step.address == **address;
+            self.steps.iter().any(|step| of_it(step) && losses.iter().any(|loss| loss.step == step.id))
+        };
+        new.filter(is_lost).collect()
+    }
+}
+
 impl PointOfNoReturn {
     fn of(change_set: &ChangeSet) -> Option<Self> {
         let step = change_set.point_of_no_return?;

@@ -9,8 +9,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::session::{Session, checked_name};
 use crate::ledger::State;
-use crate::release::Carried;
 use crate::release::parcel::Parcel;
+use crate::release::{Carried, ReleaseId};
 use crate::resolve::desired::EnvironmentSettings;
 use crate::spec::{self, Door};
 use crate::store::disk::DiskFiles;
@@ -33,6 +33,26 @@ pub fn running(session: &Session, project: &Path, environment: &str) -> Result<O
         Failure::failed(format!("{environment} takes only releases, and none is in force there; nothing was done"))
             .help(format!("bring one:  {}", session.command(&format!("promote {after} {environment}"))))
     })
+}
+
+/// Mistakes of a place's own files over the release that is in force: whose modules they were read with, and how newer
+/// ones get there.
+pub fn of_release(
+    session: &Session,
+    (project, environment): (&Path, &str),
+    release: ReleaseId,
+    failure: Failure,
+) -> Failure {
+    let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, &session.kinds);
+    let from = spec.settings.and_then(|block| block.after).unwrap_or_else(|| "FROM".to_owned());
+    let bring = session.command(&format!("promote {from} {environment}"));
+    failure
+        .cause(format!(
+            "{environment} takes only releases: its files were read over the modules and variables of release {}, which \
+             is in force there",
+            release.short()
+        ))
+        .help(format!("if they are ahead of that release, bring the one that they wait for: {bring}"))
 }
 
 /// The release that is in force, as it stands in the ledger.

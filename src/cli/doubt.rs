@@ -212,7 +212,8 @@ fn sides(before: Option<&Object>, after: Option<&Object>, now: Option<Option<&Ob
         let after = before.clone();
         sides.entry(path.clone()).or_insert(Side { path, before, after, now: None }).now = now;
     }
-    sides.into_values().collect()
+    // What the step does not speak of, and what is as it was, tells nothing of whether it was done.
+    sides.into_values().filter(|side| side.after.is_some() || side.now != side.before).collect()
 }
 
 impl Doubt {

@@ -13,6 +13,7 @@ use super::gate::{self, Asking};
 use super::planning::{self, Proofs};
 use super::report::Report;
 use super::session::Session;
+use crate::digest::Digest;
 use crate::rehearse::Effort;
 use crate::review::Loss;
 use crate::review::words::harmless;
@@ -81,12 +82,13 @@ pub fn after_failure(
         }
     };
     let digest = back.digest();
+    let known: BTreeSet<Digest> = hold.ledger.state().holds.keys().copied().collect();
     match carry::carry_out(session, hold, Work::Begin(Box::new(back), digest, pass), &Aim::Ledger(aim.secrets())) {
         Ok(taken) if taken.result == Exit::Done => {
             report.next.clear();
             // How the state is that is back.
             report.checks.extend(taken.checks.into_iter().filter(CheckReport::is_told));
-            tell_holds(session, hold, run);
+            tell_holds(session, hold, &known);
             report.verified = taken.verified;
             report.ledger = taken.ledger;
             report.end_with(Exit::TakenBack);
@@ -100,10 +102,10 @@ pub fn after_failure(
     }
 }
 
-/// What automation must not do again, and how to let it.
-fn tell_holds(session: &Session, hold: &Hold<'_>, run: u64) {
+/// What automation must not do again since the holds were those that are known, and how to let it.
+pub fn tell_holds(session: &Session, hold: &Hold<'_>, known: &BTreeSet<Digest>) {
     let state = hold.ledger.state();
-    for (spec, held) in state.holds.iter().filter(|(_, held)| held.run == Some(run)) {
+    for (spec, held) in state.holds.iter().filter(|(spec, _)| !known.contains(spec)) {
         let environment = state.runs.last().map(|run| run.change_set.environment.clone()).unwrap_or_default();
         let lift = session.command(&format!("hold {environment} lift {} --reason WHY", spec.short()));
         session.terminal.say(&format!("the spec {} is held: {}", spec.short(), harmless(&held.reason)));

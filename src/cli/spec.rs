@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::door;
 use super::environment::{self, Name};
+use super::exit::Exit;
 use super::failure::Failure;
 use super::images;
 use super::session::{Resolved, Session, checked_name};
@@ -43,7 +44,13 @@ impl Session {
         checked_name(environment)?;
         let project = self.need_project()?;
         match door::running(self, &project, environment)? {
-            Some((parcel, carried)) => self.resolve_over(environment, parcel, carried),
+            Some((parcel, carried)) => {
+                let release = carried.id;
+                self.resolve_over(environment, parcel, carried).map_err(|failure| match failure.exit {
+                    Exit::Spec => door::of_release(self, (&project, environment), release, failure),
+                    _ => failure,
+                })
+            }
             None => self.resolve_with(environment, None),
         }
     }

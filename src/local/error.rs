@@ -144,11 +144,11 @@ impl LocalError {
                 )
             }
             Self::NoPorts { .. } => "end some of the programs that listen on loopback".to_owned(),
-            Self::StateLost => "`switchback local down --wipe` starts from nothing, ledger of dev included; \
+            Self::StateLost => "`switchback local down --wipe` starts from nothing, without the ledgers of what was in it; \
                  `switchback local up --accept-lost-state` goes on with what is left, and planning shows the drift"
                 .to_owned(),
             Self::DataGone { .. } => {
-                "put them back, or `switchback local down --wipe` to start from nothing, ledger of dev included"
+                "put them back, or `switchback local down --wipe` to start from nothing, without the ledgers of what was in it"
                     .to_owned()
             }
             Self::StillRunning { pid, .. } => {

@@ -3,6 +3,7 @@
 //! Invariant: a process is recorded as soon as it runs, before anything is waited for, so that whatever happens next
 //! `down` finds and stops it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -25,12 +26,15 @@ const STOP_SECONDS: u64 = 30;
 /// How long another `up` or `down` of the same folder is waited for; a first `up` installs packages.
 const LOCK_SECONDS: u64 = 600;
 
+/// Where ledgers lie in a project that names no other place.
+const LEDGERS: &str = ".switchback/ledger";
+
 /// What becomes of the data when the stack goes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
     /// They are there at the next `up`.
     Keep,
-    /// They are removed, and the ledger of `dev` with them, which would speak of things that are gone.
+    /// They are removed.
     Wipe,
 }
 
@@ -106,7 +110,7 @@ pub fn down(project: &Path, places: &Places, data: Data, progress: &dyn Progress
     Ok(stopped)
 }
 
-/// Removes what `up` put into the project folder (the lock stays: somebody may wait for it), and dev's ledger.
+/// Removes what `up` put into the project folder; the lock stays: somebody may wait for it.
 fn wipe_project(project: &Path) -> Result<(), LocalError> {
     for path in disk::list(&memory::folder(project))? {
         match path.is_dir() {
@@ -115,11 +119,29 @@ fn wipe_project(project: &Path) -> Result<(), LocalError> {
             false => disk::remove_file(&path)?,
         }
     }
-    for path in disk::list(&project.join(".switchback/ledger"))? {
-        // `dev`, `dev.jsonl`, `dev.lock`, but not another environment whose name begins like it.
+    Ok(())
+}
+
+/// The environments that have a ledger in the usual folder of a project.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn ledgers(project: &Path) -> Result<BTreeSet<String>, LocalError> {
+    let paths = disk::list(&project.join(LEDGERS))?;
+    let chains = paths.iter().filter_map(|path| disk::file_name(path).strip_suffix(".jsonl").map(str::to_owned));
+    Ok(chains.collect())
+}
+
+/// Removes ledgers from the usual folder of a project: those of environments whose things were in a stack that is gone.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn forget_ledgers(project: &Path, environments: &BTreeSet<String>) -> Result<(), LocalError> {
+    for path in disk::list(&project.join(LEDGERS))? {
+        // `dev.jsonl`, `dev.lock`, `dev@…`, but not another environment whose name begins like it.
         let name = disk::file_name(&path);
-        let is_of_dev = name == "dev" || name.strip_prefix("dev").is_some_and(|rest| rest.starts_with(['.', '@']));
-        match (is_of_dev, path.is_dir()) {
+        let environment = name.split(['.', '@']).next().unwrap_or_default();
+        match (environments.contains(environment), path.is_dir()) {
             (true, true) => disk::remove_folder(&path)?,
             (true, false) => disk::remove_file(&path)?,
             (false, _) => {}

@@ -251,6 +251,17 @@ fn words_of_others_cannot_leave_their_place_in_a_comment_or_on_a_terminal() {
 }
 
 #[test]
+fn a_database_that_the_plan_makes_has_nothing_to_lose_yet() {
+    let words = "database.app is made by this plan: nothing is in it yet that could be lost";
+    assert!(!text::render(&Review::of(&sample()), &Plain).contains(words), "it was there before");
+    let mut new = sample();
+    let Action::Create { kind, .. } = &mut new.steps[3].action else { panic!("it is made") };
+    "postgres_database".clone_into(kind);
+    let shown = text::render(&Review::of(&new), &Plain);
+    assert!(shown.contains(words), "{shown}");
+}
+
+#[test]
 fn the_json_holds_the_same_facts() {
     let json = serde_json::to_value(Review::of(&sample())).expect("a review is data");
     assert_eq!(json["summary"]["replace"], 1);

@@ -262,5 +262,13 @@ fn way_back(review: &Review, paint: &dyn Paint) -> String {
         let line = format!("  step {} {}: {}, {}", loss.step, harmless(&loss.title), loss.class, harmless(&loss.why));
         text += &format!("{}\n", paint.paint(Role::Danger, &line));
     }
+    let new: Vec<String> = review.databases_made_for(&point.losses).into_iter().map(harmless).collect();
+    if !new.is_empty() {
+        let (is, it) = if new.len() == 1 { ("is", "it") } else { ("are", "them") };
+        text += &format!(
+            "  {} {is} made by this plan: nothing is in {it} yet that could be lost; what is written there later could be\n",
+            words::listed(&new)
+        );
+    }
     text
 }

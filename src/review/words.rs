@@ -102,7 +102,8 @@ fn participle(step: &Step) -> &'static str {
     }
 }
 
-fn listed(names: &[String]) -> String {
+/// Names as a sentence has them: `a, b and c`.
+pub fn listed(names: &[String]) -> String {
     match names {
         [] => "nothing".to_owned(),
         [one] => one.clone(),

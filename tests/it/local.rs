@@ -2,6 +2,7 @@
 
 mod refusals;
 mod rollouts;
+mod wiping;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,6 +142,9 @@ fn it_comes_up_once_keeps_its_data_and_is_wiped() {
         fs::write(ledger.join(name), "").unwrap();
     }
     project.down(Data::Wipe);
+    let known = local::ledgers(&project.folder).unwrap();
+    assert_eq!(known.iter().map(String::as_str).collect::<Vec<_>>(), ["dev", "development", "staging"]);
+    local::forget_ledgers(&project.folder, &["dev".to_owned()].into()).unwrap();
     assert!(!first.data_folder.exists() && !first.postgres_password_file.exists());
     let mut left: Vec<_> = fs::read_dir(&ledger).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();

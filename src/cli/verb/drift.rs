@@ -29,8 +29,9 @@ Examples:
 Read-only: it writes neither to the world nor to the ledger. A difference is `out of band` (the
 world is not what the ledger recorded last), `declared but not applied` (the spec asks for it), or
 `expected` (the ledger or the spec says why). For schemas the migrations that the ledger holds run
-on a throw-away PostgreSQL, and every object is compared. Exit 0 when nothing is out of band; 1
-when something could not be looked at and nothing else was found.";
+on a throw-away PostgreSQL, and every object is compared. A spec with mistakes is told, and what
+was applied is compared all the same. Exit 0 when nothing is out of band; 1 when something could
+not be looked at and nothing else was found.";
 
 /// Show what is not as it was applied, and what is not applied yet
 #[derive(Debug, clap::Args)]
@@ -63,9 +64,12 @@ struct Drift {
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let environment = &arguments.environment;
     let ledger = session.known_ledger(environment)?;
-    let resolved = match session.project() {
-        Some(_) => Some(images::pin_as_recorded(&session.kinds, ledger.state(), session.resolve(environment)?)),
-        None => None,
+    let (resolved, mistakes) = match session.project().map(|_| session.resolve(environment)) {
+        Some(Ok(resolved)) => (Some(images::pin_as_recorded(&session.kinds, ledger.state(), resolved)), None),
+        // What was applied can be held against the world without the spec.
+        Some(Err(failure)) if failure.exit == Exit::Spec && !ledger.state().runs.is_empty() => (None, Some(failure)),
+        Some(Err(failure)) => return Err(failure),
+        None => (None, None),
     };
     let secrets: Arc<dyn Secrets> = match &resolved {
         Some(resolved) => Arc::clone(&resolved.secrets),
@@ -73,7 +77,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     };
     let schemas = if arguments.without_schema { Schemas::LeftOut } else { Schemas::Compared };
     let view = drifting::View { ledger: &ledger, resolved: resolved.as_ref(), secrets: &*secrets };
-    let (report, diagnostics) = session.wait(drifting::report(session, &view, schemas));
+    let (mut report, diagnostics) = session.wait(drifting::report(session, &view, schemas));
+    if let Some(failure) = &mistakes {
+        session.terminal.say(failure.rendered.trim_end());
+        report.unseen.push(undeclared(failure));
+    }
     match &resolved {
         Some(resolved) => session.warn(&diagnostics, &resolved.sources),
         None => session.warn(&diagnostics, &Sources::default()),
@@ -86,6 +94,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     telling::drift(session, ledger.state(), resolved.as_ref(), environment, &report);
     session.terminal.show(&Drift::of(session, environment, report, exit));
     Ok(exit)
+}
+
+/// That the spec could not be asked what it declares.
+fn undeclared(failure: &Failure) -> Unseen {
+    let mistakes = failure.diagnostics.first().map_or(&*failure.summary, |first| &*first.summary);
+    let why = format!("what is declared and not applied yet, for the spec has mistakes: {mistakes}");
+    Unseen {
+        area: Area::Ledger,
+        address: "spec".to_owned(),
+        why: failure.causes.iter().fold(why, |why, cause| format!("{why}\n{cause}")),
+        help: failure.help.first().cloned(),
+    }
 }
 
 impl Drift {

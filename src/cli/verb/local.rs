@@ -1,5 +1,7 @@
 //! `switchback local`: the local stack, an AWS endpoint and a PostgreSQL on this machine.
 
+mod wiping;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +16,15 @@ use crate::cli::session::Session;
 use crate::cli::terminal::View;
 use crate::local::{self, Data, LocalStack, LostState, Options, Places, Status};
 use crate::review::text::{Paint, Role};
+use crate::review::words;
+use wiping::{Kept, Ledgers};
 
 const AFTER_HELP: &str = "\
 Examples:
   switchback local up            start both, wait until they answer, say where they are
   switchback local status        what runs, with ports and logs
   switchback local down          stop exactly what `up` started; the data stay
-  switchback local down --wipe   remove the data too, and with them the ledger of dev
+  switchback local down --wipe   remove the data too, and the ledgers of what was in it
 
 No account, no container and no server of your own is needed; everything listens on loopback.";
 
@@ -52,7 +56,7 @@ enum What {
     },
     /// Stop exactly what `up` started
     Down {
-        /// Remove the data too, and with them the ledger of dev
+        /// Remove the data too, and the ledgers that record nothing but what was in it
         #[arg(long)]
         wipe: bool,
     },
@@ -107,9 +111,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             session.terminal.show(&Up { stack, awscli });
         }
         What::Down { wipe } => {
-            let data = if *wipe { Data::Wipe } else { Data::Keep };
-            let stopped = local::down(&folder(session), &places(), data, &progress)?;
-            session.terminal.show(&Down { stopped, wiped: *wipe });
+            session.terminal.show(&down(session, *wipe, &progress)?);
         }
         What::Status => {
             session.terminal.show(&Facts(local::status(&folder(session))?));
@@ -131,6 +133,27 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Stops it; with its data, the ledgers go that speak of nothing else.
+fn down(session: &Session, wipe: bool, progress: &Lines<'_>) -> Result<Down, Failure> {
+    let folder = folder(session);
+    if !wipe {
+        let stopped = local::down(&folder, &places(), Data::Keep, progress)?;
+        return Ok(Down { stopped, data: Left::Kept, ledgers: Ledgers::default() });
+    }
+    let ledgers = match local::status(&folder) {
+        Ok(Status { stack: None, .. }) => None,
+        Ok(Status { stack, .. }) => Some(Ledgers::of(session, &folder, stack.as_ref())?),
+        // What it remembers is damaged; then the ledgers themselves have to say that it was here.
+        Err(_) => Some(Ledgers::of(session, &folder, None)?),
+    };
+    let stopped = local::down(&folder, &places(), Data::Wipe, progress)?;
+    if let Some(ledgers) = &ledgers {
+        local::forget_ledgers(&folder, &ledgers.removed)?;
+    }
+    let data = if ledgers.is_some() { Left::Removed } else { Left::Nothing };
+    Ok(Down { stopped, data, ledgers: ledgers.unwrap_or_default() })
 }
 
 /// The project's folder, or this one.
@@ -187,10 +210,23 @@ fn where_it_is(stack: &LocalStack) -> String {
     )
 }
 
+/// What became of the data.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Left {
+    /// They are there at the next `up`.
+    Kept,
+    /// They are gone.
+    Removed,
+    /// There never was a stack here.
+    Nothing,
+}
+
 #[derive(Serialize)]
 struct Down {
     stopped: Vec<String>,
-    wiped: bool,
+    data: Left,
+    ledgers: Ledgers,
 }
 
 impl View for Down {
@@ -199,8 +235,22 @@ impl View for Down {
             true => "nothing was running".to_owned(),
             false => format!("stopped {}", self.stopped.join(", ")),
         };
-        let data = if self.wiped { "its data and the ledger of dev are removed" } else { "its data stay" };
-        format!("{stopped}; {data}\n")
+        let Ledgers { removed, kept } = &self.ledgers;
+        let data = match (self.data, removed.len()) {
+            (Left::Nothing, _) => return "this folder has no local stack; there was nothing to remove\n".to_owned(),
+            (Left::Kept, _) => "its data stay".to_owned(),
+            (Left::Removed, 0) => "its data are removed".to_owned(),
+            (Left::Removed, count) => {
+                let names: Vec<String> = removed.iter().cloned().collect();
+                let ledgers = if count == 1 { "the ledger" } else { "the ledgers" };
+                format!("its data are removed, and {ledgers} of {} with them", words::listed(&names))
+            }
+        };
+        let mut text = format!("{stopped}; {data}\n");
+        for Kept { environment, why } in kept {
+            text += &format!("the ledger of {environment} stays: {}\n", words::harmless(why));
+        }
+        text
     }
 }
 

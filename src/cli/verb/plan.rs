@@ -7,6 +7,7 @@ use crate::cli::arguments::{Form, OfDatabase, address};
 use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::foretold::foretell;
 use crate::cli::gate::{self, Asking};
 use crate::cli::images;
 use crate::cli::plan_file::PlanFile;
@@ -14,7 +15,7 @@ use crate::cli::planning::{self, Proofs, Proved};
 use crate::cli::session::Session;
 use crate::cli::showing::show;
 use crate::cli::telling;
-use crate::cli::unproved::Rehearsing;
+use crate::cli::unproved::{self, Rehearsing};
 use crate::plan::Options;
 use crate::rehearse::Effort;
 use crate::review::Review;
@@ -114,13 +115,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if !is_empty {
         telling::planned(session, ledger.state(), &resolved, (&change_set, &grounds));
     }
+    let passes = foretell(session, &change_set, &grounds, &unproved::typed("apply", environment));
     if let Some(out) = &arguments.out {
         PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
-        session.terminal.say(&format!(
-            "saved as {0}; type next: {1}",
-            out.display(),
-            session.command(&format!("apply {}", out.display()))
-        ));
+        let next = session.command(&format!("apply {}", out.display()));
+        let next = if passes { format!("; type next: {next}") } else { String::new() };
+        session.terminal.say(&format!("saved as {}{next}", out.display()));
     }
     Ok(if arguments.detailed_exitcode && !is_empty { Exit::Changes } else { Exit::Done })
 }

@@ -9,6 +9,7 @@ use crate::cli::confirm::Consent;
 use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::foretold::foretell;
 use crate::cli::gate::{self, Asking};
 use crate::cli::git;
 use crate::cli::images;
@@ -19,7 +20,7 @@ use crate::cli::promotion::{self, ledger_of, refused};
 use crate::cli::session::{Resolved, Session};
 use crate::cli::showing::show;
 use crate::cli::telling;
-use crate::cli::unproved::{Accepting, Rehearsing};
+use crate::cli::unproved::{self, Accepting, Rehearsing};
 use crate::ledger::State;
 use crate::plan::Options;
 use crate::promote::{self, Verified, Wanted};
@@ -242,8 +243,10 @@ fn save(arguments: &Arguments, session: &Session, resolved: &Resolved, out: &std
     if !change_set.steps.is_empty() {
         telling::planned(session, ledger.state(), resolved, (&change_set, &grounds));
     }
+    let passes = foretell(session, &change_set, &grounds, &unproved::typed("apply", &file));
     PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
     let next = session.command(&format!("apply {file}"));
-    session.terminal.say(&format!("saved as {file}; type next: {next}"));
+    let next = if passes { format!("; type next: {next}") } else { String::new() };
+    session.terminal.say(&format!("saved as {file}{next}"));
     Ok(Exit::Done)
 }

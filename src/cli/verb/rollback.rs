@@ -12,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::gate::{self, Asking, Pass};
 use crate::cli::last::{Last, last};
+use crate::cli::on_failure;
 use crate::cli::outlook;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::planning::{self, Further, Proofs, Proved};
@@ -22,6 +23,7 @@ use crate::cli::spec;
 use crate::cli::unproved::Rehearsing;
 use crate::cli::verb::apply::outputs_stand;
 use crate::cli::wanting;
+use crate::digest::Digest;
 use crate::gate::demand::{self, Case};
 use crate::ledger::State;
 use crate::review::grounds::Grounds;
@@ -184,9 +186,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     // Where a rollback to the same place was begun already, finishing that is the way.
     if is_under_way(hold.ledger.state(), to, arguments) && arguments.skip.is_empty() && arguments.out.is_none() {
         confirm(&session.terminal, consent, "A rollback to there is unfinished. Finish it?")?;
-        let report = carry::carry_out(session, &mut hold, Work::Resume, &Aim::Ledger(&*secrets))?;
-        session.terminal.show(&report);
-        return Ok(report.result);
+        return go(session, &mut hold, Work::Resume, &Aim::Ledger(&*secrets));
     }
     carry::settle(session, &mut hold, &*secrets)?;
     let skipped: BTreeSet<Address> = arguments.skip.iter().cloned().collect();
@@ -232,8 +232,15 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     confirm(&session.terminal, consent, &question(session, hold.ledger.state(), &change_set, &grounds))?;
     let digest = change_set.digest();
     let work = Work::Begin(Box::new(change_set), digest, pass);
-    let report = carry::carry_out(session, &mut hold, work, &Aim::Ledger(&*secrets))?;
+    go(session, &mut hold, work, &Aim::Ledger(&*secrets))
+}
+
+/// Goes, and tells what is held from then on.
+fn go(session: &Session, hold: &mut Hold<'_>, work: Work, aim: &Aim<'_>) -> Result<Exit, Failure> {
+    let known: BTreeSet<Digest> = hold.ledger.state().holds.keys().copied().collect();
+    let report = carry::carry_out(session, hold, work, aim)?;
     session.terminal.show(&report);
+    on_failure::tell_holds(session, hold, &known);
     Ok(report.result)
 }
 

@@ -22,7 +22,8 @@ fn what_was_taken_back_is_refused_and_something_newer_goes_through() {
     bench.write("environments/dev.hcl", &strict("two"));
     bench.expect(0, "plan dev --out two.plan.json");
     bench.expect(0, "apply dev --auto-approve");
-    bench.expect(0, "rollback dev --last --auto-approve").has("verified");
+    let said = bench.expect(0, "rollback dev --last --auto-approve");
+    said.has("verified").has("is held: run 2 was taken back by run 3").has("hold dev lift");
     let said = bench.expect(8, "apply dev --auto-approve");
     said.has("held").has("run 2 was taken back by run 3").has("something newer").has("hold dev lift");
     bench.expect(8, "apply two.plan.json").has("held");

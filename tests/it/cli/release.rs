@@ -204,6 +204,28 @@ fn only_the_values_of_the_place_change_over_a_release() {
 }
 
 #[test]
+fn a_file_that_is_ahead_of_its_release_is_told_by_name_and_drift_looks_all_the_same() {
+    let (bench, id) = released(STAGING);
+    bench.expect(0, "promote dev staging --auto-approve");
+    let ahead = spec("staging", STAGING).replace("size   = var.size", "size   = var.size\n  colour = \"red\"");
+    bench.write("environments/staging.hcl", &ahead);
+    let promote = "switchback promote dev staging";
+    for verb in ["plan staging", "permissions staging", "apply staging --auto-approve"] {
+        bench.expect(4, verb).has("colour").has(&format!("release {}", &id[..12])).has(promote);
+    }
+    let said = bench.expect(1, "drift staging");
+    said.has("not everything could be looked at")
+        .has("what is declared and not applied yet")
+        .has(&id[..12])
+        .has(promote);
+    let said = bench.json(1, "drift staging");
+    assert_eq!((&said["out_of_band"], &said["unseen"][0]["address"]), (&0.into(), &"spec".into()));
+    // Where nothing was applied, there is nothing to look at instead.
+    bench.write("environments/fresh.hcl", &ahead.replace("\"staging\"", "\"fresh\"").replace(STAGING, ""));
+    bench.expect(4, "drift fresh").has("colour");
+}
+
+#[test]
 fn an_older_release_is_a_way_back() {
     let (bench, first) = released(STAGING);
     bench.expect(0, "promote dev staging --auto-approve");

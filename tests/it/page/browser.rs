@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::stack;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The pipe is on the third and fourth descriptor; a shell can put it there, and removes the folder in the end.
 const RUN: &str =

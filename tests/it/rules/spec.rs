@@ -51,6 +51,9 @@ fn findings_stand_at_their_step_and_the_spec_says_how_heavy_they_are() {
             std::fs::read_to_string(bench.path("environments/dev.hcl")).unwrap()
         ),
     );
+    let said = bench.expect(0, "plan dev --out no.plan.json");
+    assert!(said.contains("an apply of this is refused: rules refuse this change\n  create-index at"), "{said}");
+    assert!(said.contains("saved as no.plan.json") && !said.contains("type next"), "{said}");
     let said = bench.expect(1, "apply dev --auto-approve");
     assert!(said.contains("rules refuse this change; nothing was done"), "{said}");
     assert!(

@@ -29,8 +29,9 @@ const PREFIX: &str = "switchback-rehearsal-";
 const MEMORY: &str = "/dev/shm";
 /// What has to be free there, in bytes; a server takes 40 MB, and each of its databases 8.
 const ROOM: u64 = 4 << 30;
-/// How long a server may take to start, and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server may take to start, and to end. A start that fails ends at once; one that is only slow, on a disk
+/// that has much else to write, is worth waiting for: without it nothing is proved.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Starts the server, waits at the pipe until nobody holds its other end, then ends the server and tidies up.
 const GUARD: &str = r#"
