@@ -20,9 +20,9 @@ use super::{
 use crate::world::Progress;
 
 /// How long a part may take to answer.
-const START_SECONDS: u64 = 60;
+const START_SECONDS: u64 = 180;
 /// How long a part may take to end; the emulator saves what it holds.
-const STOP_SECONDS: u64 = 30;
+const STOP_SECONDS: u64 = 120;
 /// How long another `up` or `down` of the same folder is waited for; a first `up` installs packages.
 const LOCK_SECONDS: u64 = 600;
 

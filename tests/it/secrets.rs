@@ -12,6 +12,8 @@ use crate::verification::server::Server;
 const MODULE: &str = r#"
 variable "name" { type = string }
 variable "rotation" { type = string }
+variable "fault" { type = string }
+variable "bake" { type = string }
 
 config "web" {
   store  = "secretsmanager"
@@ -33,6 +35,15 @@ config "page" {
   path   = "rendered/${var.name}.yaml"
   format = "yaml"
   values = { session_key = config.web["SESSION_KEY"].value_from }
+}
+
+verify "sound" {
+  within      = "2s"
+  holds_for   = var.bake
+  parks_after = "0s"
+  command {
+    argv = ["/usr/bin/test", "!", "-e", var.fault]
+  }
 }
 
 resource "aws_ecs_cluster" "main" {
@@ -85,10 +96,22 @@ variable "rotation_{environment}" {{
   default = "1"
 }}
 
+variable "fault" {{
+  type    = string
+  default = "/nowhere"
+}}
+
+variable "bake" {{
+  type    = string
+  default = "0s"
+}}
+
 module "web" {{
   source   = "../modules/web"
   name     = "${{var.name}}-{environment}"
   rotation = var.rotation_{environment}
+  fault    = var.fault
+  bake     = var.bake
 }}
 "#
     )
@@ -269,6 +292,33 @@ fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
         (promoted.clone(), promoted.clone())
     );
 
+    // Rotated, and what is asked then does not hold: stopped and taken back by hand, and by itself.
+    project.set("SWITCHBACK_VAR_rotation_dev", "3");
+    project.set("SWITCHBACK_VAR_fault", "/usr/bin/test");
+    heard.run(&project, 6, "apply dev --auto-approve");
+    let third = current(&project, "dev");
+    assert!(third != first && third != second && read_by_service(&project, "dev") == third);
+    heard.run(&project, 0, "status dev");
+    heard.run(&project, 0, "rollback dev --last --auto-approve");
+    assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (first.clone(), first.clone()));
+    heard.run(&project, 12, "apply dev --auto-approve --on-failure=rollback");
+    assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (first.clone(), first.clone()));
+
+    // Parked in a bake time, with the new version at work; and back from there.
+    project.set("SWITCHBACK_VAR_fault", "/nowhere");
+    project.set("SWITCHBACK_VAR_bake", "1h");
+    heard.run(&project, 10, "apply dev --auto-approve");
+    let fourth = current(&project, "dev");
+    assert_eq!(read_by_service(&project, "dev"), fourth);
+    heard.run(&project, 0, "status dev --json");
+    heard.run(&project, 10, "resume dev --auto-approve");
+    heard.run(&project, 0, "rollback dev --last --auto-approve");
+    assert_eq!((read_by_service(&project, "dev"), current(&project, "dev")), (first.clone(), first.clone()));
+    for (name, value) in [("rotation_dev", "1"), ("bake", "0s")] {
+        project.set(&format!("SWITCHBACK_VAR_{name}"), value);
+    }
+    heard.run(&project, 0, "plan dev --detailed-exitcode");
+
     for looked in ["status dev --json", "history dev --json", "history staging", "drift dev --json"] {
         heard.run(&project, 0, looked);
     }
@@ -278,14 +328,14 @@ fn a_secret_is_generated_rotated_promoted_and_rolled_back() {
     heard.run(&project, 2, "plan dev --detailed-exitcode --as md");
 
     let (topics, spans) = outside.heard();
-    for topic in ["planned", "applied", "rolled_back", "drift"] {
+    for topic in ["planned", "applied", "failed", "parked", "rolled_back", "drift"] {
         assert!(topics.iter().any(|told| told == topic), "{topic} was told: {topics:?}");
     }
     for span in ["apply dev", "rollback dev", "apply staging", "rollback staging"] {
         assert!(spans.iter().any(|name| name == span), "{span} was traced: {spans:?}");
     }
     assert!(spans.iter().any(|name| name.contains("config.web")), "the step of the secret was traced: {spans:?}");
-    let secrets = [&*first, &second, &promoted, &turned, "put by hand, 4711"];
+    let secrets = [&*first, &second, &promoted, &turned, &third, &fourth, "put by hand, 4711"];
     outside.assert_clean(&secrets);
     heard.assert_clean(&project, &secrets);
 }

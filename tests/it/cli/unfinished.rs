@@ -276,7 +276,7 @@ fn resume_and_rollback_can_be_killed_and_typed_again() {
     for words in ["resume dev --auto-approve", "rollback dev --last --auto-approve", "resume dev --auto-approve"] {
         let mut child = bench.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let holds = |status: &serde_json::Value| status["lease"]["process"] == child.id();
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(180);
         while !holds(&bench.json(0, "status dev --offline")) {
             assert!(std::time::Instant::now() < deadline, "{words} never took the lease");
         }

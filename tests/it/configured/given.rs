@@ -105,6 +105,12 @@ fn what_a_person_gives_is_asked_for_at_once_pinned_and_never_written() {
     project.ok(&["apply", "dev", "--auto-approve"]);
     assert!(value_from(&project).ends_with(&second));
     project.exits(0, &["plan", "dev", "--detailed-exitcode"]);
+    project.ok(&["rollback", "dev", "--last", "--auto-approve"]);
+    assert!(value_from(&project).ends_with(&first), "{}", value_from(&project));
+    let kept = asked(&project, "secretsmanager", "GetSecretValue", &json!({"SecretId": stripe}));
+    assert_eq!(kept["SecretString"], "second", "what a person gave stays the current value");
+    project.ok(&["apply", "dev", "--auto-approve"]);
+    assert!(value_from(&project).ends_with(&second));
 
     // Nothing of it is ours to remove.
     project.ok(&["destroy", "dev", "--auto-approve"]);

@@ -61,7 +61,7 @@ pub(super) fn watch(stack: &Stack, name: &str, wanted: impl Fn(&Value) -> bool) 
         if wanted(&service) {
             return seen;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "not within 30 s: {service}");
+        assert!(start.elapsed() < Duration::from_secs(180), "not within 3 min: {service}");
         std::thread::sleep(Duration::from_millis(40));
     }
 }

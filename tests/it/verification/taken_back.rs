@@ -170,7 +170,7 @@ fn a_query_cannot_write_and_a_mistake_in_it_is_not_waited_for() {
     let server = Server::new(&[]);
     let sql = |name: &str, query: &str| {
         format!(
-            "verify \"{name}\" {{\n  when = \"before\"\n  within = \"30s\"\n  sql {{\n    database = database.app\n    query = \"{query}\"\n  }}\n}}\n"
+            "verify \"{name}\" {{\n  when = \"before\"\n  within = \"100s\"\n  sql {{\n    database = database.app\n    query = \"{query}\"\n  }}\n}}\n"
         )
     };
     let (project, before) = second_version("asserted", &server, &sql("q", "delete from users returning true"));
@@ -185,7 +185,7 @@ fn a_query_cannot_write_and_a_mistake_in_it_is_not_waited_for() {
         let begun = std::time::Instant::now();
         let said = project.exits(1, &APPLY);
         assert!(said.out.contains(words), "{query}\n{}", said.out);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(25), "{query}: nobody waits for that");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{query}: nobody waits for that");
     }
     assert_eq!(world(&project), before);
 }

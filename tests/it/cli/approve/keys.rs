@@ -21,7 +21,7 @@ impl Agent {
         let child = command.spawn().unwrap();
         let begun = Instant::now();
         while !socket.exists() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the agent does not come up");
+            assert!(begun.elapsed() < Duration::from_secs(180), "the agent does not come up");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { child, folder }
