@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command of Switchback as a GitHub Deployment: `deploy.sh ENVIRONMENT apply dev --auto-approve`.
-# The deployment's status says what the exit code says (docs/exit-codes.md); what waits is no failure of the job.
+# The deployment's status says what the exit code says (docs/exit-codes.md); what waits is no failure of the job. What is
+# done is tested.
 set -euo pipefail
 
 environment=$1
@@ -19,9 +20,20 @@ status() {
     api "deployments/$deployment/statuses" --silent
 }
 
+# The tests of the project, against what stands there now. That they passed is recorded: `requires_tests` of the next
+# environment asks for it. An environment that no test is for (3) has nothing to pass.
+tests() {
+  local code=0
+  compgen -G 'tests/*.test.hcl' > /dev/null || return 0
+  switchback test "$environment" --lock-timeout 10m 2>&1 | tee -a switchback.log || code=${PIPESTATUS[0]}
+  ((code == 0 || code == 3))
+}
+
 status in_progress "switchback is at work"
 code=0
+tested=0
 switchback "$@" 2>&1 | tee switchback.log || code=${PIPESTATUS[0]}
+if ((code == 0)); then tests || tested=1; fi
 
 {
   printf '### %s: `switchback %s` ended with %s\n\n````\n' "$environment" "$*" "$code"
@@ -30,7 +42,14 @@ switchback "$@" 2>&1 | tee switchback.log || code=${PIPESTATUS[0]}
 } >> "$GITHUB_STEP_SUMMARY"
 
 case $code in
-  0) status success "done and verified" ;;
+  0)
+    if ((tested == 0)); then
+      status success "done and verified"
+    else
+      status failure "done and verified, but its tests do not pass"
+      exit 1
+    fi
+    ;;
   9)
     status pending "a signature is missing, or a gate is closed"
     echo "::warning::$environment waits: sign the plan ('switchback approve') or open the gate (an acceptance, time), as said above; then run this job again"

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::carry::Hold;
+use super::door;
 use super::exit::Exit;
 use super::failure::{self, Failure};
 use super::images::pin_as_recorded;
@@ -378,7 +379,12 @@ impl Standing {
         let Some(apply) = state.apply_in_force() else {
             return Err(Failure::failed(format!("{environment} was removed, so nothing stands there")));
         };
-        let resolved = pin_as_recorded(&session.kinds, state, session.resolve(environment)?);
+        // Where a release is in force it is what stands there, also if the checkout may get in as well.
+        let resolved = match door::in_force(state) {
+            Some((parcel, carried)) => session.resolve_over(environment, parcel, carried)?,
+            None => session.resolve(environment)?,
+        };
+        let resolved = pin_as_recorded(&session.kinds, state, resolved);
         let verified = state.verified.as_ref().filter(|verified| verified.run >= newest.number);
         let applied = [verified.and_then(|verified| verified.spec_digest), apply.change_set.spec_digest];
         if !applied.contains(&Some(resolved.desired.spec_digest)) {

@@ -4,6 +4,26 @@
 use super::{Repository, in_order};
 use crate::repository::ci::{Ci, Event, Job};
 
+/// A test of every place.
+const TESTS: &str = r#"
+run "has_a_cluster" {
+  assert {
+    condition     = length(output.cluster) > 0
+    error_message = "there is no cluster"
+  }
+}
+"#;
+
+/// The same, and something that does not hold.
+const WRONG: &str = r#"
+run "has_no_cluster" {
+  assert {
+    condition     = output.cluster == ""
+    error_message = "there is a cluster"
+  }
+}
+"#;
+
 /// The shop in front of a CI.
 struct Pipeline {
     repository: Repository,
@@ -16,6 +36,10 @@ impl Pipeline {
         let mut repository = Repository::new(ci).in_a_registry();
         let around = Ci::around(&mut repository.shop, ci);
         repository.prod_is_careful();
+        // prod takes what the tests of staging have passed: nobody but the jobs runs them.
+        repository.shop.write("tests/place.test.hcl", TESTS);
+        repository.shop.edit("environments/prod.hcl", "  protected = true\n", "  protected = true\n  requires_tests = true\n");
+        repository.commit("what has to be true");
         around.push("main");
         Self { repository, ci: around, is_github: ci == "github" }
     }
@@ -143,6 +167,24 @@ impl Pipeline {
         }
     }
 
+    /// What is done stands, the job fails, and nothing goes on to prod.
+    fn a_test_that_does_not_pass_fails_the_job(&self) {
+        self.repository.shop.write("tests/wrong.test.hcl", WRONG);
+        self.repository.commit("something is expected that is not so");
+        self.ci.push("main");
+        let event = Event { reference: "main", variables: &[] };
+        let job = match self.is_github {
+            true => self.ci.workflow("switchback-apply", &event).remove("first").unwrap(),
+            false => self.ci.gitlab("apply", &event),
+        };
+        self.ends("apply", &job, [1, 1]);
+        assert!(job.text.contains("there is a cluster") && job.text.contains("tests do not pass"), "{}", job.text);
+        if self.is_github {
+            in_order(&job.calls, &["\"environment\":\"dev\"", "\"state\":\"failure\""]);
+            assert!(job.summary.contains("there is a cluster"), "{}", job.summary);
+        }
+    }
+
     fn story(&self) {
         self.merged();
         self.to_prod("v1.0.0");
@@ -172,6 +214,11 @@ impl Pipeline {
         let told = self.repository.types(0, "history prod").err;
         in_order(&told, &["of staging, by tag v1.0.0", "of staging, by tag v2.0.0"]);
         in_order(&self.repository.types(0, "history staging").err, &["of dev", "accepted as uat", "of dev"]);
+        for place in ["dev", "staging", "prod"] {
+            let told = self.repository.types(0, &format!("history {place}")).err;
+            assert!(told.contains("tests: 1 passed"), "{told}");
+        }
+        self.a_test_that_does_not_pass_fails_the_job();
         self.repository.types(0, "history prod --verify");
     }
 }
