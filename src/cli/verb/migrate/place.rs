@@ -29,11 +29,11 @@ use crate::world::{
 };
 
 /// A folder, and its layout.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct FolderArguments {
     /// The folder of migrations; `./migrations` when it is not named
-    #[arg(long, value_name = "DIR", default_value = "migrations", hide_default_value = true)]
-    dir: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Whose layout it has: refinery, flyway, sqlx, golang-migrate or dbmate
     #[arg(long, value_name = "LAYOUT", value_parser = layout)]
     layout: Option<Layout>,
@@ -95,14 +95,29 @@ fn layout(text: &str) -> Result<Layout, String> {
 }
 
 impl FolderArguments {
+    /// Whether it was typed.
+    pub fn is_named(&self) -> bool {
+        self.dir.is_some()
+    }
+
+    /// Another folder, and its layout where none was typed.
+    #[must_use]
+    pub fn with(&self, folder: PathBuf, layout: Option<Layout>) -> Self {
+        Self { dir: Some(folder), layout: self.layout.or(layout) }
+    }
+
+    fn folder(&self) -> &Path {
+        self.dir.as_deref().unwrap_or(Path::new("migrations"))
+    }
+
     /// The folder as it was named.
     pub fn shown(&self) -> String {
-        self.dir.display().to_string()
+        self.folder().display().to_string()
     }
 
     /// The folder's path.
     pub fn path(&self, session: &Session) -> PathBuf {
-        session.path(&self.dir)
+        session.path(self.folder())
     }
 
     /// The folder's layout and its migrations, each file read once where that is possible. `tables` are the layouts whose
