@@ -25,6 +25,7 @@ mod parked;
 mod release;
 mod settle;
 mod skip;
+mod sql_mistakes;
 mod state;
 mod status;
 mod unfinished;

@@ -15,6 +15,7 @@ use crate::cli::environment::{self, Name};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
+use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::migration::layout::Layout;
 use crate::migration::position::Position;
 use crate::migration::told::Told;
@@ -141,12 +142,9 @@ impl FolderArguments {
             return Ok(found);
         }
         let count = crate::review::words::counted(mistakes.len(), "mistake");
-        let mut failure =
-            Failure::new(Exit::Spec, format!("the folder has {count}, read as {layout}'s; nothing was done"));
-        for mistake in mistakes {
-            let path = mistake.path.strip_prefix(&session.folder).unwrap_or(&mistake.path).display().to_string();
-            failure = failure.cause(format!("{path}: {} ({})", mistake.text, mistake.help));
-        }
+        let mistakes: Vec<Diagnostic> = mistakes.into_iter().map(|one| one.diagnostic(&session.folder)).collect();
+        let mut failure = Failure::mistakes(Diagnostics(mistakes), &Sources::default());
+        failure.summary = format!("the folder has {count}, read as {layout}'s; nothing was done");
         Err(failure.help("where it is another tool's folder, say so: `--layout NAME`"))
     }
 
