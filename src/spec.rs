@@ -39,7 +39,7 @@ use indexmap::IndexMap;
 
 // It was a part of this module; who names it here means the same.
 pub use crate::suggest;
-pub use load::{environments, load, load_project};
+pub use load::{environments, is_environment, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
 pub use mask::literal_secrets;
 pub use migration_block::MigrationBlock;

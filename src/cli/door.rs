@@ -7,7 +7,7 @@ use std::path::Path;
 use super::commit;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::session::{Session, checked_name};
+use super::session::Session;
 use crate::ledger::State;
 use crate::release::Carried;
 use crate::release::parcel::Parcel;
@@ -46,8 +46,7 @@ pub fn in_force(state: &State) -> Option<(Parcel, Carried)> {
 /// # Errors
 /// When this one does not.
 pub fn refuse_up(session: &Session, environment: &str) -> Result<(), Failure> {
-    let project = session.need_project()?;
-    checked_name(environment)?;
+    let project = session.need_environment(environment)?;
     let (spec, _mistakes) = spec::load(&DiskFiles, &project, environment, &session.kinds);
     let Some(block) = &spec.settings else { return Ok(()) };
     if block.allow_up.unwrap_or(block.after.is_none() && !block.protected) {

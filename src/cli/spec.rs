@@ -10,7 +10,7 @@ use super::door;
 use super::environment::{self, Name};
 use super::failure::Failure;
 use super::images;
-use super::session::{Resolved, Session, checked_name};
+use super::session::{Resolved, Session};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::digest::Digest;
@@ -40,8 +40,7 @@ impl Session {
     /// # Errors
     /// With all of its mistakes, or when the environment takes only releases and none is in force.
     pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
-        checked_name(environment)?;
-        let project = self.need_project()?;
+        let project = self.need_environment(environment)?;
         match door::running(self, &project, environment)? {
             Some((parcel, carried)) => self.resolve_over(environment, parcel, carried),
             None => self.resolve_with(environment, None),
@@ -58,8 +57,7 @@ impl Session {
     }
 
     fn resolve_with(&self, environment: &str, parcel: Option<&Parcel>) -> Result<Resolved, Failure> {
-        checked_name(environment)?;
-        let project = self.need_project()?;
+        let project = self.need_environment(environment)?;
         let (resolved, diagnostics, sources) = resolve_from(self, &project, environment, Missing::Refuse, parcel)?;
         match resolved {
             Some(resolved) if !diagnostics.has_errors() => {

@@ -8,6 +8,7 @@ mod audit;
 mod back;
 #[cfg(feature = "aws")]
 mod elsewhere;
+mod environments;
 #[cfg(feature = "aws")]
 mod fenced;
 mod flow;
