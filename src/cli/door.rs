@@ -12,7 +12,7 @@ use crate::ledger::State;
 use crate::release::Carried;
 use crate::release::parcel::Parcel;
 use crate::resolve::desired::EnvironmentSettings;
-use crate::spec::{self, Door};
+use crate::spec::{self, Door, EnvironmentBlock};
 use crate::store::disk::DiskFiles;
 
 /// The release over which the place's own values are planned: that which is in force, where only releases get in.
@@ -22,17 +22,25 @@ use crate::store::disk::DiskFiles;
 /// When only releases get in and none is in force.
 pub fn running(session: &Session, project: &Path, environment: &str) -> Result<Option<(Parcel, Carried)>, Failure> {
     let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, &session.kinds);
-    let Some(block) = &spec.settings else { return Ok(None) };
-    let is_open = block.source.as_ref().map_or(!block.protected, |doors| doors.contains(&Door::Checkout));
-    if is_open {
-        return Ok(None);
-    }
+    let Some(block) = spec.settings.as_ref().filter(|block| is_closed(block)) else { return Ok(None) };
     let ledger = session.ledger(environment)?;
     in_force(ledger.state()).map(Some).ok_or_else(|| {
         let after = block.after.as_deref().unwrap_or("FROM");
         Failure::failed(format!("{environment} takes only releases, and none is in force there; nothing was done"))
             .help(format!("bring one:  {}", session.command(&format!("promote {after} {environment}"))))
     })
+}
+
+/// Whether the checkout does not get in.
+fn is_closed(block: &EnvironmentBlock) -> bool {
+    block.source.as_ref().map_or(block.protected, |doors| !doors.contains(&Door::Checkout))
+}
+
+/// The environment that a place takes its releases from, where it takes nothing else; as far as the spec can be read.
+pub fn only_from(session: &Session, environment: &str) -> Option<String> {
+    let project = session.project()?;
+    let (spec, _mistakes) = spec::load(&DiskFiles, &project, environment, &session.kinds);
+    spec.settings.filter(is_closed)?.after
 }
 
 /// The release that is in force, as it stands in the ledger.

@@ -67,3 +67,16 @@ fn an_environment_in_a_folder_of_its_own_is_known_like_any_other() {
     bench.expect(3, "plan splitt").has("did you mean `split`?").has("`dev`, `split`, `staging`, `uat`");
     bench.expect(3, "plan empty").has("there is no environment `empty`");
 }
+
+#[test]
+fn a_place_that_takes_releases_only_is_filled_by_promote() {
+    let bench = three();
+    let next = |environment: &str| bench.json(0, &format!("status {environment}"))["next"].clone();
+    assert_eq!(next("uat"), serde_json::json!(["switchback promote staging uat"]));
+    assert_eq!(next("staging"), serde_json::json!(["switchback plan staging"]));
+    bench.write("environments/uat.hcl", "environment \"uat\" {\n  after = \"dev\"\n  protected = true\n}\n");
+    bench.expect(0, "status uat").has("type next:\n  switchback promote dev uat\n");
+    // Where nothing says from where, `plan` says what is missing.
+    bench.write("environments/uat.hcl", "environment \"uat\" {\n  protected = true\n}\n");
+    assert_eq!(next("uat"), serde_json::json!(["switchback plan uat"]));
+}
