@@ -16,6 +16,7 @@ pub mod checks;
 pub mod ci;
 pub mod clock;
 pub mod commit;
+pub mod completing;
 pub mod confirm;
 pub mod door;
 pub mod doubt;
@@ -82,6 +83,9 @@ use terminal::Terminal;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let typed: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(ended) = completing::answer(&typed, CommandLine::command) {
+        return ended.into();
+    }
     match CommandLine::try_parse_from(&typed) {
         Ok(command_line) => run(command_line).into(),
         Err(error) => usage::say(&error, &typed).into(),
@@ -137,6 +141,6 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Destroy(arguments) => verb::destroy::run(&arguments, session),
         Verb::Local(arguments) => verb::local::run(&arguments, session),
         Verb::Doctor(arguments) => verb::doctor::run(&arguments, session),
-        Verb::Completions(arguments) => verb::completions::run(&arguments, session, CommandLine::command()),
+        Verb::Completions(arguments) => verb::completions::run(&arguments, session),
     }
 }

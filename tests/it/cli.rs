@@ -6,6 +6,7 @@
 mod approve;
 mod audit;
 mod back;
+mod completing;
 #[cfg(feature = "aws")]
 mod elsewhere;
 mod environments;
