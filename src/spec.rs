@@ -183,7 +183,8 @@ pub enum Door {
 pub struct Module {
     /// The folder, relative to the project.
     pub folder: PathBuf,
-    /// The words of its files that do not parse: any of them may be a name that is declared there.
+    /// The words of its files that do not parse, and of its blocks that are not understood: any of them may be a name that
+    /// is declared there.
     pub unparsed_words: Option<BTreeSet<String>>,
     /// Whether a file could not even be read, so that any name may be declared there.
     pub unreadable: bool,
