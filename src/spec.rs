@@ -29,6 +29,7 @@ mod rule;
 mod schema_need;
 mod settings;
 pub mod test_file;
+mod unclosed;
 mod verify_block;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -277,3 +277,25 @@ fn only_what_exists_and_is_right_is_proposed() {
     assert!(!said.contains("declared are `one`") && !said.contains("did you mean `terrafrom_data"), "{said}");
     assert_eq!(said.matches("did you mean `terraform_data`?").count(), 2, "{said}");
 }
+
+#[test]
+fn a_block_without_its_brace_is_told_where_it_begins() {
+    let spec =
+        "resource \"terraform_data\" \"a\" {\n  input = \"}\"\n\nresource \"terraform_data\" \"b\" {\n  input = 1\n}\n";
+    let play = Stage::new(spec).play();
+    let said = play.rendered();
+    assert_eq!(play.diagnostics.0.len(), 1, "{said}");
+    assert!(
+        said.contains("environments/dev.hcl:1:1") && said.contains("1 | resource \"terraform_data\" \"a\" {"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the block `resource \"terraform_data\" \"a\"` that begins in line 1 is never closed"),
+        "{said}"
+    );
+    assert!(said.contains("add its `}` before line 4"), "{said}");
+    // The parser may stumble earlier; then both are said.
+    let early = "resource \"terraform_data\" \"a\" {\n  input = {\n    x = 1\n\n  lifecycle {\n  }\n}\n";
+    let said = Stage::new(early).play().rendered();
+    assert!(said.contains("the brace that begins in line 2 is never closed: add its `}` before line 5"), "{said}");
+}
