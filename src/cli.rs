@@ -16,6 +16,7 @@ pub mod checks;
 pub mod ci;
 pub mod clock;
 pub mod commit;
+pub mod completing;
 pub mod confirm;
 pub mod door;
 pub mod doubt;
@@ -65,6 +66,7 @@ pub mod testing;
 pub mod throw_away;
 pub mod trace;
 pub mod unproved;
+pub mod usage;
 pub mod verb;
 pub mod wanting;
 pub mod whole_file;
@@ -77,32 +79,17 @@ use exit::Exit;
 use failure::Failure;
 use grammar::{CommandLine, Verb};
 use session::Session;
-use terminal::{Terminal, When};
+use terminal::Terminal;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let typed: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(ended) = completing::answer(&typed, CommandLine::command) {
+        return ended.into();
+    }
     match CommandLine::try_parse_from(&typed) {
         Ok(command_line) => run(command_line).into(),
-        Err(error) => {
-            terminal::print_usage(&error, colour_of(&typed));
-            // A usage error never ends with 2, which means changes.
-            if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
-        }
-    }
-}
-
-/// What `--color` says on a command line that could not be read.
-fn colour_of(typed: &[std::ffi::OsString]) -> When {
-    let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy()).collect();
-    let says = |value: &str| {
-        words.iter().any(|word| *word == format!("--color={value}"))
-            || words.windows(2).any(|pair| pair[0] == "--color" && pair[1] == value)
-    };
-    match (says("always"), says("never")) {
-        (true, _) => When::Always,
-        (_, true) => When::Never,
-        (false, false) => When::Auto,
+        Err(error) => usage::say(&error, &typed).into(),
     }
 }
 
@@ -155,6 +142,6 @@ fn carry_out(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Destroy(arguments) => verb::destroy::run(&arguments, session),
         Verb::Local(arguments) => verb::local::run(&arguments, session),
         Verb::Doctor(arguments) => verb::doctor::run(&arguments, session),
-        Verb::Completions(arguments) => verb::completions::run(&arguments, session, CommandLine::command()),
+        Verb::Completions(arguments) => verb::completions::run(&arguments, session),
     }
 }

@@ -71,12 +71,14 @@ impl Sources {
 
     /// Line and column where a span starts.
     pub fn place(&self, span: Span) -> Place {
-        let text = &self.file(span.source).text;
-        let start = floor_boundary(text, span.start as usize);
-        let before = &text[..start];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+        place_in(&self.file(span.source).text, span.start as usize)
     }
+}
+
+fn place_in(text: &str, start: usize) -> Place {
+    let before = &text[..floor_boundary(text, start)];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -108,14 +110,77 @@ pub struct Diagnostic {
     pub detail: Option<String>,
     /// Where.
     pub span: Option<Span>,
+    /// Where, if that is in a text which is not among the sources; it is shown in the place of the span.
+    pub elsewhere: Option<Box<Elsewhere>>,
     /// How to mend it.
     pub help: Option<String>,
+}
+
+/// A place in a text that is not among the sources, with the line that it lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The path as a user would type it.
+    pub path: PathBuf,
+    /// Where it begins.
+    pub place: Place,
+    /// The whole line.
+    pub line: String,
+    /// How many characters of it are meant.
+    pub length: usize,
+}
+
+impl Elsewhere {
+    /// A range of bytes of a text.
+    pub fn of(path: impl Into<PathBuf>, text: &str, range: std::ops::Range<usize>) -> Self {
+        let start = floor_boundary(text, range.start);
+        let end = floor_boundary(text, range.end.max(start));
+        let place = place_in(text, start);
+        let length = text[start..end].lines().next().unwrap_or_default().chars().count().max(1);
+        let line = text.lines().nth(place.line - 1).unwrap_or_default().to_owned();
+        Self { path: path.into(), place, line, length }
+    }
+
+    /// A line of a text, counted from one, without the space before it.
+    pub fn line(path: impl Into<PathBuf>, text: &str, line: usize) -> Self {
+        let whole = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        let bare = whole.trim();
+        let before = whole.chars().take_while(|letter| letter.is_whitespace()).count();
+        let place = Place { line: line.max(1), column: before + 1 };
+        Self { path: path.into(), place, line: whole.to_owned(), length: bare.chars().count().max(1) }
+    }
+
+    /// The same with its path as seen from a folder.
+    #[must_use]
+    pub fn below(self, folder: &Path) -> Self {
+        let path = self.path.strip_prefix(folder).map(Path::to_owned).unwrap_or(self.path);
+        Self { path, ..self }
+    }
+
+    /// The line with the spot marked.
+    fn excerpt(&self) -> String {
+        let Self { path, place, line, length } = self;
+        let margin = place.line.to_string().len();
+        let blank: String =
+            line.chars().take(place.column - 1).map(|character| if character == '\t' { '\t' } else { ' ' }).collect();
+        format!(
+            "{:margin$}--> {}:{}:{}\n{:margin$} |\n{} | {line}\n{:margin$} | {blank}{}\n",
+            "",
+            path.display(),
+            place.line,
+            place.column,
+            "",
+            place.line,
+            "",
+            "^".repeat(*length),
+        )
+    }
 }
 
 impl Diagnostic {
     /// An error without a place yet.
     pub fn error(summary: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, summary: summary.into(), detail: None, span: None, help: None }
+        let (detail, span, elsewhere, help) = (None, None, None, None);
+        Self { severity: Severity::Error, summary: summary.into(), detail, span, elsewhere, help }
     }
 
     /// A warning without a place yet.
@@ -127,6 +192,13 @@ impl Diagnostic {
     #[must_use]
     pub fn at(mut self, span: impl Into<Option<Span>>) -> Self {
         self.span = span.into();
+        self
+    }
+
+    /// Says where, in a text that is not among the sources.
+    #[must_use]
+    pub fn elsewhere(mut self, elsewhere: impl Into<Option<Elsewhere>>) -> Self {
+        self.elsewhere = elsewhere.into().map(Box::new);
         self
     }
 
@@ -151,8 +223,8 @@ impl Diagnostic {
             Severity::Warning => "warning",
         };
         let mut text = format!("{word}: {}\n", self.summary);
-        if let Some(span) = self.span {
-            text += &excerpt(sources, span);
+        if let Some(shown) = self.shown_at(sources) {
+            text += &shown.excerpt();
         }
         if let Some(detail) = &self.detail {
             for line in detail.lines() {
@@ -165,15 +237,24 @@ impl Diagnostic {
         text
     }
 
+    fn shown_at(&self, sources: &Sources) -> Option<Elsewhere> {
+        let of_span = |span: Span| {
+            let file = sources.file(span.source);
+            Elsewhere::of(&file.path, &file.text, span.start as usize..span.end as usize)
+        };
+        self.elsewhere.as_deref().cloned().or_else(|| self.span.map(of_span))
+    }
+
     /// The same facts for `--json`.
     pub fn view(&self, sources: &Sources) -> DiagnosticView {
+        let shown = self.shown_at(sources);
         DiagnosticView {
             severity: self.severity,
             summary: self.summary.clone(),
             detail: self.detail.clone(),
             help: self.help.clone(),
-            file: self.span.map(|span| sources.file(span.source).path.display().to_string()),
-            place: self.span.map(|span| sources.place(span)),
+            file: shown.as_ref().map(|shown| shown.path.display().to_string()),
+            place: shown.map(|shown| shown.place),
         }
     }
 }
@@ -197,29 +278,6 @@ pub struct DiagnosticView {
     /// Line and column.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-}
-
-fn excerpt(sources: &Sources, span: Span) -> String {
-    let file = sources.file(span.source);
-    let place = sources.place(span);
-    let line = file.text.lines().nth(place.line - 1).unwrap_or_default();
-    let start = floor_boundary(&file.text, span.start as usize);
-    let end = floor_boundary(&file.text, (span.end as usize).max(start));
-    let marked = file.text[start..end].lines().next().unwrap_or_default().chars().count().max(1);
-    let margin = place.line.to_string().len();
-    let blank: String =
-        line.chars().take(place.column - 1).map(|character| if character == '\t' { '\t' } else { ' ' }).collect();
-    format!(
-        "{:margin$}--> {}:{}:{}\n{:margin$} |\n{} | {line}\n{:margin$} | {blank}{}\n",
-        "",
-        file.path.display(),
-        place.line,
-        place.column,
-        "",
-        place.line,
-        "",
-        "^".repeat(marked),
-    )
 }
 
 /// All mistakes of a stage.

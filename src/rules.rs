@@ -7,6 +7,7 @@ pub mod finding;
 pub mod reading;
 pub mod sight;
 pub mod remedy;
+pub mod twin;
 pub mod bounds;
 pub mod rule;
 pub mod levels;

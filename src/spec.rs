@@ -29,6 +29,7 @@ mod rule;
 mod schema_need;
 mod settings;
 pub mod test_file;
+mod unclosed;
 mod verify_block;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ use indexmap::IndexMap;
 
 // It was a part of this module; who names it here means the same.
 pub use crate::suggest;
-pub use load::{environments, load, load_project};
+pub use load::{environments, is_environment, load, load_project};
 pub use lower::{expression_from_text, template_from_text};
 pub use mask::literal_secrets;
 pub use migration_block::MigrationBlock;
@@ -183,7 +184,8 @@ pub enum Door {
 pub struct Module {
     /// The folder, relative to the project.
     pub folder: PathBuf,
-    /// The words of its files that do not parse: any of them may be a name that is declared there.
+    /// The words of its files that do not parse, and of its blocks that are not understood: any of them may be a name that
+    /// is declared there.
     pub unparsed_words: Option<BTreeSet<String>>,
     /// Whether a file could not even be read, so that any name may be declared there.
     pub unreadable: bool,

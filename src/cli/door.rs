@@ -7,12 +7,12 @@ use std::path::Path;
 use super::commit;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::session::{Session, checked_name};
+use super::session::Session;
 use crate::ledger::State;
 use crate::release::parcel::Parcel;
 use crate::release::{Carried, ReleaseId};
 use crate::resolve::desired::EnvironmentSettings;
-use crate::spec::{self, Door};
+use crate::spec::{self, Door, EnvironmentBlock};
 use crate::store::disk::DiskFiles;
 
 /// The release over which the place's own values are planned: that which is in force, where only releases get in.
@@ -22,11 +22,7 @@ use crate::store::disk::DiskFiles;
 /// When only releases get in and none is in force.
 pub fn running(session: &Session, project: &Path, environment: &str) -> Result<Option<(Parcel, Carried)>, Failure> {
     let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, &session.kinds);
-    let Some(block) = &spec.settings else { return Ok(None) };
-    let is_open = block.source.as_ref().map_or(!block.protected, |doors| doors.contains(&Door::Checkout));
-    if is_open {
-        return Ok(None);
-    }
+    let Some(block) = spec.settings.as_ref().filter(|block| is_closed(block)) else { return Ok(None) };
     let ledger = session.ledger(environment)?;
     in_force(ledger.state()).map(Some).ok_or_else(|| {
         let after = block.after.as_deref().unwrap_or("FROM");
@@ -37,14 +33,8 @@ pub fn running(session: &Session, project: &Path, environment: &str) -> Result<O
 
 /// Mistakes of a place's own files over the release that is in force: whose modules they were read with, and how newer
 /// ones get there.
-pub fn of_release(
-    session: &Session,
-    (project, environment): (&Path, &str),
-    release: ReleaseId,
-    failure: Failure,
-) -> Failure {
-    let (spec, _mistakes) = spec::load(&DiskFiles, project, environment, &session.kinds);
-    let from = spec.settings.and_then(|block| block.after).unwrap_or_else(|| "FROM".to_owned());
+pub fn of_release(session: &Session, environment: &str, release: ReleaseId, failure: Failure) -> Failure {
+    let from = only_from(session, environment).unwrap_or_else(|| "FROM".to_owned());
     let bring = session.command(&format!("promote {from} {environment}"));
     failure
         .cause(format!(
@@ -53,6 +43,18 @@ pub fn of_release(
             release.short()
         ))
         .help(format!("if they are ahead of that release, bring the one that they wait for: {bring}"))
+}
+
+/// Whether the checkout does not get in.
+fn is_closed(block: &EnvironmentBlock) -> bool {
+    block.source.as_ref().map_or(block.protected, |doors| !doors.contains(&Door::Checkout))
+}
+
+/// The environment that a place takes its releases from, where it takes nothing else; as far as the spec can be read.
+pub fn only_from(session: &Session, environment: &str) -> Option<String> {
+    let project = session.project()?;
+    let (spec, _mistakes) = spec::load(&DiskFiles, &project, environment, &session.kinds);
+    spec.settings.filter(is_closed)?.after
 }
 
 /// The release that is in force, as it stands in the ledger.
@@ -66,8 +68,7 @@ pub fn in_force(state: &State) -> Option<(Parcel, Carried)> {
 /// # Errors
 /// When this one does not.
 pub fn refuse_up(session: &Session, environment: &str) -> Result<(), Failure> {
-    let project = session.need_project()?;
-    checked_name(environment)?;
+    let project = session.need_environment(environment)?;
     let (spec, _mistakes) = spec::load(&DiskFiles, &project, environment, &session.kinds);
     let Some(block) = &spec.settings else { return Ok(()) };
     if block.allow_up.unwrap_or(block.after.is_none() && !block.protected) {

@@ -74,11 +74,13 @@ pub enum Name {
     OtelServiceName,
     /// The span that a run is a part of.
     TraceParent,
+    /// The shell that asks what may be typed next.
+    Complete,
 }
 
 impl Name {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Ledger,
         Self::Lease,
         Self::PostgresPassword,
@@ -110,6 +112,7 @@ impl Name {
         Self::OtlpHeaders,
         Self::OtelServiceName,
         Self::TraceParent,
+        Self::Complete,
     ];
 
     /// As it is spelled.
@@ -146,6 +149,7 @@ impl Name {
             Self::OtlpHeaders => "OTEL_EXPORTER_OTLP_HEADERS",
             Self::OtelServiceName => "OTEL_SERVICE_NAME",
             Self::TraceParent => "TRACEPARENT",
+            Self::Complete => "SWITCHBACK_COMPLETE",
         }
     }
 
@@ -205,6 +209,9 @@ impl Name {
             Self::OtlpHeaders => "headers sent with it, as `name=value,other=value`; never shown",
             Self::OtelServiceName => "the name of the service in traces; `switchback` when it is not set",
             Self::TraceParent => "the span that a run's trace is a part of, as W3C Trace Context writes it",
+            Self::Complete => {
+                "the shell that asks what may be typed next; set by what `completions` prints, and nothing else is done then"
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use super::session::{Session, checked_name};
+use super::session::Session;
 use super::spec::{Missing, inputs};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceId, Sources, Span};
 use crate::expression::{Expr, Node, Reference};
@@ -49,8 +49,7 @@ fn alone(session: &Session, text: &str) -> Result<Answer, Failure> {
 }
 
 fn within(session: &Session, environment: &str, text: &str) -> Result<Answer, Failure> {
-    checked_name(environment)?;
-    let project = session.need_project()?;
+    let project = session.need_environment(environment)?;
     let inputs = inputs(session, &project, Missing::Assume)?;
     let (mut spec, mut diagnostics) = spec::load(&DiskFiles, &project, environment, &session.kinds);
     let text = &whole(text);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::environment::{self, Name};
 use super::failure::Failure;
-use super::session::{DEFAULT_LEDGER, Session, checked_name};
+use super::session::{DEFAULT_LEDGER, Session, checked_name, unknown_environment};
 use super::spec;
 use crate::ledger::{Ledger, Store};
 use crate::store::Keys;
@@ -60,11 +60,12 @@ impl Session {
         if known.iter().any(|name| name == environment) {
             return Ok(ledger);
         }
-        let failure = Failure::usage(format!("there is no environment `{environment}`"))
-            .cause(format!("{} has no record of it", ledger.url()));
-        Err(match known.is_empty() {
-            true => failure.help("see that the ledger's URL is right"),
-            false => failure.help(format!("the project has {}", known.join(", "))),
-        })
+        let mut failure = unknown_environment(environment, &known);
+        failure = failure.cause(format!("{} has no record of it", ledger.url()));
+        if known.is_empty() {
+            // Then the ledger alone can know it.
+            failure.help = vec!["see that the ledger's URL is right".to_owned()];
+        }
+        Err(failure)
     }
 }

@@ -28,6 +28,9 @@ use crate::resolve::desired::{Desired, Refactoring};
 use crate::rules::judging::Settings;
 use crate::rules::policy::Policy;
 use crate::secret::Secrets;
+use crate::spec;
+use crate::store::disk::DiskFiles;
+use crate::suggest::{listed, nearest};
 use crate::value::Value;
 use crate::world::{Databases, Rehearsals, World};
 
@@ -169,6 +172,19 @@ impl Session {
         })
     }
 
+    /// The project, and in it the spec of an environment.
+    ///
+    /// # Errors
+    /// When there is no project, or it has no such environment.
+    pub fn need_environment(&self, environment: &str) -> Result<PathBuf, Failure> {
+        checked_name(environment)?;
+        let project = self.need_project()?;
+        match spec::is_environment(&DiskFiles, &project, environment) {
+            true => Ok(project),
+            false => Err(unknown_environment(environment, &spec::environments(&DiskFiles, &project))),
+        }
+    }
+
     /// Says warnings.
     pub fn warn(&self, diagnostics: &Diagnostics, sources: &Sources) {
         if !diagnostics.is_empty() {
@@ -228,6 +244,23 @@ pub fn checked_name(environment: &str) -> Result<(), Failure> {
         true => failure.help("if a saved plan is meant: there is no such file"),
         false => failure,
     })
+}
+
+/// Nobody knows an environment; `known` are those that the project has.
+pub fn unknown_environment(environment: &str, known: &[String]) -> Failure {
+    let names = || known.iter().map(String::as_str);
+    let failure = Failure::usage(format!("there is no environment `{environment}`"));
+    let failure = match nearest(environment, names()) {
+        Some(name) => failure.help(format!("did you mean `{name}`?")),
+        None => failure,
+    };
+    match known.is_empty() {
+        true => failure.help(format!("the project has none; write its spec into environments/{environment}.hcl")),
+        false => failure.help(format!(
+            "the project has {}; another one is written into environments/{environment}.hcl",
+            listed(names())
+        )),
+    }
 }
 
 fn working_folder(typed: Option<&Path>) -> Result<PathBuf, Failure> {

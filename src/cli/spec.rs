@@ -11,7 +11,7 @@ use super::environment::{self, Name};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::images;
-use super::session::{Resolved, Session, checked_name};
+use super::session::{Resolved, Session};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::digest::Digest;
@@ -41,13 +41,12 @@ impl Session {
     /// # Errors
     /// With all of its mistakes, or when the environment takes only releases and none is in force.
     pub fn resolve(&self, environment: &str) -> Result<Resolved, Failure> {
-        checked_name(environment)?;
-        let project = self.need_project()?;
+        let project = self.need_environment(environment)?;
         match door::running(self, &project, environment)? {
             Some((parcel, carried)) => {
                 let release = carried.id;
                 self.resolve_over(environment, parcel, carried).map_err(|failure| match failure.exit {
-                    Exit::Spec => door::of_release(self, (&project, environment), release, failure),
+                    Exit::Spec => door::of_release(self, environment, release, failure),
                     _ => failure,
                 })
             }
@@ -65,8 +64,7 @@ impl Session {
     }
 
     fn resolve_with(&self, environment: &str, parcel: Option<&Parcel>) -> Result<Resolved, Failure> {
-        checked_name(environment)?;
-        let project = self.need_project()?;
+        let project = self.need_environment(environment)?;
         let (resolved, diagnostics, sources) = resolve_from(self, &project, environment, Missing::Refuse, parcel)?;
         match resolved {
             Some(resolved) if !diagnostics.has_errors() => {

@@ -135,15 +135,30 @@ impl Terminal {
 
     /// A failure: for people on stderr, with `--json` as data too.
     pub fn fail(&self, failure: &Failure) {
+        self.fail_as_data(failure);
+        self.talk(&self.with_coloured_words(&failure.text()));
+    }
+
+    /// The same, where clap has its own words for people.
+    pub fn fail_in_words(&self, failure: &Failure, words: &clap::builder::StyledStr) {
+        self.fail_as_data(failure);
+        self.talk(&styled(words, self.colour_talk));
+    }
+
+    /// What clap says when it is asked for help or the version.
+    pub fn help(&self, words: &clap::builder::StyledStr) {
+        self.data(&styled(words, self.colour_out));
+    }
+
+    fn fail_as_data(&self, failure: &Failure) {
+        #[derive(Serialize)]
+        struct Failed<'a> {
+            error: &'a Failure,
+            exit_code: u8,
+        }
         if self.json {
-            #[derive(Serialize)]
-            struct Failed<'a> {
-                error: &'a Failure,
-                exit_code: u8,
-            }
             self.json(&Failed { error: failure, exit_code: failure.exit.code() });
         }
-        self.talk(&self.with_coloured_words(&failure.text()));
     }
 
     /// Text whose lines begin with `error:` or `warning:` or `help:`, those words in their colours.
@@ -203,16 +218,8 @@ impl Terminal {
     }
 }
 
-/// Prints what clap says about a command line: help and versions as data, mistakes as talk.
-pub fn print_usage(error: &clap::Error, when: When) {
-    let help = !error.use_stderr();
-    let terminal = Terminal::new(when, false, true);
-    let (colour, choice) = if help { (terminal.colour_out, "stdout") } else { (terminal.colour_talk, "stderr") };
-    let text = if colour { error.render().ansi().to_string() } else { error.render().to_string() };
-    match choice {
-        "stdout" => terminal.data(&text),
-        _ => terminal.talk(&text),
-    }
+fn styled(words: &clap::builder::StyledStr, colour: bool) -> String {
+    if colour { words.ansi().to_string() } else { words.to_string() }
 }
 
 /// A time as people and programs read it.

@@ -25,6 +25,8 @@ pub struct Directives {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Problem {
+    /// The line, where it is about one.
+    pub line: Option<usize>,
     /// What is wrong, with the line.
     pub text: String,
     /// How to mend it.
@@ -34,7 +36,13 @@ pub struct Problem {
 impl Problem {
     /// A problem and its mend.
     pub fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { text: text.into(), help: help.into() }
+        Self { line: None, text: text.into(), help: help.into() }
+    }
+
+    /// Says which line it is about.
+    #[must_use]
+    pub fn on(self, line: usize) -> Self {
+        Self { line: Some(line), ..self }
     }
 }
 
@@ -67,7 +75,7 @@ pub fn check_beside(script: &Script, beside: Beside) -> Result<Directives, Vec<P
             true => inside(statement),
             false => apart(statement, script.statements.len() > 1),
         };
-        problems.extend(found);
+        problems.extend(found.map(|problem| problem.on(statement.line)));
     }
     if problems.is_empty() { Ok(directives) } else { Err(problems) }
 }

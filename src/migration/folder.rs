@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::directives::{self, Beside, Directives};
 use super::statements::Script;
+use crate::diagnostic::{Diagnostic, Elsewhere};
 use crate::files::Files;
 
 /// Something wrong with one file of the folder.
@@ -17,6 +18,24 @@ pub struct FolderMistake {
     pub text: String,
     /// How to mend it.
     pub help: String,
+    /// The spot in the file, where it is about one.
+    pub spot: Option<Box<Elsewhere>>,
+}
+
+impl FolderMistake {
+    /// A mistake of a whole file.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { path: path.into(), text: text.into(), help: help.into(), spot: None }
+    }
+
+    /// As people read it, with its path as seen from a folder.
+    pub fn diagnostic(self, folder: &Path) -> Diagnostic {
+        let path = self.path.strip_prefix(folder).unwrap_or(&self.path);
+        Diagnostic::error("a migration is not usable")
+            .elsewhere(self.spot.map(|spot| spot.below(folder)))
+            .detail(format!("`{}`: {}", path.display(), self.text))
+            .help(self.help)
+    }
 }
 
 /// The files of a folder.
@@ -26,8 +45,7 @@ pub struct FolderMistake {
 pub fn list(files: &dyn Files, folder: &Path) -> Result<Vec<PathBuf>, FolderMistake> {
     files.list(folder).map_err(|error| {
         let text = format!("the folder of migrations cannot be read: {error}");
-        let help = "make the folder, or correct `migrations` of the database block".to_owned();
-        FolderMistake { path: folder.to_owned(), text, help }
+        FolderMistake::new(folder, text, "make the folder, or correct `migrations` of the database block")
     })
 }
 
@@ -39,7 +57,7 @@ pub fn file_name(path: &Path) -> String {
 /// The text of a file.
 pub fn read(files: &dyn Files, path: &Path, mistakes: &mut Vec<FolderMistake>) -> Option<String> {
     let mut wrong = |text: String, help: &str| {
-        mistakes.push(FolderMistake { path: path.to_owned(), text, help: help.to_owned() });
+        mistakes.push(FolderMistake::new(path, text, help));
         None
     };
     let bytes = match files.read(path) {
@@ -60,11 +78,9 @@ pub fn check(path: &Path, text: &str, beside: Beside, mistakes: &mut Vec<FolderM
     let script = match Script::parse(text) {
         Ok(script) => script,
         Err(error) => {
-            mistakes.push(FolderMistake {
-                path: path.to_owned(),
-                text: format!("not understood as SQL: {error}"),
-                help: "correct the statement; what cannot be understood is not run (psql's own commands such as `\\i` are not SQL)".to_owned(),
-            });
+            let help = "correct the statement; what cannot be understood is not run (psql's own commands such as `\\i` are not SQL)";
+            let mistake = FolderMistake::new(path, format!("not understood as SQL: {error}"), help);
+            mistakes.push(FolderMistake { spot: Some(Box::new(Elsewhere::of(path, text, error.at))), ..mistake });
             return None;
         }
     };
@@ -72,9 +88,8 @@ pub fn check(path: &Path, text: &str, beside: Beside, mistakes: &mut Vec<FolderM
         Ok(directives) => Some(directives),
         Err(problems) => {
             mistakes.extend(problems.into_iter().map(|problem| FolderMistake {
-                path: path.to_owned(),
-                text: problem.text,
-                help: problem.help,
+                spot: problem.line.map(|line| Box::new(Elsewhere::line(path, text, line))),
+                ..FolderMistake::new(path, problem.text, problem.help)
             }));
             None
         }

@@ -63,6 +63,8 @@ pub struct Script {
 pub struct NotSql {
     /// The line, from one.
     pub line: usize,
+    /// The bytes of the text that were not understood.
+    pub at: std::ops::Range<usize>,
     /// What the parser said.
     pub message: String,
 }
@@ -76,8 +78,7 @@ impl Script {
         let lines = Lines::of(text);
         let parsed = SourceFile::parse(text);
         if let Some(error) = parsed.errors().first() {
-            let at = usize::from(error.range().start());
-            return Err(NotSql { line: lines.line(at), message: error.message().to_owned() });
+            return Err(not_sql(text, &lines, usize::from(error.range().start()), error.message()));
         }
         let statements: Vec<Statement> = parsed
             .tree()
@@ -172,6 +173,24 @@ impl Token {
     pub fn is(&self, word: &str) -> bool {
         self.sort != TokenSort::Quoted && self.text == word
     }
+}
+
+/// What the parser said at a place of the text, with the word that stands there in the place of the sort of word.
+fn not_sql(text: &str, lines: &Lines, place: usize, message: &str) -> NotSql {
+    let start = place + text[place..].len() - text[place..].trim_start().len();
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let word = text[start..].find(|letter| !is_word(letter)).unwrap_or(text.len() - start);
+    let end = start + word.max(text[start..].chars().next().map_or(0, char::len_utf8));
+    // At the end of the text there is nothing to show but the place itself.
+    let at = if start == text.len() { place..place } else { start..end };
+    let is_sort =
+        |sort: &str| !sort.is_empty() && sort.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+    let message = match message.rsplit_once("found ") {
+        Some((head, sort)) if is_sort(sort) && !at.is_empty() => format!("{head}found `{}`", &text[at.clone()]),
+        Some((head, sort)) if is_sort(sort) => format!("{head}found the end of the text"),
+        _ => message.to_owned(),
+    };
+    NotSql { line: lines.line(at.start), at, message }
 }
 
 fn lower(text: &str, lines: &Lines, node: &SyntaxNode) -> Statement {

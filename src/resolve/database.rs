@@ -379,13 +379,7 @@ impl Engine<'_> {
         let folder = self.ground.surroundings.folder.join(path);
         let (mut found, mistakes) = layout.load_beside(files, &folder, &off);
         for mistake in mistakes {
-            let path = mistake.path.strip_prefix(self.ground.surroundings.folder).unwrap_or(&mistake.path).to_owned();
-            self.diagnostics.push(
-                Diagnostic::error("a migration is not usable")
-                    .at(*span)
-                    .detail(format!("`{}`: {}", path.display(), mistake.text))
-                    .help(mistake.help),
-            );
+            self.diagnostics.push(mistake.diagnostic(self.ground.surroundings.folder).at(*span));
         }
         database.said.iter().for_each(|block| self.join(block, &mut found, address));
         let target = database.settings.iter().find(|setting| &*setting.name == "target");

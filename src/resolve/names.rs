@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::expression::{Expr, Node, PathWord, Reference};
+use crate::kind::Kinds;
 use crate::spec::suggest::{did_you_mean, listed};
 use crate::spec::{Module, Spec};
 
@@ -59,6 +60,7 @@ pub(super) enum Within {
 /// Knows which names there are in one module.
 pub(super) struct Checker<'a> {
     pub spec: &'a Spec,
+    pub kinds: &'a Kinds,
     pub module: &'a Module,
     pub builtins: &'a [String],
     /// Whether a name of `local_stack` may be unknown now.
@@ -217,13 +219,17 @@ impl Checker<'_> {
 
     fn resource(&self, word: &Arc<str>, name: &Arc<str>, written: &str) -> Option<Diagnostic> {
         let known = self.module.resources.contains_key(&(word.clone(), name.clone()));
-        if known || self.module.may_declare(name) {
+        let is_kind = |kind: &str| self.kinds.get(kind).is_some();
+        // A block of this name whose kind there is not was told already, and may be the one that is meant.
+        let meant = || self.module.resources.keys().any(|(kind, of_name)| of_name == name && !is_kind(kind));
+        if known || self.module.may_declare(name) || meant() {
             return None;
         }
-        let same_kind = || self.module.resources.keys().filter(|(kind, _)| kind == word).map(|(_, name)| &**name);
+        let declared = || self.module.resources.keys().filter(|(kind, _)| is_kind(kind));
+        let same_kind = || declared().filter(|(kind, _)| kind == word).map(|(_, name)| &**name);
         let roots =
             ["var", "local", "module", "each", "count", "path", "environment", "local_stack", "database", "config"];
-        let kinds = self.module.resources.keys().map(|(kind, _)| &**kind);
+        let kinds = declared().map(|(kind, _)| &**kind);
         let help = match same_kind().next() {
             Some(_) => did_you_mean(name, same_kind(), format!("declared are {}", listed(same_kind()))),
             None => did_you_mean(

@@ -156,6 +156,7 @@ impl Preparer<'_> {
         let around = self.around;
         let checker = Checker {
             spec: around.spec,
+            kinds: around.kinds,
             module: self.module,
             builtins: around.builtins,
             local_stack: around.local_stack,

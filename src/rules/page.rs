@@ -83,6 +83,7 @@ fn claimed(claim: Claim) -> String {
         Claim::Lock(relation, mode) => format!(", which locks `{relation}` in `{}` at most", mode.sql_name()),
         Claim::Quick => ", which works on no whole table while others wait".to_owned(),
         Claim::Works => ", which the server takes".to_owned(),
+        Claim::Apart => ", in several migrations ([how](expand-contract.md))".to_owned(),
         Claim::Nothing | Claim::Same => String::new(),
     }
 }

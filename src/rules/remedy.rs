@@ -18,19 +18,25 @@ pub fn given_name(sight: &Sight<'_>, table: &str, columns: &[String], ending: &s
     bare(&whole).to_owned()
 }
 
+/// A name made of others, in quotes where it needs them.
+pub fn joined(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| name.trim_matches('"').replace("\"\"", "\"")).collect();
+    let name = names.join("_");
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '_' || letter.is_ascii_digit();
+    match name.chars().all(is_plain) {
+        true => name,
+        false => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
+/// A name in the schema that a table is written with.
+pub fn qualified(table: &str, name: &str) -> String {
+    table.rsplit_once('.').map_or_else(|| name.to_owned(), |(schema, _)| format!("{schema}.{name}"))
+}
+
 /// Lets a column have no null without reading the table under a lock: a check that is validated apart proves it.
 pub fn not_null(table: &str, column: &str) -> Vec<String> {
-    let plain = |name: &str| bare(name).trim_matches('"').to_owned();
-    let name = format!("\"{}_{}_is_set\"", plain(table), plain(column));
-    let name = if name
-        .trim_matches('"')
-        .chars()
-        .all(|letter| letter.is_ascii_lowercase() || letter == '_' || letter.is_ascii_digit())
-    {
-        name.trim_matches('"').to_owned()
-    } else {
-        name
-    };
+    let name = joined(&[bare(table), bare(column), "is", "set"]);
     vec![
         format!("alter table {table} add constraint {name} check ({column} is not null) not valid"),
         format!("alter table {table} validate constraint {name}"),

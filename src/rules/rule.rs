@@ -162,6 +162,8 @@ pub enum Claim {
     Quick,
     /// The same schema; what is better is nothing that a lock shows.
     Same,
+    /// The same schema but for the order of columns, in several migrations with a rollout between.
+    Apart,
     /// The bad one is refused by the server, the rewrite is not.
     Works,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hcl_edit::Span as _;
 use hcl_edit::structure as parsed;
 
-use super::lower;
+use super::{lower, unclosed};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceId, Span};
 use crate::expression::Expr;
 
@@ -97,10 +97,21 @@ pub fn read(text: &str, source: SourceId, diagnostics: &mut Diagnostics) -> Resu
 fn syntax_error(text: &str, source: SourceId, error: &hcl_edit::parser::Error) -> Diagnostic {
     let offset = error.location().offset().min(text.len());
     let end = text[offset..].chars().next().map_or(offset, |letter| offset + letter.len_utf8());
-    Diagnostic::error("the file does not parse")
-        .at(span_of(source, Some(offset..end)))
-        .detail(error.message().replace('\n', "; "))
-        .help("mend the syntax here (a brace, a quote, an operator); the rest of this file is checked once it parses")
+    let mistake = Diagnostic::error("the file does not parse");
+    let help = "mend the syntax here (a brace, a quote, an operator); the rest of this file is checked once it parses";
+    let detail = error.message().replace('\n', "; ");
+    match unclosed::find(text) {
+        // The parser noticed only where the text is over.
+        Some(open) if text[offset..].trim().is_empty() => mistake
+            .at(span_of(source, Some(open.header.clone())))
+            .detail(format!("{} that begins in line {} is never closed", open.what, open.line))
+            .help(open.help()),
+        Some(open) if open.header.start < offset => mistake
+            .at(span_of(source, Some(offset..end)))
+            .detail(detail)
+            .help(format!("{help}\n{} that begins in line {} is never closed: {}", open.what, open.line, open.help())),
+        Some(_) | None => mistake.at(span_of(source, Some(offset..end))).detail(detail).help(help),
+    }
 }
 
 fn span_of(source: SourceId, range: Option<std::ops::Range<usize>>) -> Span {

@@ -164,6 +164,14 @@ impl Gatherer<'_> {
                 .help(did_you_mean(word, BLOCKS, format!("blocks are {}", listed(BLOCKS)))),
         };
         self.diagnostics.push(diagnostic.at(block.header));
+        self.not_understood(block);
+    }
+
+    /// What such a block was to declare is not missed elsewhere: its own mistake has been told.
+    fn not_understood(&mut self, block: &Block) {
+        let labels = block.labels.iter().map(|(text, _)| text.to_string());
+        let names = block.body.attributes.iter().map(|attribute| attribute.name.to_string());
+        self.module.unparsed_words.get_or_insert_default().extend(labels.chain(names));
     }
 
     /// What is asked of every change: levels of rules, policies of the house.
@@ -200,6 +208,7 @@ impl Gatherer<'_> {
                 .detail(format!("`{}` stands in the spec of an environment only", block.word))
                 .help("move it to the files of the environment, and hand values in as inputs"),
         );
+        self.not_understood(block);
     }
 
     /// Whether a block has the labels it should have, and they are names.
@@ -212,6 +221,7 @@ impl Gatherer<'_> {
                     .detail(format!("`{}` takes {}, {} given", block.word, wanted.len(), block.labels.len()))
                     .help(format!("write `{}{example} {{ … }}`", block.word)),
             );
+            self.not_understood(block);
             return false;
         }
         let mut good = true;

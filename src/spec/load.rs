@@ -67,6 +67,14 @@ pub fn environments(files: &dyn Files, folder: &Path) -> Vec<String> {
     names
 }
 
+/// Whether there is a spec of an environment, however it is read.
+pub fn is_environment(files: &dyn Files, folder: &Path, name: &str) -> bool {
+    let place = folder.join(ENVIRONMENTS);
+    let inside = files.list(&place.join(name)).unwrap_or_default();
+    files.exists(&place.join(format!("{name}.hcl")))
+        || inside.iter().any(|path| path.extension().is_some_and(|extension| extension == "hcl"))
+}
+
 struct Loader<'a> {
     files: &'a dyn Files,
     folder: &'a Path,

@@ -17,22 +17,31 @@ impl Files for DiskFiles {
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let (path, is) = (entry.path(), entry.file_type()?);
-            // Links count as what they lead to, so that a linked file is a file; of all others the folder itself knows.
-            if is.is_file() || (is.is_symlink() && path.is_file()) {
-                files.push(path);
-            }
-        }
-        files.sort();
-        Ok(files)
+        // Links count as what they lead to, so that a linked file is a file; of all others the folder itself knows.
+        entries(folder, |path, is| is.is_file() || (is.is_symlink() && path.is_file()))
+    }
+
+    fn folders(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        // A link may lead to what it lies in, and a walk through it would have no end.
+        entries(folder, |_, is| is.is_dir())
     }
 
     fn exists(&self, path: &Path) -> bool {
         path.is_file()
     }
+}
+
+fn entries(folder: &Path, wanted: fn(&Path, std::fs::FileType) -> bool) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, is) = (entry.path(), entry.file_type()?);
+        if wanted(&path, is) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -49,6 +58,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("c.hcl")).unwrap();
         let names: Vec<_> = DiskFiles.list(folder.path()).unwrap();
         assert_eq!(names, [folder.path().join("a.hcl"), folder.path().join("b.hcl")]);
+        assert_eq!(DiskFiles.folders(folder.path()).unwrap(), [folder.path().join("c.hcl")]);
         assert!(DiskFiles.exists(&names[0]) && !DiskFiles.exists(&folder.path().join("c.hcl")));
         assert_eq!(DiskFiles.read(&names[1]).unwrap(), b"b.hcl");
         assert!(DiskFiles.list(&folder.path().join("none")).is_err());

@@ -6,8 +6,10 @@
 mod approve;
 mod audit;
 mod back;
+mod completing;
 #[cfg(feature = "aws")]
 mod elsewhere;
+mod environments;
 #[cfg(feature = "aws")]
 mod fenced;
 mod flow;
@@ -25,6 +27,7 @@ mod parked;
 mod release;
 mod settle;
 mod skip;
+mod sql_mistakes;
 mod state;
 mod status;
 mod unfinished;

@@ -104,10 +104,19 @@ fn ports(folder: &Path) -> Vec<u16> {
     local::status(folder).unwrap().parts.iter().map(|part| part.port).collect()
 }
 
+/// What `local status --endpoint` ends with and prints.
+fn endpoint(project: &Project, more: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_switchback"));
+    command.arg("-C").arg(&project.folder).args(["local", "status", "--endpoint"]).args(more);
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
 #[test]
 fn it_comes_up_once_keeps_its_data_and_is_wiped() {
     let project = Project::new();
     assert_eq!(project.state(), StackState::Absent);
+    assert_eq!(endpoint(&project, &[]), (Some(1), String::new()));
     assert!(local::facts(&project.folder).is_none());
     let first = project.up().unwrap();
     assert_eq!(first.started, ["emulator", "postgres", "relay"]);
@@ -116,6 +125,12 @@ fn it_comes_up_once_keeps_its_data_and_is_wiped() {
     let running = parts(&project);
     assert_eq!(project.up().unwrap().started, Vec::<String>::new(), "a second time starts nothing");
     assert_eq!(parts(&project), running);
+
+    // A shell takes it as it is.
+    assert_eq!(endpoint(&project, &[]), (Some(0), format!("{}\n", first.aws_endpoint)));
+    let (code, said) = endpoint(&project, &["--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, said), (Some(0), json!({ "aws_endpoint": first.aws_endpoint })));
 
     let client = project.client();
     let url = client.postgres_url();
@@ -128,6 +143,7 @@ fn it_comes_up_once_keeps_its_data_and_is_wiped() {
 
     assert_eq!(project.down(Data::Keep), ["the relay", "the AWS emulator", "PostgreSQL"]);
     assert_eq!(project.state(), StackState::Stopped);
+    assert_eq!(endpoint(&project, &[]), (Some(1), String::new()), "nobody would answer");
     assert_eq!(project.down(Data::Keep), Vec::<String>::new(), "a second time stops nothing");
     assert_eq!(local::facts(&project.folder).unwrap(), facts, "facts need no running stack");
     let again = project.up().unwrap();

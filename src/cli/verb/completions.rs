@@ -2,6 +2,7 @@
 
 use clap_complete::Shell;
 
+use crate::cli::completing;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -10,7 +11,10 @@ const AFTER_HELP: &str = "\
 Examples:
   switchback completions bash > /etc/bash_completion.d/switchback
   switchback completions zsh > \"${fpath[1]}/_switchback\"
-  switchback completions fish > ~/.config/fish/completions/switchback.fish";
+  switchback completions fish > ~/.config/fish/completions/switchback.fish
+
+The shell then asks this program: for verbs, flags, and the environments of the project that one
+stands in (or that `-C` names).";
 
 /// Print the completions for a shell
 #[derive(Debug, clap::Args)]
@@ -24,10 +28,10 @@ pub struct Arguments {
 /// Runs the verb.
 ///
 /// # Errors
-/// Never.
-pub fn run(arguments: &Arguments, session: &Session, mut command: clap::Command) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut command, "switchback", &mut script);
-    session.terminal.data(&String::from_utf8_lossy(&script));
+/// When the shell is not known.
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let script = completing::script(arguments.shell)
+        .map_err(|error| Failure::failed(format!("the completions cannot be written: {error}")))?;
+    session.terminal.data(&script);
     Ok(Exit::Done)
 }

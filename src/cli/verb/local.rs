@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::progress::Lines;
 use crate::cli::session::Session;
 use crate::cli::terminal::View;
-use crate::local::{self, Data, LocalStack, LostState, Options, Places, Status};
+use crate::local::{self, Data, LocalStack, LostState, Options, Places, StackState, Status};
 use crate::review::text::{Paint, Role};
 use crate::review::words;
 use wiping::{Kept, Ledgers};
@@ -23,6 +23,7 @@ const AFTER_HELP: &str = "\
 Examples:
   switchback local up            start both, wait until they answer, say where they are
   switchback local status        what runs, with ports and logs
+  ENDPOINT=$(switchback local status --endpoint)   the AWS endpoint's URL alone, for a shell
   switchback local down          stop exactly what `up` started; the data stay
   switchback local down --wipe   remove the data too, and the ledgers of what was in it
 
@@ -61,7 +62,11 @@ enum What {
         wipe: bool,
     },
     /// Say what runs, and where
-    Status,
+    Status {
+        /// Print the URL of the AWS endpoint and nothing else
+        #[arg(long)]
+        endpoint: bool,
+    },
     /// The relay in front of the AWS endpoint; `up` starts it
     #[command(hide = true)]
     Relay {
@@ -113,7 +118,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         What::Down { wipe } => {
             session.terminal.show(&down(session, *wipe, &progress)?);
         }
-        What::Status => {
+        What::Status { endpoint: true } => session.terminal.show(&endpoint(session)?),
+        What::Status { endpoint: false } => {
             session.terminal.show(&Facts(local::status(&folder(session))?));
         }
         What::Relay { listen, upstream, state, rollout_seconds } => {
@@ -154,6 +160,34 @@ fn down(session: &Session, wipe: bool, progress: &Lines<'_>) -> Result<Down, Fai
     }
     let data = if ledgers.is_some() { Left::Removed } else { Left::Nothing };
     Ok(Down { stopped, data, ledgers: ledgers.unwrap_or_default() })
+}
+
+/// The AWS endpoint of a stack that answers: a shell goes on with it at once.
+fn endpoint(session: &Session) -> Result<Endpoint, Failure> {
+    let status = local::status(&folder(session))?;
+    match (status.state, status.stack) {
+        (StackState::Running, Some(stack)) => Ok(Endpoint { aws_endpoint: stack.aws_endpoint }),
+        (state, _) => {
+            let how = if state == StackState::Absent {
+                "there is none here".to_owned()
+            } else {
+                format!("it is {}", word(&state))
+            };
+            Err(Failure::failed(format!("the local stack does not answer: {how}"))
+                .help(format!("start it:  {}", session.command("local up"))))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    aws_endpoint: String,
+}
+
+impl View for Endpoint {
+    fn text(&self, _paint: &dyn Paint) -> String {
+        format!("{}\n", self.aws_endpoint)
+    }
 }
 
 /// The project's folder, or this one.

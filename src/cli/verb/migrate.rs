@@ -5,6 +5,7 @@ mod place;
 mod rehearsal;
 mod linting;
 mod proposing;
+mod own_folder;
 mod making;
 mod standing;
 mod forward;

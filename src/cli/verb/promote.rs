@@ -95,8 +95,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if arguments.expedite.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Failure::usage("`--expedite` takes a reason, which is recorded; nothing was done"));
     }
-    refuse_way(session, from, to)?;
     let before = ledger_of(session, from, arguments.from_ledger.as_deref())?;
+    refuse_way(session, from, to)?;
     let wanted = match (&arguments.release, &arguments.tag) {
         (Some(release), _) => Wanted::Named(release),
         (None, Some(tag)) => Wanted::Tagged(tag),
@@ -143,8 +143,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 
 /// Refuses a way that does not lead from one to the other.
 fn refuse_way(session: &Session, from: &str, to: &str) -> Result<(), Failure> {
-    let project = session.need_project()?;
-    crate::cli::session::checked_name(to)?;
+    let project = session.need_environment(to)?;
     let (spec, mistakes) = spec::load(&DiskFiles, &project, to, &session.kinds);
     match &spec.settings {
         Some(block) => promote::way(from, (to, block)).map_err(|why| refused(session, from, why)),

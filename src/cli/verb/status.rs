@@ -15,7 +15,7 @@ use crate::cli::report::{indented, shown_time};
 use crate::cli::session::Session;
 use crate::cli::signed::Broken;
 use crate::cli::terminal::View;
-use crate::cli::{carry, spec};
+use crate::cli::{carry, door, spec};
 use crate::digest::Digest;
 use crate::ledger::state::DatabaseState;
 use crate::ledger::{Ledger, Run, State, StepState};
@@ -245,7 +245,10 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
     };
     let next = match (state.unfinished(), state.runs.last()) {
         (Some(run), _) => vec![command("resume"), back()].into_iter().chain(doubted(run)).collect(),
-        (None, None) => vec![command("plan")],
+        (None, None) => vec![match door::only_from(session, environment) {
+            Some(from) => session.command(&format!("promote {from} {environment}")),
+            None => command("plan"),
+        }],
         (None, Some(_)) if owed.is_some() => owed.into_iter().collect(),
         (None, Some(run)) if !run.verified && run.done_count() > 0 => vec![command("resume")],
         (None, Some(_)) => Vec::new(),

@@ -7,7 +7,7 @@ use crate::cli::carry::{Hold, Intention};
 use crate::cli::confirm::Consent;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, checked_name};
+use crate::cli::session::Session;
 use crate::cli::spec::{self, Missing};
 use crate::cli::stop;
 use crate::cli::terminal::View;
@@ -82,10 +82,10 @@ enum Form {
 /// # Errors
 /// When there are no tests, they have mistakes, or what was found cannot be recorded.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let project = session.need_project()?;
-    if let Some(environment) = &arguments.environment {
-        checked_name(environment)?;
-    }
+    let project = match &arguments.environment {
+        Some(environment) => session.need_environment(environment)?,
+        None => session.need_project()?,
+    };
     let tests = Tests::read(session, &project)?;
     let chosen = tests.choose(arguments.environment.as_deref(), &arguments.filter)?;
     if let Some(environment) = arguments.environment.as_ref().filter(|_| arguments.throw_away) {

@@ -69,10 +69,13 @@ impl View for Validated {
 /// # Errors
 /// When there is no project.
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let project = session.need_project()?;
-    let names = match &arguments.environment {
-        Some(name) => vec![name.clone()],
-        None => spec::environments(&project),
+    let (project, names) = match &arguments.environment {
+        Some(name) => (session.need_environment(name)?, vec![name.clone()]),
+        None => {
+            let project = session.need_project()?;
+            let names = spec::environments(&project);
+            (project, names)
+        }
     };
     if names.is_empty() {
         return Err(Failure::new(Exit::Spec, format!("the project in {} has no environment", project.display()))

@@ -31,14 +31,15 @@ pub(super) fn read(script: &Script) -> (Directives, Vec<Problem>) {
             continue;
         }
         if !comment.header {
-            problems.push(Problem::new(
+            let problem = Problem::new(
                 format!("line {line}: `switchback: {words}` stands behind the first statement"),
                 "move it to the head of the file",
-            ));
+            );
+            problems.push(problem.on(line));
             continue;
         }
         if let Err(problem) = one(&mut directives, &words, line) {
-            problems.push(Problem::new(format!("line {line}: {}", problem.text), problem.help));
+            problems.push(Problem::new(format!("line {line}: {}", problem.text), problem.help).on(line));
         }
     }
     problems.extend(check_backfill(&mut directives, script));

@@ -35,7 +35,7 @@ pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migra
     for path in listed {
         let file = file_name(&path);
         let mut wrong = |text: String, help: &str| {
-            mistakes.push(FolderMistake { path: path.clone(), text, help: help.to_owned() });
+            mistakes.push(FolderMistake::new(&path, text, help));
         };
         let Some(found) = NAME.captures(&file) else {
             if let pairing::File::Wrong { text, help } = pairing::unnumbered(Layout::Dbmate, &file) {
@@ -81,7 +81,7 @@ pub fn load(files: &dyn Files, folder: &Path, off: &BTreeSet<i64>) -> (Vec<Migra
 /// The two ways of a text, lines as they were.
 fn ways(path: &Path, text: &str, mistakes: &mut Vec<FolderMistake>) -> Option<(String, Option<String>)> {
     let mut wrong = |text: String, help: &str| {
-        mistakes.push(FolderMistake { path: path.to_owned(), text, help: help.to_owned() });
+        mistakes.push(FolderMistake::new(path, text, help));
         None
     };
     let line = |at: usize| text[..at].matches('\n').count() + 1;

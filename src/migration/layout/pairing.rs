@@ -89,7 +89,7 @@ pub fn load(
             File::Side(Direction::Up, named) => ups.entry(named.version).or_default().push((named, path)),
             File::Side(Direction::Down, named) => downs.entry(named.version).or_default().push((named, path)),
             File::Repeatable(name) => again.push((name, path)),
-            File::Wrong { text, help } => mistakes.push(FolderMistake { path, text, help }),
+            File::Wrong { text, help } => mistakes.push(FolderMistake::new(path, text, help)),
             File::Unmeant => {}
         }
     }
@@ -120,20 +120,18 @@ pub fn load(
 fn duplicates(named: &[(Named, PathBuf)]) -> Vec<FolderMistake> {
     let all = named.iter().map(|(_, path)| format!("`{}`", file_name(path))).collect::<Vec<_>>().join(", ");
     let version = |named: &Named| named.spelling.clone().unwrap_or_else(|| named.version.to_string());
-    let mistake = |(named, path): &(Named, PathBuf)| FolderMistake {
-        path: path.clone(),
-        text: format!("version {} is given more than once: {all}", version(named)),
-        help: "give each migration a version of its own".to_owned(),
+    let mistake = |(named, path): &(Named, PathBuf)| {
+        let text = format!("version {} is given more than once: {all}", version(named));
+        FolderMistake::new(path, text, "give each migration a version of its own")
     };
     named.iter().skip(1).map(mistake).collect()
 }
 
 fn twice(back: &[(Named, PathBuf)]) -> Vec<FolderMistake> {
     let Some(((_, first), others)) = back.split_first() else { return Vec::new() };
-    let mistake = |(_, path): &(Named, PathBuf)| FolderMistake {
-        path: path.clone(),
-        text: format!("this and `{}` are the way back of the same migration", file_name(first)),
-        help: "keep one of the two files".to_owned(),
+    let mistake = |(_, path): &(Named, PathBuf)| {
+        let text = format!("this and `{}` are the way back of the same migration", file_name(first));
+        FolderMistake::new(path, text, "keep one of the two files")
     };
     others.iter().map(mistake).collect()
 }
@@ -146,7 +144,7 @@ fn orphan(style: &Style, down: &Named, path: PathBuf, beside: Option<&Named>) ->
         Some(one) => format!("call it `{}`", style.layout.file_name(&version(one), &one.name, Direction::Down)),
         None => "add that file, or remove this one".to_owned(),
     };
-    FolderMistake { path, text, help }
+    FolderMistake::new(path, text, help)
 }
 
 fn read_pair(
@@ -179,7 +177,7 @@ fn read_one(style: &Style, files: &dyn Files, path: &Path, mistakes: &mut Vec<Fo
     match (style.text)(text) {
         Ok(text) => Some(text),
         Err((text, help)) => {
-            mistakes.push(FolderMistake { path: path.to_owned(), text, help });
+            mistakes.push(FolderMistake::new(path, text, help));
             None
         }
     }
@@ -199,7 +197,7 @@ fn repeatable(
         let version = repeatable_number(&name);
         if let Some(other) = found.iter().find(|other| other.version == version) {
             let text = format!("`R__{}` is given more than once", other.name);
-            mistakes.push(FolderMistake { path, text, help: "give each of them a name of its own".to_owned() });
+            mistakes.push(FolderMistake::new(path, text, "give each of them a name of its own"));
             continue;
         }
         let Some(text) = read_one(style, files, &path, mistakes) else { continue };

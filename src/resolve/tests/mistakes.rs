@@ -242,3 +242,60 @@ fn a_file_that_is_no_text_hides_every_name() {
     stage.files.0.insert(stage.folder.join("environments/dev/b.hcl"), vec![0xff, 0xfe]);
     assert_eq!(stage.mistakes(), ["1: a file is not UTF-8 text"]);
 }
+
+/// The summaries and the help lines of a spec's mistakes.
+fn told(spec: &str) -> (Vec<String>, String) {
+    let play = Stage::new(spec).play();
+    (play.diagnostics.0.iter().map(|diagnostic| diagnostic.summary.clone()).collect(), play.rendered())
+}
+
+#[test]
+fn what_a_misspelt_block_declares_is_not_missed_elsewhere() {
+    let (mistakes, said) = told(
+        "resource \"aws_ecs_servic\" \"main\" {\n  name = \"main\"\n}\nresource \"terraform_data\" \"a\" {\n  \
+         input = aws_ecs_service.main.arn\n}\nresource \"terraform_data\" \"b\" {\n  \
+         input = aws_ecs_servic.main.arn\n}\n",
+    );
+    assert_eq!(mistakes, ["there is no such kind of resource"], "{said}");
+    assert!(said.contains("did you mean `aws_ecs_service`?"), "{said}");
+    let (mistakes, said) = told(
+        "variabel \"region\" {\n  default = \"x\"\n}\nlocal {\n  twice = 2\n}\nresorce \"terraform_data\" \"a\" {}\n\
+         output \"o\" {\n  value = \"${var.region}${local.twice}${terraform_data.a.id}\"\n}\n",
+    );
+    assert_eq!(mistakes, ["there is no such block"; 3], "{said}");
+    let (mistakes, said) = told("variable \"a\" \"b\" {}\noutput \"o\" {\n  value = \"${var.a}${var.b}\"\n}\n");
+    assert_eq!(mistakes, ["a block has the wrong number of labels"], "{said}");
+}
+
+#[test]
+fn only_what_exists_and_is_right_is_proposed() {
+    let (mistakes, said) = told(
+        "resource \"terrafrom_data\" \"one\" {}\nresource \"terraform_data\" \"other\" {\n  \
+         input = terrafrom_data.two.id\n}\n",
+    );
+    assert_eq!(mistakes, ["there is no such kind of resource", "there is no such resource"], "{said}");
+    assert!(!said.contains("declared are `one`") && !said.contains("did you mean `terrafrom_data"), "{said}");
+    assert_eq!(said.matches("did you mean `terraform_data`?").count(), 2, "{said}");
+}
+
+#[test]
+fn a_block_without_its_brace_is_told_where_it_begins() {
+    let spec =
+        "resource \"terraform_data\" \"a\" {\n  input = \"}\"\n\nresource \"terraform_data\" \"b\" {\n  input = 1\n}\n";
+    let play = Stage::new(spec).play();
+    let said = play.rendered();
+    assert_eq!(play.diagnostics.0.len(), 1, "{said}");
+    assert!(
+        said.contains("environments/dev.hcl:1:1") && said.contains("1 | resource \"terraform_data\" \"a\" {"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the block `resource \"terraform_data\" \"a\"` that begins in line 1 is never closed"),
+        "{said}"
+    );
+    assert!(said.contains("add its `}` before line 4"), "{said}");
+    // The parser may stumble earlier; then both are said.
+    let early = "resource \"terraform_data\" \"a\" {\n  input = {\n    x = 1\n\n  lifecycle {\n  }\n}\n";
+    let said = Stage::new(early).play().rendered();
+    assert!(said.contains("the brace that begins in line 2 is never closed: add its `}` before line 5"), "{said}");
+}

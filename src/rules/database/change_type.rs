@@ -3,10 +3,11 @@
 //! Invariant: a change that the server only notes is not meant.
 
 use crate::rules::finding::Level;
-use crate::rules::reading::fit;
-use crate::rules::remedy::bare;
+use crate::rules::reading::{fit, says};
+use crate::rules::remedy::{bare, joined};
 use crate::rules::rule::{Check, Claim, Example, Found, Rule, Sort};
 use crate::rules::sight::Sight;
+use crate::rules::twin::{PAGE, Twin};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -19,7 +20,7 @@ pub const RULE: Rule = Rule {
         before: "",
         bad: "alter table orders alter column total type bigint",
         good: "alter table customers alter column email type varchar(100)",
-        claim: Claim::Nothing,
+        claim: Claim::Apart,
     },
 };
 
@@ -40,9 +41,17 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
         let bare = bare(&table);
         let help = format!(
             "add a second column of the new type, keep it in step by a trigger, fill it in batches, let programs read it, and drop \
-             the old one later: an expand and a contract migration of `{bare}`"
+             the old one later: an expand and a contract migration of `{bare}`, as in {PAGE}"
         );
-        Some(Found::that(message).about(table.clone()).help(help))
+        let told = Found::that(message).about(table.clone()).help(help);
+        let new = joined(&[column, "next"]);
+        // A `USING` says how values are converted, which a trigger would have to say in its own words.
+        let is_plain = alteration.actions.len() == 1 && !says(found.rest, "using") && !says(found.rest, "collate");
+        let twin = Twin::of(sight.relation(&table), &alteration.written, column, &new).filter(|_| is_plain);
+        Some(match twin {
+            Some(twin) => told.rewrite(Twin { type_name: wanted, ..twin }.retyped()),
+            None => told,
+        })
     };
     alteration.actions.iter().filter_map(of).collect()
 }

@@ -7,6 +7,7 @@ use crate::rules::finding::Level;
 use crate::rules::reading::fit;
 use crate::rules::rule::{Check, Claim, Example, Found, Rule, Sort};
 use crate::rules::sight::Sight;
+use crate::rules::twin::PAGE;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -44,7 +45,9 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
             .collect();
         let here =
             if gone.is_empty() { String::new() } else { format!("With it goes the index `{}`", gone.join("`, `")) };
-        Some(found.here(here).help("drop it one release after the last program has stopped to name it, and say `-- switchback: phase contract`"))
+        Some(found.here(here).help(format!(
+            "drop it one release after the last program has stopped to name it, and say `-- switchback: phase contract`: {PAGE}"
+        )))
     };
     alteration.actions.iter().filter_map(of).collect()
 }

@@ -8,6 +8,7 @@ use crate::rules::finding::Level;
 use crate::rules::reading::fit;
 use crate::rules::rule::{Check, Claim, Example, Found, Rule, Sort};
 use crate::rules::sight::Sight;
+use crate::rules::twin::PAGE;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -36,8 +37,10 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
         let table = sight.name(&fit("*", part)?.names[0]);
         let is_there = sight.catalog().is_none_or(|catalog| catalog.relation(&table).is_some());
         let found = Found::that(format!("programs that run may still use `{table}`")).about(table.clone());
-        let help = "drop it one release after the last program has stopped to use it, and say `-- switchback: phase contract`; \
-                    `-- switchback: keep 14d` keeps its rows for a while";
+        let help = format!(
+            "drop it one release after the last program has stopped to use it, and say `-- switchback: phase contract` ({PAGE}); \
+             `-- switchback: keep 14d` keeps its rows for a while"
+        );
         (is_there && !sight.is_fresh(&table)).then(|| found.help(help))
     };
     split(found.rest).into_iter().filter_map(of).collect()

@@ -6,6 +6,7 @@ use crate::rules::finding::Level;
 use crate::rules::reading::fit;
 use crate::rules::rule::{Check, Claim, Example, Found, Rule, Sort};
 use crate::rules::sight::Sight;
+use crate::rules::twin::{PAGE, Twin};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -18,7 +19,7 @@ pub const RULE: Rule = Rule {
         before: "",
         bad: "alter table orders rename column note to remark",
         good: "alter table orders add column remark text",
-        claim: Claim::Nothing,
+        claim: Claim::Apart,
     },
 };
 
@@ -32,7 +33,11 @@ fn look(sight: &Sight<'_>) -> Vec<Found> {
     let (old, new) = (&renamed.names[0], &renamed.names[1]);
     let found =
         Found::that(format!("programs that run know `{old}` of `{table}`, and not `{new}`")).about(table.clone());
-    vec![found.help(
-        "add the new column, keep both in step by a trigger, fill it in batches, and drop the old one a release later",
-    )]
+    let found = found.help(format!(
+        "add the new column, keep both in step by a trigger, fill it in batches, and drop the old one a release later: {PAGE}"
+    ));
+    match Twin::of(sight.relation(&table), &alteration.written, old, new) {
+        Some(twin) => vec![found.rewrite(twin.renamed())],
+        None => vec![found],
+    }
 }

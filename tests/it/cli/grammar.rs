@@ -136,11 +136,14 @@ fn without_a_project_it_says_so_and_what_to_do() {
 #[test]
 fn completions_know_the_verbs() {
     let bench = Bench::new();
-    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef switchback"), ("fish", "complete -c switchback")] {
-        let said = bench.expect(0, &format!("completions {shell}"));
-        said.has(mark);
+    for (shell, mark) in [("bash", "complete -o"), ("zsh", "#compdef switchback"), ("fish", "complete --keep-order")] {
+        bench.expect(0, &format!("completions {shell}")).has(mark);
+        let mut command = bench.command("-- switchback");
+        command.arg("").env("SWITCHBACK_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "1").env("_CLAP_IFS", "\n");
+        let offered = String::from_utf8(command.output().unwrap().stdout).unwrap();
         for verb in VERBS {
-            said.has(verb);
+            let is_it = |line: &str| line.split([':', '\t']).next() == Some(verb);
+            assert!(offered.lines().any(is_it), "{shell}: {verb} is not offered: {offered}");
         }
     }
 }

@@ -38,6 +38,37 @@ fn json_is_never_coloured_and_a_failure_is_json_too() {
 }
 
 #[test]
+fn what_is_typed_wrongly_is_json_like_every_other_failure() {
+    let bench = Bench::new();
+    let failed = |words: &str| -> serde_json::Value {
+        let said = bench.expect(3, words);
+        // People read what they always did.
+        assert!(!said.talk.is_empty() && !said.out.contains(ESCAPE), "{words}: {}", said.talk);
+        let json: serde_json::Value =
+            serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{words}: {}", said.out));
+        assert_eq!((&json["exit_code"], &json["error"]["exit"]), (&3.into(), &"usage".into()), "{words}: {json}");
+        json["error"].clone()
+    };
+    let error = failed("plan dev --frobnicate --json");
+    assert_eq!(error["summary"], "unexpected argument '--frobnicate' found");
+    let error = failed("--json palan dev");
+    assert_eq!(error["summary"], "unrecognized subcommand 'palan'");
+    assert!(error["help"][0].as_str().unwrap().contains("'plan'"), "{error}");
+    let error = failed("plan --json --color always");
+    assert_eq!(error["summary"], "the following required arguments were not provided");
+    assert_eq!(error["causes"], serde_json::json!(["<ENV>"]));
+    assert!(error["help"][0].as_str().unwrap().starts_with("usage: switchback plan"), "{error}");
+    for words in
+        ["--json", "local --json", "apply dev --on-failure=explode --json", "status dev --lock-timeout 5 --json"]
+    {
+        assert!(!failed(words)["summary"].as_str().unwrap().is_empty());
+    }
+    // Behind `--` it is no flag.
+    assert!(bench.expect(3, "plan -- dev more --json").out.is_empty());
+    assert!(bench.expect(0, "plan --help --json").out.contains("Usage:"), "help is no failure");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let bench = Bench::new();
     let mut child = bench.command("completions bash").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -38,7 +38,11 @@ impl Pipeline {
         repository.prod_is_careful();
         // prod takes what the tests of staging have passed: nobody but the jobs runs them.
         repository.shop.write("tests/place.test.hcl", TESTS);
-        repository.shop.edit("environments/prod.hcl", "  protected = true\n", "  protected = true\n  requires_tests = true\n");
+        repository.shop.edit(
+            "environments/prod.hcl",
+            "  protected = true\n",
+            "  protected = true\n  requires_tests = true\n",
+        );
         repository.commit("what has to be true");
         around.push("main");
         Self { repository, ci: around, is_github: ci == "github" }

@@ -139,3 +139,55 @@ fn a_folder_below_that_has_migrations_is_named() {
     bench.expect(0, "migrate new other --dir db/shop");
     assert!(bench.path("db/shop/V2__other.sql").exists());
 }
+
+/// A project whose environments name these folders of migrations, one each.
+fn project(folders: &[(&str, &str)]) -> Bench {
+    let bench = bench(Layout::Refinery, 0);
+    bench.remove("environments");
+    for (environment, folder) in folders {
+        let spec = format!(
+            "environment \"{environment}\" {{}}\n\ndatabase \"app\" {{\n  url = \"postgres://me@localhost/app\"\n  \
+             migrations = \"../{folder}\"\n  layout = \"flyway\"\n}}\n"
+        );
+        bench.write(&format!("environments/{environment}.hcl"), &spec);
+    }
+    bench.write("migrations/readme.txt", "nothing to run\n");
+    bench
+}
+
+#[test]
+fn the_only_folder_that_the_spec_names_is_written_to() {
+    let bench = project(&[("dev", "sql/shop"), ("prod", "sql/shop")]);
+    let said = bench.expect(0, "migrate new more");
+    assert_eq!(said, "sql/shop/V1__more.sql\nsql/shop/U1__more.sql\n", "in the spec's folder and layout");
+    bench.expect(0, "migrate new another");
+    assert!(bench.path("sql/shop/V2__another.sql").exists() && !bench.path("migrations/V1__more.sql").exists());
+    // From a folder within the project as well.
+    let said = bench.expect(0, "migrate new third -C environments");
+    assert!(said.contains("sql/shop/V3__third.sql"), "{said}");
+    // Who names a folder means it.
+    bench.expect(0, "migrate new fourth --dir elsewhere");
+    assert!(bench.path("elsewhere/V1__fourth.sql").exists());
+}
+
+#[test]
+fn where_the_spec_names_several_folders_nothing_is_written() {
+    let bench = project(&[("dev", "sql/shop"), ("prod", "sql/stock")]);
+    let said = bench.expect(3, "migrate new more");
+    for folder in ["sql/shop", "sql/stock"] {
+        assert!(said.contains(&format!("switchback migrate new more --dir {folder}")), "{said}");
+        assert!(!bench.path(folder).exists());
+    }
+    assert!(!bench.path("migrations/V1__more.sql").exists());
+    bench.expect(0, "migrate new more --dir sql/stock");
+}
+
+#[test]
+fn without_a_spec_that_names_one_it_is_the_folder_called_migrations() {
+    let bench = project(&[]);
+    bench.expect(0, "migrate new more");
+    assert!(bench.path("migrations/V1__more.sql").exists());
+    bench.remove("switchback.hcl");
+    bench.expect(0, "migrate new another");
+    assert!(bench.path("migrations/V2__another.sql").exists());
+}

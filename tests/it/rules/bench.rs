@@ -109,6 +109,13 @@ impl Bench {
         Ran { migration, seen, refused, fingerprint }
     }
 
+    /// A session of a copy that stays until the server goes.
+    pub async fn session_of_its_own(&self) -> Client {
+        let name = stack::unique("ruled");
+        self.admin.batch_execute(&format!("create database {name} template {}", self.template)).await.unwrap();
+        session(&in_database(&self.url, &name)).await
+    }
+
     /// All that the catalogs of the template say.
     pub async fn whole(&self) -> Catalog {
         view::read(&session(&in_database(&self.url, &self.template)).await).await.unwrap()

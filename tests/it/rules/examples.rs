@@ -1,7 +1,7 @@
 //! Must show 1: each rule's bad example is found, its good one is not, and the rewrite reaches the same end with the weaker
 //! lock that it claims. The page of the rules is written from what was found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use switchback::migration::catalog::Catalog;
 use switchback::migration::observation::Observation;
@@ -46,7 +46,7 @@ async fn every_rule_finds_its_bad_example_and_its_rewrite_is_what_it_claims() {
         let mut say = |what: String| wrong.push(format!("{}: {what}", rule.name));
         let ending = match claim {
             Claim::Nothing | Claim::Works => Ending::Forgotten,
-            Claim::Work(_) | Claim::Lock(..) | Claim::Quick | Claim::Same => Ending::Compared,
+            Claim::Work(_) | Claim::Lock(..) | Claim::Quick | Claim::Same | Claim::Apart => Ending::Compared,
         };
         let ran = bench.run(before, bad, ending).await;
         if let (Some(error), true) = (&ran.refused, !matches!(claim, Claim::Works) && rule.level != Level::Error) {
@@ -106,14 +106,14 @@ fn compare(claim: Claim, bad: &Ran, instead: &Ran) -> Option<String> {
     if claim == Claim::Works {
         return bad.refused.is_none().then(|| "the bad one is not refused".to_owned());
     }
-    if bad.fingerprint.is_empty() || bad.fingerprint != instead.fingerprint {
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
-        let (before, after) = (lines(&bad.fingerprint), lines(&instead.fingerprint));
+    let lines = |text: &str| text.lines().map(|line| comparable_line(claim, line)).collect::<BTreeSet<_>>();
+    let (before, after) = (lines(&bad.fingerprint), lines(&instead.fingerprint));
+    if bad.fingerprint.is_empty() || before != after {
         return Some(format!("another end: {:?}", before.symmetric_difference(&after).collect::<Vec<_>>()));
     }
     let (old, new) = (bad.work(), instead.work());
     let is_weaker = match claim {
-        Claim::Nothing | Claim::Same | Claim::Works => true,
+        Claim::Nothing | Claim::Same | Claim::Works | Claim::Apart => true,
         Claim::Work(mode) => new < old && new <= Some(mode),
         Claim::Quick => {
             old.is_some_and(switchback::migration::observation::LockMode::blocks_writers)
@@ -126,6 +126,63 @@ fn compare(claim: Claim, bad: &Ran, instead: &Ran) -> Option<String> {
         }
     };
     (!is_weaker).then(|| format!("{claim:?}, and works under {new:?} in the place of {old:?}: {}", shown(instead)))
+}
+
+/// A line of a fingerprint; a column that is added stands last, which is no other end where parts are far apart.
+fn comparable_line(claim: Claim, line: &str) -> String {
+    let facts = line.split(" | ").filter(|fact| claim != Claim::Apart || !fact.starts_with("position "));
+    facts.collect::<Vec<_>>().join(" | ")
+}
+
+/// What both columns hold when a program of either name has written, in the words of the old one and of the new one.
+async fn both(bench: &Bench, bad: &str, rule: &str, programs: &[&str], asked: &str) -> String {
+    let rules = rules();
+    let rule = rules.iter().find(|one| one.name == rule).unwrap();
+    let ran = bench.run("", bad, Ending::Compared).await;
+    let finding = of(rule, &ran, &rules).remove(0);
+    assert!(finding.help.contains("docs/expand-contract.md"), "{}", finding.help);
+    let rewrite = finding.rewrite.unwrap();
+    assert!(rewrite.contains("docs/expand-contract.md"), "{rewrite}");
+    let client = bench.session_of_its_own().await;
+    let begins = |number: usize| rewrite.find(&format!("-- {number}. ")).unwrap_or(rewrite.len());
+    for (number, part) in (1..=3).map(|number| &rewrite[begins(number)..begins(number + 1)]).enumerate() {
+        client.batch_execute(part).await.unwrap_or_else(|error| panic!("{part}: {error:?}"));
+        if let Some(program) = programs.get(number) {
+            client.batch_execute(program).await.unwrap_or_else(|error| panic!("{program}: {error:?}"));
+        }
+    }
+    let rows = client.query(asked, &[]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, Option<String>>(0).unwrap_or("null".to_owned())).collect::<Vec<_>>().join(" ")
+}
+
+/// A stranger who takes what the rule proposes loses nothing that a program of either name writes on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_on_the_way_to_another_name_or_type_is_kept() {
+    let bench = Bench::new(SHOP).await;
+    let before_the_fill = "update orders set total = 7 where id = 1; update orders set note = 'old' where id = 2; \
+         update orders set remark = 'new' where id = 3; insert into orders (id, note) values (2001, 'by note'); \
+         insert into orders (id, remark) values (2002, 'by remark'); \
+         do $$ begin assert (select count(*) from orders where note is distinct from remark) > 900; end $$";
+    let after_it = "do $$ begin assert not exists (select from orders where note is distinct from remark); end $$; \
+         update orders set note = null where id = 4; update orders set remark = null where id = 5";
+    let asked = "select remark from orders where id in (1, 2, 3, 4, 5, 6, 2001, 2002) order by id";
+    let bad = "alter table orders rename column note to remark";
+    let kept = both(&bench, bad, "rename-column", &[before_the_fill, after_it], asked).await;
+    assert_eq!(kept, "x old new null null x by note by remark");
+
+    let before_the_fill = "update orders set total = 70 where id = 1; insert into orders (id, total) values (2001, 71)";
+    let after_it = "update orders set total = 72 where id = 2";
+    let asked = "select total || ' ' || pg_typeof(total) from orders where id in (1, 2, 3, 2001) order by id";
+    let bad = "alter table orders alter column total type bigint";
+    let kept = both(&bench, bad, "change-type", &[before_the_fill, after_it], asked).await;
+    assert_eq!(kept, "70 bigint 72 bigint 3 bigint 71 bigint");
+
+    let (old, new) =
+        ("update orders set total = 5 where id = 1", "update purchases set total = total + 1 where id = 1");
+    let asked = "select total::text from purchases where id = 1";
+    let bad = "alter table orders rename to purchases";
+    assert_eq!(both(&bench, bad, "rename-table", &[&format!("{old}; {new}")], asked).await, "6");
+    bench.end().await;
 }
 
 /// What is read right before a statement is what reading everything gives of it.

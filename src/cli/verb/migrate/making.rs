@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::own_folder;
 use super::place::{FolderArguments, shown};
 use super::proposing::{self, Proposed, Texts};
 use super::rehearsal::ServerArguments;
@@ -26,6 +27,9 @@ Examples:
   switchback migrate new catch_up --from-schema postgres://me@localhost/dev
   switchback migrate new begin --from-schema postgres://me@prod/shop      the first one
   switchback migrate new catch_up --from-schema schema.sql --url postgres://me@prod/shop
+
+Without `--dir` the files go into the folder that the project's spec names; where it names several,
+they are listed and nothing is written. Without a spec it is `./migrations`.
 
 With `--from-schema` both schemas are made on a throw-away PostgreSQL: the present one by running
 the folder from nothing (with `--url`: by a dump of that database), the wanted one from the SQL
@@ -86,12 +90,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if name.trim_matches('_').is_empty() {
         return Err(Failure::usage("the name of a migration is made of letters, digits and `_`"));
     }
-    let folder = arguments.folder.path(session);
+    let place = own_folder::meant(session, &arguments.folder, &name)?;
+    let folder = place.path(session);
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))?;
-    let (layout, there) = arguments.folder.read(session, &[])?;
+    let (layout, there) = place.read(session, &[])?;
     let Some(wanted) = &arguments.from_schema else {
-        let files = write(session, arguments, (layout, &there), &name, None)?;
+        let files = write(session, &folder, (layout, &there), &name, None)?;
         if there.is_empty() {
             for below in with_migrations(&folder) {
                 let (folder, below) = (shown(session, &folder), shown(session, &below));
@@ -108,7 +113,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         true => Vec::new(),
         false => {
             let texts = proposing::texts(&proposal, wanted);
-            write(session, arguments, (layout, &there), &name, Some(&texts))?
+            write(session, &folder, (layout, &there), &name, Some(&texts))?
         }
     };
     let result = proposing::result(&proposal);
@@ -129,12 +134,11 @@ fn with_migrations(folder: &Path) -> Vec<PathBuf> {
 /// Writes the files, and gives their paths.
 fn write(
     session: &Session,
-    arguments: &Arguments,
+    folder: &Path,
     (layout, there): (Layout, &[Migration]),
     name: &str,
     texts: Option<&Texts>,
 ) -> Result<Vec<String>, Failure> {
-    let folder = arguments.folder.path(session);
     let stamp = session.world.clock.now().strftime("%Y%m%d%H%M%S").to_string();
     let made = match texts {
         None => layout.next(there, name, &stamp),

@@ -15,6 +15,7 @@ use crate::cli::environment::{self, Name};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
+use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::migration::layout::Layout;
 use crate::migration::position::Position;
 use crate::migration::told::Told;
@@ -29,11 +30,11 @@ use crate::world::{
 };
 
 /// A folder, and its layout.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct FolderArguments {
     /// The folder of migrations; `./migrations` when it is not named
-    #[arg(long, value_name = "DIR", default_value = "migrations", hide_default_value = true)]
-    dir: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Whose layout it has: refinery, flyway, sqlx, golang-migrate or dbmate
     #[arg(long, value_name = "LAYOUT", value_parser = layout)]
     layout: Option<Layout>,
@@ -95,14 +96,29 @@ fn layout(text: &str) -> Result<Layout, String> {
 }
 
 impl FolderArguments {
+    /// Whether it was typed.
+    pub fn is_named(&self) -> bool {
+        self.dir.is_some()
+    }
+
+    /// Another folder, and its layout where none was typed.
+    #[must_use]
+    pub fn with(&self, folder: PathBuf, layout: Option<Layout>) -> Self {
+        Self { dir: Some(folder), layout: self.layout.or(layout) }
+    }
+
+    fn folder(&self) -> &Path {
+        self.dir.as_deref().unwrap_or(Path::new("migrations"))
+    }
+
     /// The folder as it was named.
     pub fn shown(&self) -> String {
-        self.dir.display().to_string()
+        self.folder().display().to_string()
     }
 
     /// The folder's path.
     pub fn path(&self, session: &Session) -> PathBuf {
-        session.path(&self.dir)
+        session.path(self.folder())
     }
 
     /// The folder's layout and its migrations, each file read once where that is possible. `tables` are the layouts whose
@@ -126,12 +142,9 @@ impl FolderArguments {
             return Ok(found);
         }
         let count = crate::review::words::counted(mistakes.len(), "mistake");
-        let mut failure =
-            Failure::new(Exit::Spec, format!("the folder has {count}, read as {layout}'s; nothing was done"));
-        for mistake in mistakes {
-            let path = mistake.path.strip_prefix(&session.folder).unwrap_or(&mistake.path).display().to_string();
-            failure = failure.cause(format!("{path}: {} ({})", mistake.text, mistake.help));
-        }
+        let mistakes: Vec<Diagnostic> = mistakes.into_iter().map(|one| one.diagnostic(&session.folder)).collect();
+        let mut failure = Failure::mistakes(Diagnostics(mistakes), &Sources::default());
+        failure.summary = format!("the folder has {count}, read as {layout}'s; nothing was done");
         Err(failure.help("where it is another tool's folder, say so: `--layout NAME`"))
     }
 

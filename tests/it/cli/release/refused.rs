@@ -44,7 +44,7 @@ fn the_way_leads_over_every_stage() {
     bench.expect(1, "promote staging dev").has("does not say which environment it comes after");
     bench.write("environments/staging.hcl", &spec("staging", "  after = \"dev\"\n"));
     bench.expect(1, "promote dev staging").has("its `source` names only the checkout");
-    bench.expect(4, "promote dev nowhere").has("no such environment");
+    bench.expect(3, "promote dev nowhere").has("there is no environment `nowhere`");
     bench.write("environments/staging.hcl", &spec("staging", "  source = [\"release\"]\n  soak = \"1h\"\n"));
     bench.expect(4, "validate staging").has("nothing comes through these gates");
     bench.write("environments/staging.hcl", &spec("staging", &format!("{STAGING}  windows = [\"mon 9-17 UTC\"]\n")));
