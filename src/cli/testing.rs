@@ -379,15 +379,20 @@ impl Standing {
         let Some(apply) = state.apply_in_force() else {
             return Err(Failure::failed(format!("{environment} was removed, so nothing stands there")));
         };
-        // Where a release is in force it is what stands there, also if the checkout may get in as well.
-        let resolved = match door::in_force(state) {
-            Some((parcel, carried)) => session.resolve_over(environment, parcel, carried)?,
-            None => session.resolve(environment)?,
-        };
-        let resolved = pin_as_recorded(&session.kinds, state, resolved);
         let verified = state.verified.as_ref().filter(|verified| verified.run >= newest.number);
         let applied = [verified.and_then(|verified| verified.spec_digest), apply.change_set.spec_digest];
-        if !applied.contains(&Some(resolved.desired.spec_digest)) {
+        let stands = |resolved: &Resolved| applied.contains(&Some(resolved.desired.spec_digest));
+        let pinned = |resolved| pin_as_recorded(&session.kinds, state, resolved);
+        let resolved = match (session.resolve(environment).map(pinned), door::in_force(state)) {
+            (Ok(resolved), _) if stands(&resolved) => resolved,
+            // What was promoted stands there, also where the checkout may get in as well.
+            (here, Some((parcel, carried))) => {
+                let released = session.resolve_over(environment, parcel, carried).map(pinned);
+                released.ok().filter(|resolved| stands(resolved)).map_or(here, Ok)?
+            }
+            (here, None) => here?,
+        };
+        if !stands(&resolved) {
             return Err(other(session, environment, &resolved, apply.change_set.spec_digest));
         }
         let mut inputs = specs::inputs(session, &session.need_project()?, Missing::Refuse)?;
