@@ -116,7 +116,11 @@ fn doubt(session: &Session, ledger: &Ledger, step: &Step, intent: &Intent, found
                 object.retain(|name, _| known(name));
                 seal_object(&object, seal_key)
             });
-            (likeness.words().to_owned(), sides(before, after, Some(now.as_ref())), supposed)
+            let mut sides = sides(before, after, Some(now.as_ref()));
+            if likeness == Likeness::After {
+                sides.retain(tells_something);
+            }
+            (likeness.words().to_owned(), sides, supposed)
         }
     };
     Doubt { step: step.id, title: step.title(), since: shown_time(intent.since), now, looked, sides, supposed }
@@ -212,8 +216,12 @@ fn sides(before: Option<&Object>, after: Option<&Object>, now: Option<Option<&Ob
         let after = before.clone();
         sides.entry(path.clone()).or_insert(Side { path, before, after, now: None }).now = now;
     }
-    // What the step does not speak of, and what is as it was, tells nothing of whether it was done.
-    sides.into_values().filter(|side| side.after.is_some() || side.now != side.before).collect()
+    sides.into_values().collect()
+}
+
+/// Of a thing that is as planned: what the plan says nothing of, and what is as it was, is a default of the world.
+fn tells_something(side: &Side) -> bool {
+    side.after.is_some() || side.now != side.before
 }
 
 impl Doubt {
@@ -241,5 +249,25 @@ pub fn why(state: &StepState, waits: bool) -> Option<String> {
             Some("it was begun and nobody heard its end; the next command asks the world".to_owned())
         }
         StepState::Done { .. } | StepState::Stood(..) | StepState::Failed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_that_the_plan_does_not_speak_of_is_not_told_of_what_is_as_planned() {
+        let object = |values: &[(&str, i64)]| -> Object {
+            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+        };
+        let before = object(&[("grace", 0), ("revision", 1), ("limit", 5)]);
+        let after = object(&[("revision", 2)]);
+        let now = object(&[("grace", 0), ("revision", 2)]);
+        let mut all = sides(Some(&before), Some(&after), Some(Some(&now)));
+        let paths = |sides: &[Side]| -> Vec<String> { sides.iter().map(|side| side.path.clone()).collect() };
+        assert_eq!(paths(&all), ["grace", "limit", "revision"]);
+        all.retain(tells_something);
+        assert_eq!(paths(&all), ["limit", "revision"], "what was removed is told");
     }
 }
