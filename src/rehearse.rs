@@ -230,6 +230,10 @@ pub fn unproved<'a>(change_set: &'a ChangeSet, evidence: &Evidence) -> Vec<(&'a 
         match evidence.of(&step.address, migration.version).map(|certificate| &certificate.verdict) {
             None => found.push((step, "the plan has no certificate of it".to_owned())),
             Some(Verdict::NotRehearsed { why }) => found.push((step, why.clone())),
+            // A way back that was written and does not run is a mistake; that there is none may be meant.
+            Some(Verdict::Fails { direction: Direction::Down, error }) => {
+                found.push((step, format!("its way back was rehearsed and fails: {error}")));
+            }
             Some(_) => {}
         }
     }

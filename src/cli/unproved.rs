@@ -99,7 +99,8 @@ pub fn refuse(
     if missing.is_empty() {
         return Ok(());
     }
-    let mut failure = Failure::new(Exit::Unconfirmed, "migrations were not rehearsed; nothing was done");
+    let summary = "migrations were not proved by a rehearsal; nothing was done";
+    let mut failure = Failure::new(Exit::Unconfirmed, summary);
     if is_protected && all.contains(&Accepted::All) {
         let words = "is protected: `--accept-unproved all` is not taken there, each step is accepted by itself";
         failure = failure.cause(format!("{} {words}", change_set.environment));

@@ -113,7 +113,13 @@ impl Planner<'_> {
         for (version, earlier) in &goal.migrations {
             let is_there = applied.contains_key(version);
             let recorded = known.get(version).filter(|_| is_there && !earlier.is_repeatable());
-            let is_otherwise = recorded.is_some_and(|known| known.up != earlier.up || known.blessed != earlier.blessed);
+            // What was accepted since may be the way back alone.
+            let accepted_since = then.blessed.get(version) != now.blessed.get(version);
+            let is_otherwise = recorded.is_some_and(|known| {
+                known.up != earlier.up
+                    || known.blessed != earlier.blessed
+                    || (accepted_since && known.down != earlier.down)
+            });
             let is_known_again = is_there && !known.contains_key(version) && then.was_there(*version);
             if is_otherwise || is_known_again {
                 all.insert(*version, Arc::clone(earlier));

@@ -136,6 +136,40 @@ fn late_section(kinds: &Kinds) -> String {
     text
 }
 
+/// The files of the language's page make a whole spec; what the tables list is what the program takes.
+#[test]
+fn the_example_of_the_language_is_valid() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/language.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = 0;
+    for block in page.split("```hcl\n# ").skip(1) {
+        let (text, _) = block.split_once("```").unwrap();
+        let (name, text) = text.split_once('\n').unwrap();
+        let file = folder.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+        files += 1;
+    }
+    assert_eq!(files, 3);
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_switchback"));
+        let output = command.arg("-C").arg(folder.path()).args(words).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, said) = run(&["validate"]);
+    assert!(code == Some(0) && said.contains("2 resources"), "{said}");
+    // What the page says of names and blocks is what is understood.
+    let environment = folder.path().join("environments/dev.hcl");
+    let spec = std::fs::read_to_string(&environment).unwrap();
+    let attributes = "  source = [\"checkout\"]\n  allow_up = true\n  branch = \"main\"\n  soak = \"1h\"\n  approvals = 1\n  \
+                      requires_tests = true\n  pin_images = true\n  follow_tags = false\n";
+    std::fs::write(&environment, spec.replace("\"dev\" {}", &format!("\"dev\" {{\n{attributes}}}"))).unwrap();
+    let (_, said) = run(&["validate"]);
+    assert!(!said.contains("unknown attribute") && !said.contains("no such attribute"), "{said}");
+    std::fs::write(&environment, format!("{spec}\ndata \"aws_region\" \"here\" {{}}\n")).unwrap();
+    assert_eq!(run(&["validate"]).0, Some(4), "what the page says is refused is refused");
+}
+
 #[test]
 fn the_page_of_the_kinds_says_what_the_table_says() {
     let kinds = kinds();

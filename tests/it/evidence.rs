@@ -93,6 +93,53 @@ fn a_wrong_way_back_makes_the_step_impossible_and_shows_what_differs() {
     typed(&bench, cache.path(), 0, "apply dev --auto-approve");
 }
 
+#[test]
+fn a_way_back_that_fails_goes_forward_only_by_name_and_is_mended_afterwards() {
+    let broken = [
+        ("V2__notes.sql", "alter table customers add notes text;"),
+        ("V2__notes.down.sql", "alter table customers drop note;"),
+    ];
+    let (bench, cache) = bench("ev_broken", &[&GOOD[..], &broken].concat());
+    let (plan, _) = typed(&bench, cache.path(), 0, "plan dev --out s.plan.json");
+    assert!(plan.contains("an apply of this is refused: migrations were not proved"), "{plan}");
+    assert!(plan.contains("its way back was rehearsed and fails: ") && !plan.contains("type next"), "{plan}");
+    for words in ["apply s.plan.json", "up dev"] {
+        let (refused, _) = typed(&bench, cache.path(), 9, words);
+        assert!(refused.contains("step 2 database.app V2__notes: its way back was rehearsed and fails"), "{refused}");
+    }
+    typed(&bench, cache.path(), 0, "apply s.plan.json --accept-unproved 2");
+
+    // The file alone is not what would run; that is said, and how it becomes so.
+    bench.write("migrations/V2__notes.down.sql", "alter table customers drop notes;");
+    let (plan, _) = typed(&bench, cache.path(), 0, "plan dev");
+    assert!(plan.contains("the way back of V2__notes is another one in its folder"), "{plan}");
+    assert!(plan.contains("switchback migrate rebless dev 2 --reason WHY"), "{plan}");
+    let (failed, _) = typed(&bench, cache.path(), 1, "rollback dev --last --auto-approve --accept-loss all");
+    assert!(failed.contains("recorded by `migrate rebless`"), "{failed}");
+    let (blessed, _) = typed(&bench, cache.path(), 0, "migrate rebless dev 2 --reason typo --auto-approve");
+    assert!(blessed.contains("the way back of V2__notes is accepted as it is now: typo"), "{blessed}");
+    let (plan, _) = typed(&bench, cache.path(), 0, "plan dev");
+    assert!(!plan.contains("another one in its folder"), "{plan}");
+    typed(&bench, cache.path(), 1, "migrate rebless dev 2 --reason again --auto-approve");
+    // That is a run, and has a way back of its own.
+    typed(&bench, cache.path(), 0, "rollback dev --last --auto-approve");
+    assert!(typed(&bench, cache.path(), 0, "plan dev").0.contains("another one in its folder"));
+    typed(&bench, cache.path(), 0, "migrate rebless dev 2 --reason typo --auto-approve");
+    typed(&bench, cache.path(), 0, "rollback dev --to 0 --auto-approve --accept-loss all");
+    assert_eq!(bench.ask("select to_regclass('customers') is null"), "t");
+}
+
+#[test]
+fn what_does_not_run_is_said_at_the_end_of_the_plan() {
+    let (bench, cache) = bench("ev_fails", &[("V1__typo.sql", "alter table customerz add notes text;")]);
+    let (plan, _) = typed(&bench, cache.path(), 0, "plan dev --out s.plan.json");
+    assert!(
+        plan.contains("an apply of this will fail:\n  step 1 database.app V1__typo: it was rehearsed and fails: "),
+        "{plan}"
+    );
+    assert!(plan.contains("customerz") && !plan.contains("type next"), "{plan}");
+}
+
 /// A rehearsal that needs what no server has.
 fn unprovable(bench: &Bench, name: &str) {
     let text = std::fs::read_to_string(bench.path("environments/dev.hcl")).unwrap();
@@ -109,7 +156,7 @@ fn what_could_not_be_rehearsed_goes_forward_only_by_name_and_back_without() {
     assert!(plan.contains("way back: impossible (not rehearsed"), "{plan}");
     for words in ["apply dev --auto-approve", "up dev", "apply s.plan.json", "apply s.plan.json --accept-unproved 7"] {
         let (refused, _) = typed(&bench, cache.path(), 9, words);
-        assert!(refused.contains("migrations were not rehearsed; nothing was done"), "{refused}");
+        assert!(refused.contains("migrations were not proved by a rehearsal; nothing was done"), "{refused}");
         assert!(
             refused.contains("step 1 database.app V1__customers") && refused.contains("nobody_has_this"),
             "{refused}"

@@ -46,8 +46,9 @@ Examples:
 
 If an earlier run of the environment is unfinished, it is finished first when it is the same
 one, and otherwise the apply is refused. Ctrl-C stops cleanly: steps under way finish and are
-recorded; `switchback resume ENV` goes on. Migrations that were not rehearsed are refused
-(exit 9) unless their steps are named, and so is what has to be signed and is not (`approve`).";
+recorded; `switchback resume ENV` goes on. Migrations that were not rehearsed, or whose
+way back fails, are refused (exit 9) unless their steps are named, and so is what has to be
+signed and is not (`approve`).";
 
 /// Carry out a change set
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use crate::cli::arguments::{Form, OfDatabase, address};
 use crate::cli::door;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::foretold::foretell;
+use crate::cli::foretold::{changed_ways_back, foretell};
 use crate::cli::gate::{self, Asking};
 use crate::cli::images;
 use crate::cli::plan_file::PlanFile;
@@ -115,6 +115,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if !is_empty {
         telling::planned(session, ledger.state(), &resolved, (&change_set, &grounds));
     }
+    changed_ways_back(session, ledger.state(), &resolved);
     let passes = foretell(session, &change_set, &grounds, &unproved::typed("apply", environment));
     if let Some(out) = &arguments.out {
         PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;

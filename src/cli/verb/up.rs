@@ -15,7 +15,8 @@ Examples:
   switchback up dev --json   the outcome for a script
 
 Allowed unless the environment sets `after`, `protected` or `allow_up = false`. Migrations that
-were not rehearsed are refused (exit 9) unless their steps are named with `--accept-unproved`.";
+were not rehearsed, or whose way back fails, are refused (exit 9) unless their steps are named
+with `--accept-unproved`.";
 
 /// Plan, apply and verify without questions, where the environment allows it
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `switchback migrate rebless`: the altered text of an applied migration is accepted.
+//! `switchback migrate rebless`: the altered text of an applied migration is accepted, or that of its way back.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::migration::Migration;
 use crate::plan::mismatch::Standing;
 use crate::step::Edit;
 
-/// Record in the ledger that the altered text of an applied migration is accepted
+/// Record in the ledger that the altered text of an applied migration, or of its way back, is accepted
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -38,7 +38,15 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let altered = lines
         .iter()
         .find(|line| line.number == version && matches!(line.standing, Standing::Altered | Standing::Renamed { .. }));
-    let (Some(line), Some(migration)) = (altered, subject.migration(version)) else {
+    let is_mended = |known: &Migration| {
+        subject
+            .migration(version)
+            .is_some_and(|migration| migration.down.is_some() && !migration.derived && migration.down != known.down)
+    };
+    let mended = lines
+        .iter()
+        .find(|line| line.number == version && subject.known.get(&version).is_some_and(|known| is_mended(known)));
+    let (Some(line), Some(migration)) = (altered.or(mended), subject.migration(version)) else {
         return Err(Failure::failed(format!("version {} is not altered; nothing was done", arguments.version)).help(
             format!(
                 "`{}` shows what does not fit",
@@ -47,13 +55,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         ));
     };
     let row = subject.history.rows.iter().find(|row| row.version == version);
-    let blessed = row.and_then(|row| row.checksum.clone());
+    let blessed = row.and_then(|row| row.checksum.clone()).filter(|_| altered.is_some());
     let migration = Migration { blessed, ..migration.clone() };
-    let what = format!("{} is accepted as it is now: {}", line.label, arguments.reason);
+    let subject_of = if altered.is_some() { line.label.clone() } else { format!("the way back of {}", line.label) };
+    let what = format!("{subject_of} is accepted as it is now: {}", arguments.reason);
     if subject.known.insert(version, Arc::new(migration)).is_none() {
         subject.told.adopted.insert(version);
     }
     subject.told.blessed.insert(version, arguments.reason.clone());
-    let question = format!("Accept {} as it is now?", line.label);
+    let question = format!("Accept {subject_of} as it is now?");
     subject.tell(Edit::Rebless, vec![what], &question)
 }

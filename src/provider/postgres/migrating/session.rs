@@ -333,7 +333,7 @@ impl<'a> Session<'a> {
         if let Some(line) = line_in(text, error) {
             found.cause = format!("line {}: {}", first + line - 1, found.cause);
         }
-        found.help = found.help.or_else(|| Some("nothing was changed: correct the file, then plan again".to_owned()));
+        found.help = found.help.or_else(|| Some("nothing was changed: correct the file, then plan again; the corrected way back of what is applied is recorded by `migrate rebless`".to_owned()));
         Failure { error: nothing(found), is_lock_timeout: has_code(error, &SqlState::LOCK_NOT_AVAILABLE) }
     }
 }
