@@ -65,8 +65,8 @@ verify "orders" {
   }
 }
 
-# What was released: a new image replaces the note, so that the history shows it.
-resource "terraform_data" "release" {
+# What runs: a new image replaces the note, so that the history shows it.
+resource "terraform_data" "deployed" {
   input            = { image = var.image, services = keys(local.services) }
   triggers_replace = var.image
 }
