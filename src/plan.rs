@@ -189,6 +189,7 @@ pub fn plan(desired: &Desired, inputs: Inputs<'_>, options: &Options) -> (Change
     refactor::apply(&options.refactoring, &mut goals, inputs.state);
     let targeted = only.clone();
     let mut planner = Planner::new(inputs, Operation::Apply, &options.replace, only);
+    planner.environment = Some(&desired.environment.name);
     planner.drafts = drafts;
     planner.first = first;
     planner.plan(&goals);
@@ -270,6 +271,8 @@ fn targets(goals: &Goals, state: &State, targets: &[Address], mistakes: &mut Dia
 pub(crate) struct Planner<'a> {
     inputs: Inputs<'a>,
     operation: Operation,
+    /// The environment, where a spec says it.
+    environment: Option<&'a str>,
     replace: &'a [Address],
     only: Option<BTreeSet<Address>>,
     /// What the recorded things need.
@@ -292,6 +295,7 @@ impl<'a> Planner<'a> {
         Self {
             inputs,
             operation,
+            environment: None,
             replace,
             only,
             needed,

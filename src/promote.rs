@@ -60,6 +60,14 @@ pub enum Refused {
         /// The run.
         run: u64,
     },
+    /// What is in force was verified against the ledger alone, so no spec is known that says the same.
+    #[error("run {run} of {environment} was verified against the ledger alone, not against a spec")]
+    WithoutSpec {
+        /// The environment.
+        environment: String,
+        /// The run.
+        run: u64,
+    },
     /// What is in force is no release.
     #[error("no release was made of what {environment} verified in run {run}")]
     NoRelease {
@@ -126,7 +134,17 @@ pub enum Refused {
         /// The environment.
         environment: String,
     },
-    /// The next environment takes releases from elsewhere.
+    /// The next environment takes releases from elsewhere, and this one comes at no time before that.
+    #[error("{environment} takes releases from {after}, not from {from}: {environment} comes after {after}")]
+    Elsewhere {
+        /// The environment.
+        environment: String,
+        /// Where its releases come from.
+        after: String,
+        /// Where this one was to come from.
+        from: String,
+    },
+    /// The next environment takes releases from elsewhere, and this one comes before that.
     #[error("{environment} takes releases from {after}, not from {from}: a stage would be skipped")]
     Skipped {
         /// The environment.
@@ -142,19 +160,38 @@ pub enum Refused {
         /// The environment.
         environment: String,
     },
+    /// The way leads in the other direction.
+    #[error("{from} comes after {environment}: releases go from {environment} to {from}, not back")]
+    Backwards {
+        /// The environment.
+        environment: String,
+        /// Where this one was to come from.
+        from: String,
+    },
 }
 
-/// Whether a way leads from one environment to another.
+/// Whether a way leads from one environment to another. `before` are the environments that lie before either of them, by
+/// their `after`, the nearest first.
 ///
 /// # Errors
 /// Why it does not.
-pub fn way(from: &str, (name, to): (&str, &EnvironmentBlock)) -> Result<(), Refused> {
+pub fn way(from: (&str, &[String]), to: (&str, &EnvironmentBlock, &[String])) -> Result<(), Refused> {
+    let ((from, before_from), (name, to, before_to)) = (from, to);
     let environment = name.to_owned();
     let takes = to.source.as_ref().map_or(to.protected, |doors| doors.contains(&Door::Release));
+    let later = || before_from.iter().any(|before| before == name);
     match &to.after {
+        after if after.as_deref() != Some(from) && later() => {
+            Err(Refused::Backwards { environment, from: from.to_owned() })
+        }
         None => Err(Refused::Nowhere { environment }),
         Some(after) if after != from => {
-            Err(Refused::Skipped { environment, after: after.clone(), from: from.to_owned() })
+            let (after, is_earlier) = (after.clone(), before_to.iter().any(|before| before == from));
+            let from = from.to_owned();
+            Err(match is_earlier {
+                true => Refused::Skipped { environment, after, from },
+                false => Refused::Elsewhere { environment, after, from },
+            })
         }
         Some(_) if !takes => Err(Refused::Closed { environment }),
         Some(_) => Ok(()),
@@ -169,8 +206,9 @@ pub fn way(from: &str, (name, to): (&str, &EnvironmentBlock)) -> Result<(), Refu
 pub fn verified_now<'a>(environment: &str, state: &'a State) -> Result<(&'a Run, Digest), Refused> {
     let newest = settled(environment, state)?;
     let unverified = || Refused::Unverified { environment: environment.to_owned(), run: newest.number };
-    let verified = state.verified.as_ref().filter(|verified| verified.run >= newest.number);
-    let digest = verified.and_then(|verified| verified.spec_digest).ok_or_else(unverified)?;
+    let verified = state.verified.as_ref().filter(|verified| verified.run >= newest.number).ok_or_else(unverified)?;
+    let blind = || Refused::WithoutSpec { environment: environment.to_owned(), run: newest.number };
+    let digest = verified.spec_digest.ok_or_else(blind)?;
     Ok((state.apply_in_force().ok_or_else(unverified)?, digest))
 }
 

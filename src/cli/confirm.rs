@@ -33,7 +33,10 @@ pub fn confirm(terminal: &Terminal, consent: Consent, question: &str) -> Result<
     match terminal.ask(question) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::new(Exit::Unconfirmed, "not confirmed; nothing was done")),
-        None => Err(Failure::new(Exit::Unconfirmed, "this asks for a confirmation, and there is no terminal to ask on; nothing was done")
-            .help("type the same with `--auto-approve`, or save a plan with `plan ENV --out F.plan.json` and `apply F.plan.json`")),
+        None => Err(Failure::new(
+            Exit::Unconfirmed,
+            "this asks for a confirmation, and there is no terminal to ask on; nothing was done",
+        )
+        .help("type the same with `--auto-approve`")),
     }
 }

@@ -79,8 +79,11 @@ pub fn refuse_up(session: &Session, environment: &str) -> Result<(), Failure> {
         (false, Some(after)) => format!("it comes after {after}"),
         (false, None) => "it sets `allow_up = false`".to_owned(),
     };
-    Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {environment}: {why}"))
-        .help(format!("type `{}`, which asks", session.command(&format!("apply {environment}")))))
+    let help = match block.after.as_deref().filter(|_| is_closed(block)) {
+        Some(from) => format!("it takes only releases:  {}", session.command(&format!("promote {from} {environment}"))),
+        None => format!("type `{}`, which asks", session.command(&format!("apply {environment}"))),
+    };
+    Err(Failure::new(Exit::Unconfirmed, format!("`up` is not allowed for {environment}: {why}")).help(help))
 }
 
 /// A protected environment takes its values from its own files only, where everybody can read them later.

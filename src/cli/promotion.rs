@@ -2,9 +2,12 @@
 //!
 //! Invariant: the environment that a release comes from is only read, and asked again right before it gets in.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::door;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::ledgers;
@@ -18,7 +21,9 @@ use crate::release::parcel::{stays, unit};
 use crate::release::promotion::Promotion;
 use crate::release::{ReleaseId, Source};
 use crate::review::grounds::Grounds;
+use crate::spec;
 use crate::step::ChangeSet;
+use crate::store::disk::DiskFiles;
 
 /// The ledger of the environment that a release comes from.
 ///
@@ -43,18 +48,30 @@ pub fn refused(session: &Session, from: &str, refused: promote::Refused) -> Fail
         R::Nothing { .. }
         | R::Unfinished { .. }
         | R::Unverified { .. }
+        | R::WithoutSpec { .. }
         | R::NoRelease { .. }
         | R::NeverApplied { .. }
         | R::TakenBack { .. }
         | R::Closed { .. }
         | R::Skipped { .. }
+        | R::Elsewhere { .. }
+        | R::Backwards { .. }
         | R::Nowhere { .. } => Exit::Failed,
     };
     let help = match &refused {
         R::Unfinished { .. } => session.command(&format!("resume {from}")),
-        R::Unverified { .. } | R::Nothing { .. } => {
-            format!("an apply verifies what it did:  {}", session.command(&format!("apply {from}")))
-        }
+        R::Unverified { .. } | R::Nothing { .. } => match door::only_from(session, from) {
+            Some(before) => {
+                format!("{from} takes only releases:  {}", session.command(&format!("promote {before} {from}")))
+            }
+            None => format!("an apply verifies what it did:  {}", session.command(&format!("apply {from}"))),
+        },
+        R::WithoutSpec { run, .. } => format!(
+            "the spec was not at hand: this checkout, or the values of variables, were not those of run {run}\n\
+             give the same ones (`--var`, `--var-file`), to this verb as well; that verifies, and changes nothing \
+             that is as it should be:  {}",
+            session.command(&format!("apply {from}"))
+        ),
         R::NoRelease { .. } => format!("make one:  {}", session.command(&format!("release create {from}"))),
         R::Unknown { .. } | R::Several { .. } | R::NeverApplied { .. } | R::TakenBack { .. } => {
             format!("those that are known:  {}", session.command(&format!("release list {from}")))
@@ -69,9 +86,35 @@ pub fn refused(session: &Session, from: &str, refused: promote::Refused) -> Fail
         R::Skipped { environment, after, .. } => {
             format!("promote it stage by stage:  {}", session.command(&format!("promote {after} {environment}")))
         }
+        R::Elsewhere { environment, after, .. } => {
+            format!("promote it from there:  {}", session.command(&format!("promote {after} {environment}")))
+        }
+        R::Backwards { environment, from } => {
+            format!(
+                "the other way:  {}\na way back in {environment} is `{}`",
+                session.command(&format!("promote {environment} {from}")),
+                session.command(&format!("rollback {environment}"))
+            )
+        }
         R::Nowhere { environment } => format!("write `after = \"{from}\"` into `environment \"{environment}\"`"),
     };
     Failure::new(exit, format!("{refused}; nothing was done")).help(help)
+}
+
+/// The environments that lie before one, by their `after`, the nearest first; as far as their specs can be read.
+pub fn before(session: &Session, project: &Path, environment: &str) -> Vec<String> {
+    let after_of = |name: &str| {
+        let (spec, _mistakes) = spec::load(&DiskFiles, project, name, &session.kinds);
+        spec.settings.and_then(|block| block.after)
+    };
+    let mut found: Vec<String> = Vec::new();
+    while let Some(next) = after_of(found.last().map_or(environment, String::as_str)) {
+        if found.contains(&next) {
+            break;
+        }
+        found.push(next);
+    }
+    found
 }
 
 /// What is known of a release that is to get into an environment.

@@ -30,6 +30,15 @@ use crate::testing::subject::{self, Ground, Known, Stands};
 /// The longest reason that is recorded, in characters.
 const LONGEST: usize = 300;
 
+/// A file of tests for who has none: it holds for every environment.
+pub const EXAMPLE: &str = r#"run "it_answers" {
+  verify "up" {
+    http {
+      url = "http://localhost:8080/"
+    }
+  }
+}"#;
+
 /// The files of tests of a project.
 pub struct Tests {
     project: PathBuf,
@@ -94,7 +103,7 @@ impl Tests {
         if texts.is_empty() {
             let folder = project.join(test_file::FOLDER).join(format!("NAME{}", test_file::ENDING));
             return Err(Failure::usage(format!("the project has no tests: no {}", folder.display()))
-                .help("write one:  run \"it_answers\" { verify \"up\" { http { url = output.url } } }")
+                .help(format!("write one, as tests/first.test.hcl:\n{EXAMPLE}"))
                 .help("docs/testing.md says what a test can look at"));
         }
         let environments = specs::environments(project);

@@ -224,6 +224,13 @@ impl Planner<'_> {
         matches!(self.operation, Operation::Rollback { .. }) && down.next().is_none_or(|lowest| version < *lowest)
     }
 
+    /// The verb that makes an exception, as it is typed.
+    fn sanctioned(&self, verb: &str, version: &str, address: &Address) -> String {
+        let chain = self.inputs.state.chain.as_ref();
+        let environment = self.environment.or(chain.map(|chain| &*chain.environment)).unwrap_or("ENV");
+        format!("`switchback migrate {verb} {environment} {version} --database {} --reason WHY`", address.name)
+    }
+
     fn refuse_unknown_row(&mut self, address: &Address, goal: &DatabaseGoal, row: &HistoryRow) {
         let (label, version) = (row.label(), row.spelling.clone().unwrap_or_else(|| row.version.to_string()));
         let layout = Layout::of(&goal.binding.settings).unwrap_or_default();
@@ -237,7 +244,7 @@ impl Planner<'_> {
                 .detail(format!("`{address}` has applied {label}, which neither the folder nor the ledger has"))
                 .help(format!(
                     "put {file} back into the folder, or go on without it: {}",
-                    sanctioned("skip", &version, address)
+                    self.sanctioned("skip", &version, address)
                 )),
         );
     }
@@ -249,7 +256,7 @@ impl Planner<'_> {
                 .detail(format!("`{address}`: {} is not the text that was applied", migration.label()))
                 .help(format!(
                     "restore the file as it was, and put the change into a new migration; or accept it as it is: {}",
-                    sanctioned("rebless", &migration.version_text(), address)
+                    self.sanctioned("rebless", &migration.version_text(), address)
                 )),
         );
     }
@@ -278,7 +285,7 @@ impl Planner<'_> {
                     .detail(format!("`{address}`: {label} was not applied, but V{newest} was"))
                     .help(format!(
                         "give it a number above {newest}, or never run it: {}",
-                        sanctioned("skip", &migration.version_text(), address)
+                        self.sanctioned("skip", &migration.version_text(), address)
                     )),
             );
         }
@@ -480,11 +487,6 @@ fn pending(wanted: &Arc<Migration>, applied: &BTreeMap<i64, Arc<Migration>>) -> 
         }
         Some(_) => None,
     }
-}
-
-/// The verb that makes an exception, as it is typed.
-fn sanctioned(verb: &str, version: &str, address: &Address) -> String {
-    format!("`switchback migrate {verb} ENV {version} --database {} --reason WHY`", address.name)
 }
 
 /// The ledger has a migration in the middle of which the database knows nothing any more.

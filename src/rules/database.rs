@@ -61,6 +61,7 @@ mod work_while_locked;
 mod rewrites_table;
 mod scans_table;
 mod builds_index;
+mod empty_migration;
 mod ignore_without_effect;
 mod ignore_without_reason;
 
@@ -136,6 +137,7 @@ pub const RULES: &[Rule] = &[
     rewrites_table::RULE,
     scans_table::RULE,
     builds_index::RULE,
+    empty_migration::RULE,
     ignore_without_effect::RULE,
     ignore_without_reason::RULE,
 ];

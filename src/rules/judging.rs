@@ -195,6 +195,26 @@ impl Text<'_> {
             judge.fresh.insert(self.job.address.clone(), fresh);
         }
         self.comments(judge, &ignores, &used);
+        self.whole(judge);
+    }
+
+    /// That there is nothing to run.
+    fn whole(&self, judge: &mut Judge<'_>) {
+        let runs = self.way == Along::Forth && self.job.direction == Direction::Up;
+        if !runs || !self.script.statements.is_empty() {
+            return;
+        }
+        let rule = judge.rules.iter().find(|rule| rule.name == "empty-migration");
+        let Some((rule, level)) = rule.and_then(|rule| Some((rule, judge.levels.level(rule)?))) else { return };
+        judge.findings.found.push(Finding {
+            rule: rule.name.to_owned(),
+            level,
+            place: self.line(1),
+            message: format!("{} has no statement yet", self.job.migration.label()),
+            reason: rule.reason.to_owned(),
+            help: "write what changes into the file, and what takes it back".to_owned(),
+            rewrite: None,
+        });
     }
 
     fn statement(&self, judge: &mut Judge<'_>, sight: &Sight<'_>, ignores: &[Ignore]) {
@@ -328,7 +348,7 @@ impl Rule {
     pub fn finds(&self, sight: &Sight<'_>) -> bool {
         match self.check {
             Check::Statement(_, look) => !look(sight).is_empty(),
-            Check::Comments | Check::Steps(_) => false,
+            Check::Comments | Check::Whole | Check::Steps(_) => false,
         }
     }
 }

@@ -38,6 +38,7 @@ fn about(rule: &Rule) -> &'static str {
         Check::Statement(Sort::Breaks, _) => "loss",
         Check::Statement(Sort::Habit, _) => "habit",
         Check::Comments => "comments",
+        Check::Whole => "migration",
         Check::Steps(_) => "steps",
     }
 }

@@ -32,6 +32,8 @@ pub enum Check {
     Statement(Sort, fn(&Sight<'_>) -> Vec<Found>),
     /// The comments of a migration that silence rules; nobody can silence this.
     Comments,
+    /// A migration as a whole; it is looked at by whoever applies the rules.
+    Whole,
     /// The steps of a change set.
     Steps(fn(&ChangeSet) -> Vec<Finding>),
 }

@@ -155,7 +155,15 @@ pub fn apply_spec(session: &Session, resolved: Resolved, wish: Wish<'_>) -> Resu
     promotion::refuse(session, hold.ledger.state(), &change_set, &grounds)?;
     let author = Some(&*session.actor.name);
     let pass = let_pass(session, &mut hold, (&change_set, &grounds), (author, None, Some(resolved)))?;
-    confirm(&session.terminal, consent, &format!("Apply this to {environment}?"))?;
+    confirm(&session.terminal, consent, &format!("Apply this to {environment}?")).map_err(|failure| {
+        match (verb, failure.help.is_empty()) {
+            ("apply", false) => {
+                let plan = session.command(&format!("plan {environment} --out {environment}.plan.json"));
+                failure.help(format!("or save it, and `apply` what was saved:  {plan}"))
+            }
+            _ => failure,
+        }
+    })?;
     deposit(session, &mut hold, &change_set, &grounds)?;
     let report = carry::carry_out(session, &mut hold, Work::Begin(Box::new(change_set), source, pass), &aim)?;
     Ok(after_failure(session, &mut hold, report, &aim, on_failure))

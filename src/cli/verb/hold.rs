@@ -10,7 +10,7 @@ use crate::cli::confirm::Consent;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::report::shown_time;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, quoted};
 use crate::cli::terminal::View;
 use crate::digest::Digest;
 use crate::ledger::{Body, State};
@@ -113,8 +113,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         let intention = Intention { environment, project: None, verb: "hold" };
         let mut hold = Hold::open(session, intention, Consent::Given)?;
         hold.secure()?;
-        match body(arguments, hold.ledger.state(), reason)? {
-            Some(body) => session.wait(hold.ledger.append(session.world.clock.now(), vec![body]))?,
+        match body(arguments, session, hold.ledger.state(), reason)? {
+            Some(body) => {
+                let lifted = lifted(hold.ledger.state(), &body);
+                session.wait(hold.ledger.append(session.world.clock.now(), vec![body]))?;
+                lifted.iter().for_each(|line| session.terminal.say(line));
+            }
             None => session.terminal.say("there is nothing to lift"),
         }
         session.terminal.show(&Holds { environment: environment.clone(), holds: HoldView::all(hold.ledger.state()) });
@@ -124,14 +128,27 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What is said of a hold that is lifted.
+fn lifted(state: &State, body: &Body) -> Option<String> {
+    let Body::Lifted { spec_digest, .. } = body else { return None };
+    let hold = HoldView::all(state).into_iter().find(|hold| hold.spec == *spec_digest)?;
+    Some(format!("lifted: {}", hold.line()))
+}
+
 /// What is to be recorded; nothing when nothing is held that could be lifted.
-fn body(arguments: &Arguments, state: &State, reason: String) -> Result<Option<Body>, Failure> {
+fn body(arguments: &Arguments, session: &Session, state: &State, reason: String) -> Result<Option<Body>, Failure> {
     let prefix = arguments.spec.as_deref();
     if arguments.what == What::Lift {
         if state.holds.is_empty() {
             return Ok(None);
         }
-        let spec_digest = chosen(prefix, state.holds.keys().copied().collect(), "held")?;
+        let environment = &arguments.environment;
+        let lift = |digest: &Digest| {
+            let typed = format!("hold {environment} lift {} --reason {}", digest.short(), quoted(&reason));
+            let hold = state.holds.get(digest).map(|hold| hold.reason.as_str()).unwrap_or_default();
+            format!("{}   # {}", session.command(&typed), harmless(hold))
+        };
+        let spec_digest = chosen(prefix, state.holds.keys().copied().collect(), "held", &lift)?;
         return Ok(Some(Body::Lifted { spec_digest, reason }));
     }
     let Some(prefix) = prefix else {
@@ -146,14 +163,23 @@ fn body(arguments: &Arguments, state: &State, reason: String) -> Result<Option<B
             let mut known: Vec<Digest> = state.runs.iter().filter_map(|run| run.change_set.spec_digest).collect();
             known.sort_unstable();
             known.dedup();
-            chosen(Some(prefix), known, "ever applied")?
+            let set = |digest: &Digest| {
+                let environment = &arguments.environment;
+                session.command(&format!("hold {environment} set {} --reason {}", digest.short(), quoted(&reason)))
+            };
+            chosen(Some(prefix), known, "ever applied", &set)?
         }
     };
     Ok(Some(Body::Held { spec_digest, run: None, reason }))
 }
 
-/// The one that begins like this, or the only one.
-fn chosen(prefix: Option<&str>, among: Vec<Digest>, which: &str) -> Result<Digest, Failure> {
+/// The one that begins like this, or the only one; `typed` is what names one of several.
+fn chosen(
+    prefix: Option<&str>,
+    among: Vec<Digest>,
+    which: &str,
+    typed: &dyn Fn(&Digest) -> String,
+) -> Result<Digest, Failure> {
     let fits = |digest: &Digest| prefix.is_none_or(|prefix| digest.to_string().starts_with(prefix));
     let found: Vec<Digest> = among.into_iter().filter(fits).collect();
     let named = prefix.map(|prefix| format!(" that begins with `{prefix}`")).unwrap_or_default();
@@ -162,8 +188,8 @@ fn chosen(prefix: Option<&str>, among: Vec<Digest>, which: &str) -> Result<Diges
         [] => Err(Failure::usage(format!("no spec is {which}{named}; nothing was done"))),
         several => {
             let names: Vec<String> = several.iter().map(Digest::short).collect();
-            Err(Failure::usage(format!("more than one spec is {which}{named}: {}; nothing was done", names.join(", ")))
-                .help("give more of its digest"))
+            let summary = format!("more than one spec is {which}{named}: {}; nothing was done", names.join(", "));
+            Err(several.iter().fold(Failure::usage(summary), |failure, digest| failure.help(typed(digest))))
         }
     }
 }

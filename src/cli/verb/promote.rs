@@ -146,7 +146,11 @@ fn refuse_way(session: &Session, from: &str, to: &str) -> Result<(), Failure> {
     let project = session.need_environment(to)?;
     let (spec, mistakes) = spec::load(&DiskFiles, &project, to, &session.kinds);
     match &spec.settings {
-        Some(block) => promote::way(from, (to, block)).map_err(|why| refused(session, from, why)),
+        Some(block) => {
+            let before = |name| promotion::before(session, &project, name);
+            let way = promote::way((from, &before(from)), (to, block, &before(to)));
+            way.map_err(|why| refused(session, from, why))
+        }
         None if mistakes.has_errors() => Err(Failure::mistakes(mistakes, &spec.sources)),
         None => {
             let nowhere = promote::Refused::Nowhere { environment: to.to_owned() };

@@ -56,11 +56,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let report = match state.unfinished() {
         Some(run) => {
             let left = run.change_set.steps.len() - run.done_count();
-            confirm(
-                &session.terminal,
-                consent,
-                &format!("Go on with run {} of {environment} ({left} steps left)?", run.number),
-            )?;
+            let question = format!("Go on with run {} of {environment} ({left} steps left)?", run.number);
+            confirm(&session.terminal, consent, &question)
+                .map_err(|failure| typed_again(session, environment, failure))?;
             let report = carry::carry_out(session, &mut hold, Work::Resume, &aim)?;
             after_failure(session, &mut hold, report, &aim, arguments.on_failure)
         }
@@ -72,6 +70,24 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             }
         },
     };
+    if resolved.is_none() && digest.is_some() && session.project().is_some() && report.verified == Some(true) {
+        session.terminal.say(&format!(
+            "verified against the ledger alone: this checkout, or the values of variables, are not those of the run; \
+             for a release, type `{}` with the same variables",
+            session.command(&format!("apply {environment}"))
+        ));
+    }
     session.terminal.show(&report);
     Ok(report.result)
+}
+
+/// There is no plan to save here: the run is in the ledger.
+fn typed_again(session: &Session, environment: &str, mut failure: Failure) -> Failure {
+    if !failure.help.is_empty() {
+        failure.help = vec![format!(
+            "without the question:  {}",
+            session.command(&format!("resume {environment} --auto-approve"))
+        )];
+    }
+    failure
 }

@@ -93,6 +93,14 @@ fn the_spec_that_is_in_force_is_not_held_even_if_a_later_run_of_it_was_taken_bac
     }
     bench.expect(0, "rollback dev --to 1 --auto-approve");
     assert_eq!(held(&bench).len(), 2, "only the others");
+    let said = bench.expect(3, "hold dev lift --reason mended");
+    said.has("more than one spec is held");
+    for spec in held(&bench) {
+        said.has(&format!("switchback hold dev lift {} --reason mended   # run", &spec[..12]));
+    }
+    let (first, second) = (held(&bench)[0].clone(), held(&bench)[1].clone());
+    let said = bench.expect(0, &format!("hold dev lift {} --reason mended", &first[..12]));
+    said.has(&format!("lifted: {}", &first[..12])).has(&second[..12]);
     bench.write("environments/dev.hcl", &strict("one"));
     bench.expect(0, "apply dev --auto-approve").has("nothing to do");
 }

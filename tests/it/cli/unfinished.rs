@@ -59,6 +59,7 @@ fn a_run_that_failed_half_way_is_named_and_can_be_taken_back() {
     // The same again goes on with the same run; another one is refused with the two commands.
     bench.expect(6, "apply dev --auto-approve").has("run 1, apply of dev");
     bench.expect(6, "resume dev --auto-approve").has("run 1, apply of dev");
+    bench.expect(9, "resume dev").has("switchback resume dev --auto-approve").has_not("plan ENV");
     bench.write("environments/dev.hcl", &spec(&nowhere(), "changed"));
     bench
         .expect(6, "apply dev --auto-approve")

@@ -107,6 +107,11 @@ fn the_password_is_nowhere_and_the_url_may_come_from_the_environment() {
     assert!(!said.contains(password), "{said}");
     let said = bench.expect(3, "migrate status");
     assert!(said.contains("DATABASE_URL"), "{said}");
+    // Without any: there is no spec here whose settings could hold it.
+    let without = bench.url.replacen(&format!(":{password}@"), "@", 1);
+    let said = bench.expect(1, &format!("migrate status --url {without}"));
+    assert!(said.contains("PGPASSWORD") && said.contains("postgres://USER:PASSWORD@HOST"), "{said}");
+    assert!(!said.contains("password_file"), "{said}");
     // What is there already tells the layout, whatever the files are called.
     let said = bench.expect(0, &format!("migrate status --url {}", bench.url));
     assert!(said.contains("in dbmate's layout") && said.contains("nothing is pending"), "{said}");
@@ -118,7 +123,10 @@ fn new_files_are_those_of_the_layout() {
         let bench = bench(layout, 2);
         let said = bench.expect(0, &format!("migrate new add-email --layout {layout}"));
         assert!(said.contains("add_email"), "{layout}: {said}");
-        for file in said.lines() {
+        assert!(said.contains("then prove them:  switchback migrate rehearse --all\n"), "{layout}: {said}");
+        let files: Vec<&str> = said.lines().filter(|line| line.ends_with(".sql")).collect();
+        assert_eq!(files.len(), said.lines().count() - 1, "{layout}: {said}");
+        for file in files {
             assert!(bench.path(file).is_file(), "{layout}: {file}");
         }
         let said = bench.expect(0, "validate dev");
@@ -159,12 +167,18 @@ fn project(folders: &[(&str, &str)]) -> Bench {
 fn the_only_folder_that_the_spec_names_is_written_to() {
     let bench = project(&[("dev", "sql/shop"), ("prod", "sql/shop")]);
     let said = bench.expect(0, "migrate new more");
-    assert_eq!(said, "sql/shop/V1__more.sql\nsql/shop/U1__more.sql\n", "in the spec's folder and layout");
+    let files = "sql/shop/V1__more.sql\nsql/shop/U1__more.sql\n";
+    assert!(said.starts_with(files), "in the spec's folder and layout: {said}");
+    let (_, next) = said.split_at(files.len());
+    assert!(next.contains("migrate rehearse --all --dir sql/shop") && next.lines().count() == 1, "{said}");
     bench.expect(0, "migrate new another");
     assert!(bench.path("sql/shop/V2__another.sql").exists() && !bench.path("migrations/V1__more.sql").exists());
     // From a folder within the project as well.
     let said = bench.expect(0, "migrate new third -C environments");
     assert!(said.contains("sql/shop/V3__third.sql"), "{said}");
+    // What is no word at its end leaves no trace in the name of the file.
+    bench.expect(0, "migrate new notes!");
+    assert!(bench.path("sql/shop/V4__notes.sql").exists());
     // Who names a folder means it.
     bench.expect(0, "migrate new fourth --dir elsewhere");
     assert!(bench.path("elsewhere/V1__fourth.sql").exists());

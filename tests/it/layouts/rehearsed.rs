@@ -70,3 +70,47 @@ fn what_cannot_be_rehearsed_is_no_pass() {
     let said = bench.expect(3, "migrate rehearse");
     assert!(said.contains("DATABASE_URL") && said.contains("--all"), "{said}");
 }
+
+#[test]
+fn a_derived_way_back_is_shown_with_the_file_that_it_belongs_into() {
+    let bench = bench(Layout::Flyway, 1);
+    bench.write("migrations/V1.1__names.sql", "alter table one add column name text;\n");
+    let at = |words: &str| format!("migrate {words} --url {} --layout flyway", bench.url);
+    let said = bench.expect(0, &at("status"));
+    assert!(said.contains("V1.1__names  (no file for its way back)"), "{said}");
+    bench.expect(0, &at("up --auto-approve"));
+    let said = bench.expect(1, &at("down --last --auto-approve"));
+    assert!(
+        said.contains("V1.1__names has no file for its way back") && said.contains("write U1.1__names.sql"),
+        "{said}"
+    );
+    assert!(said.contains("switchback migrate rehearse --all --layout flyway"), "{said}");
+    let rehearse = "migrate rehearse --all --postgres 15 --layout flyway";
+    let said = bench.expect(0, rehearse);
+    assert!(said.contains("way back derived: exact"), "{said}");
+    let (_, derived) = said.split_once("what was derived, for U1.1__names.sql:\n").expect(&said);
+    let text: String =
+        derived.lines().take_while(|line| line.starts_with("    ")).map(|line| format!("{line}\n")).collect();
+    // As it is told: then it is taken back.
+    bench.write("migrations/U1.1__names.sql", &text);
+    assert!(!bench.expect(0, rehearse).contains("no file takes it back"), "it is in a file now");
+    bench.expect(0, &at("down --last --auto-approve"));
+    assert_eq!(
+        bench.ask("select count(*) from pg_attribute where attrelid = 'one'::regclass and attname = 'name'"),
+        "0"
+    );
+}
+
+#[test]
+fn a_folder_without_migrations_leads_to_one_that_has_some() {
+    let bench = bench(Layout::Refinery, 0);
+    bench.write("migrations/shop/V1__first.sql", "create table a (id int);\n");
+    let said = bench.expect(0, "migrate rehearse --all");
+    assert!(said.contains("the folder has no migration") && said.contains("`--dir migrations/shop`"), "{said}");
+    // Within the folder itself, where no other is below it.
+    let said = bench.expect(3, "migrate rehearse --all -C migrations/shop");
+    assert!(said.contains("there is no folder `migrations` here") && said.contains("`--dir .`"), "{said}");
+    assert!(!said.contains("database block"), "{said}");
+    let said = bench.expect(3, "migrate lint -C environments");
+    assert!(said.contains("`--dir DIR`"), "{said}");
+}

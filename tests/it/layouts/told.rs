@@ -27,7 +27,7 @@ fn an_altered_file_is_refused_accepted_and_refused_again() {
         let said = bench.expect(4, "plan dev");
         assert!(said.contains("is not the text that was applied"), "{layout}: {said}");
         let version = versions(layout)[1];
-        assert!(said.contains("migrate rebless ENV"), "{layout}: {said}");
+        assert!(said.contains("migrate rebless dev"), "{layout}: {said}");
         let verb = format!("migrate rebless dev {version} --reason comment --auto-approve");
         let said = bench.expect(0, &verb);
         assert!(said.contains("is accepted as it is now: comment"), "{layout}: {said}");
@@ -62,7 +62,7 @@ fn a_late_version_is_refused_and_left_out() {
         bench.expect(0, "apply dev --auto-approve");
         bench.write(&file(layout, 1), late);
         let said = bench.expect(4, "plan dev");
-        assert!(said.contains("a migration comes too late") && said.contains("migrate skip ENV"), "{layout}: {said}");
+        assert!(said.contains("a migration comes too late") && said.contains("migrate skip dev"), "{layout}: {said}");
         assert!(bench.expect(11, "migrate adopt dev --dry-run").contains("late"), "{layout}");
         assert!(bench.expect(1, "migrate adopt dev --auto-approve").contains("migrate skip dev"), "{layout}");
         let verb = format!("migrate skip dev {} --reason never --auto-approve", versions(layout)[1]);

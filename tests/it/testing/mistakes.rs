@@ -57,3 +57,14 @@ fn a_gate_takes_true_or_names() {
     let alone = project("  requires_tests = true\n");
     alone.expect(4, "validate staging").has("nothing comes through these gates");
 }
+
+#[test]
+fn the_example_for_who_has_no_test_is_understood_as_it_stands() {
+    let bench = project("  after = \"dev\"\n");
+    let said = bench.expect(3, "test dev");
+    assert!(!said.talk.contains("output.url"), "it names nothing that is not there: {}", said.talk);
+    let example =
+        said.talk.split_once("tests/first.test.hcl:\n").and_then(|(_, rest)| rest.split_once("\n        }\n"));
+    bench.write("tests/first.test.hcl", &format!("{}\n}}\n", example.expect("it ends with its brace").0));
+    bench.expect(3, "test dev --filter nowhere").has("first/it_answers");
+}

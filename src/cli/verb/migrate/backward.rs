@@ -61,9 +61,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         None => usize::from(!applied.is_empty()),
     };
     let (stay, go) = applied.split_at(applied.len() - down);
+    let rehearse = session.command(&arguments.place.rehearse());
     if let Some(stuck) = go.iter().rfind(|migration| migration.down.is_none()) {
-        let failure = Failure::failed(format!("{} has no way back; nothing was done", stuck.label()));
-        return Err(failure.help("write one, or go forward: a new migration can undo what it did"));
+        let file = place.layout.file_name(&stuck.version_text(), &stuck.name.replace(' ', "_"), Direction::Down);
+        let failure = Failure::failed(format!("{} has no file for its way back; nothing was done", stuck.label()));
+        let failure = failure.help(format!("write {file}; where one can be derived, this shows its text:  {rehearse}"));
+        return Err(failure.help("or go forward: a new migration can undo what it did"));
     }
     show(session, &place, stay, go);
     if !go.is_empty() {

@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut ran = Vec::new();
     if !first.is_empty() {
         for migration in &first {
-            let back = if migration.down.is_some() { "" } else { "  (no way back)" };
+            let back = if migration.down.is_some() { "" } else { "  (no file for its way back)" };
             session.terminal.say_as(Role::Heading, &format!("  {}{back}", harmless(&migration.label())));
         }
         let count = counted(first.len(), "migration");

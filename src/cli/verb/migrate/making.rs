@@ -4,17 +4,17 @@
 //! Invariant: a file that is there is never written over.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::own_folder;
-use super::place::{FolderArguments, shown};
+use super::place::{FolderArguments, shown, with_files};
 use super::proposing::{self, Proposed, Texts};
 use super::rehearsal::ServerArguments;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, quoted};
 use crate::cli::terminal::View;
 use crate::migration::Migration;
 use crate::migration::layout::Layout;
@@ -87,7 +87,8 @@ impl View for Made {
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let name: String =
         arguments.name.trim().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
-    if name.trim_matches('_').is_empty() {
+    let name = name.trim_matches('_').to_owned();
+    if name.is_empty() {
         return Err(Failure::usage("the name of a migration is made of letters, digits and `_`"));
     }
     let place = own_folder::meant(session, &arguments.folder, &name)?;
@@ -98,13 +99,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let Some(wanted) = &arguments.from_schema else {
         let files = write(session, &folder, (layout, &there), &name, None)?;
         if there.is_empty() {
-            for below in with_migrations(&folder) {
+            for below in with_files(&folder) {
                 let (folder, below) = (shown(session, &folder), shown(session, &below));
                 let other = session.command(&format!("migrate new {name} --dir {below}"));
                 session.terminal.say(&format!("{folder} had no migration, {below} has some; to write there: {other}"));
             }
         }
         session.terminal.show(&Made { layout: layout.name(), files });
+        let dir = shown(session, &folder);
+        let dir = if dir == "migrations" { String::new() } else { format!(" --dir {}", quoted(&dir)) };
+        let rehearse = session.command(&format!("migrate rehearse --all{dir}"));
+        session.terminal.say(&format!("write the SQL of both ways there, then prove them:  {rehearse}"));
         return Ok(Exit::Done);
     };
     let of = (&**wanted, arguments.url.as_deref());
@@ -119,16 +124,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let result = proposing::result(&proposal);
     session.terminal.show(&Proposed { layout: layout.name(), files, result, proposal });
     Ok(result)
-}
-
-/// The folders right below one that hold SQL files, in order.
-fn with_migrations(folder: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_sql = |file: &Path| file.extension().is_some_and(|extension| extension == "sql");
-    let below = entries(folder).map(|entry| entry.path()).filter(|path| path.is_dir());
-    let mut found: Vec<PathBuf> = below.filter(|path| entries(path).any(|file| is_sql(&file.path()))).collect();
-    found.sort();
-    found
 }
 
 /// Writes the files, and gives their paths.

@@ -61,6 +61,16 @@ impl std::fmt::Debug for PlaceArguments {
     }
 }
 
+impl PlaceArguments {
+    /// How all of the folder is rehearsed.
+    pub fn rehearse(&self) -> String {
+        let dir = self.folder.dir.as_ref().map(|dir| dir.display().to_string());
+        let dir = dir.map(|dir| format!(" --dir {}", crate::cli::session::quoted(&dir))).unwrap_or_default();
+        let layout = self.folder.layout.map(|layout| format!(" --layout {layout}")).unwrap_or_default();
+        format!("migrate rehearse --all{dir}{layout}")
+    }
+}
+
 /// A database and a folder at hand.
 pub struct Place {
     /// Without a password, for people.
@@ -142,10 +152,34 @@ impl FolderArguments {
             return Ok(found);
         }
         let count = crate::review::words::counted(mistakes.len(), "mistake");
+        if !self.path(session).is_dir() {
+            return Err(self.no_folder(session));
+        }
         let mistakes: Vec<Diagnostic> = mistakes.into_iter().map(|one| one.diagnostic(&session.folder)).collect();
         let mut failure = Failure::mistakes(Diagnostics(mistakes), &Sources::default());
         failure.summary = format!("the folder has {count}, read as {layout}'s; nothing was done");
         Err(failure.help("where it is another tool's folder, say so: `--layout NAME`"))
+    }
+
+    /// What to type when there is no such folder: this one, or one below it, may be what is meant.
+    fn no_folder(&self, session: &Session) -> Failure {
+        let failure = Failure::usage(format!("there is no folder `{}` here; nothing was done", self.shown()));
+        let here = &session.folder;
+        let is_sql = |file: std::fs::DirEntry| file.path().extension().is_some_and(|extension| extension == "sql");
+        let is_here = std::fs::read_dir(here).into_iter().flatten().flatten().any(is_sql);
+        let own = is_here.then(|| ".".to_owned());
+        let named: Vec<String> = own.into_iter().chain(below(session, here)).collect();
+        match named.is_empty() {
+            true => failure.help("say where the migrations are: `--dir DIR`"),
+            false => named
+                .into_iter()
+                .fold(failure, |failure, dir| failure.help(format!("type the same with `--dir {dir}`"))),
+        }
+    }
+
+    /// The folders below this one that hold migrations, as they are typed.
+    pub fn below(&self, session: &Session) -> Vec<String> {
+        below(session, &self.path(session))
     }
 
     /// The layout: as typed, else that of the only history table there is, else the only one whose names fit.
@@ -217,7 +251,7 @@ impl Place {
         let (shown, mut connection) = connection(&typed)?;
         let databases = session.world.databases.clone();
         let databases = databases.ok_or_else(|| world(&no_provider("postgres")))?;
-        let tables = session.wait(databases.layouts(&connection)).map_err(|error| world(&error))?;
+        let tables = session.wait(databases.layouts(&connection)).map_err(|error| unreached(&error))?;
         let (layout, folder) = folder.read(session, &tables)?;
         connection.settings.insert(Layout::SETTING.to_owned(), Value::from(layout.name()));
         Ok(Self { shown, layout, folder, connection, databases, lock_wait })
@@ -314,6 +348,18 @@ pub fn world(error: &WorldError) -> Failure {
     error.help.iter().fold(failure, |failure, help| failure.help(help.clone()))
 }
 
+/// The same of a database that a URL names: there is no spec that could hold a password.
+fn unreached(error: &WorldError) -> Failure {
+    let mut failure = world(error);
+    if error.class == crate::world::ErrorClass::Denied {
+        failure.help = vec![
+            "give the password in the environment variable PGPASSWORD, or in the URL: `postgres://USER:PASSWORD@HOST/DBNAME`"
+                .to_owned(),
+        ];
+    }
+    failure
+}
+
 /// An error while something was done: what is known of it, and of what was done before.
 pub fn stopped(error: &EffectError, done: usize) -> Failure {
     let mut failure = world(&error.error);
@@ -348,6 +394,20 @@ impl Progress for Talk<'_> {
     fn say(&self, message: &str) {
         self.0.terminal.say(message);
     }
+}
+
+/// The folders right below one that hold SQL files, in order.
+pub fn with_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_sql = |file: &Path| file.extension().is_some_and(|extension| extension == "sql");
+    let below = entries(folder).map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut found: Vec<PathBuf> = below.filter(|path| entries(path).any(|file| is_sql(&file.path()))).collect();
+    found.sort();
+    found
+}
+
+fn below(session: &Session, folder: &Path) -> Vec<String> {
+    with_files(folder).iter().map(|found| crate::cli::session::quoted(&shown(session, found))).collect()
 }
 
 /// A path as people see it.

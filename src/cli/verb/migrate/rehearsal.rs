@@ -129,15 +129,58 @@ struct Rehearsed {
     layout: &'static str,
     result: Exit,
     migrations: Vec<Certified>,
+    /// Ways back that were derived, and are in no file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unwritten: Vec<Unwritten>,
+    /// Folders below an empty one that hold migrations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    below: Vec<String>,
+}
+
+/// A way back that was derived, and the file that it may be written into.
+#[derive(Serialize)]
+struct Unwritten {
+    migration: String,
+    file: String,
+    text: String,
+}
+
+impl Unwritten {
+    fn of(layout: Layout, migration: &Migration, certified: &Certified) -> Option<Self> {
+        let text = certified.certificate.derived.clone().filter(|_| migration.down.is_none())?;
+        let version = migration.version_text();
+        let file = layout.file_name(&version, &migration.name.replace(' ', "_"), Direction::Down);
+        Some(Self { migration: migration.label(), file, text })
+    }
+
+    fn lines(&self, is_one_file: bool) -> String {
+        let Self { migration, file, text } = self;
+        let place = if is_one_file { format!("`-- migrate:down` of {file}") } else { file.clone() };
+        let (migration, place) = (harmless(migration), harmless(&place));
+        let mut lines =
+            format!("{migration}: no file takes it back, which `migrate down` needs; what was derived, for {place}:\n");
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            lines += &format!("    {}\n", harmless(line));
+        }
+        lines
+    }
 }
 
 impl View for Rehearsed {
     fn text(&self, paint: &dyn Paint) -> String {
         match (self.migrations.is_empty(), &self.database) {
             (true, Some(database)) => format!("nothing is pending at {}\n", harmless(database)),
-            (true, None) => "the folder has no migration\n".to_owned(),
+            (true, None) => {
+                let other = |dir: &String| format!("{dir} has some: type the same with `--dir {dir}`\n");
+                std::iter::once("the folder has no migration\n".to_owned())
+                    .chain(self.below.iter().map(other))
+                    .collect()
+            }
             (false, _) => {
-                format!("{}{}\n", certified::text(&[], &self.migrations, paint), certified::tally(&self.migrations))
+                let is_one_file = self.layout == Layout::Dbmate.name();
+                let unwritten: String = self.unwritten.iter().map(|one| one.lines(is_one_file)).collect();
+                let (text, tally) = (certified::text(&[], &self.migrations, paint), certified::tally(&self.migrations));
+                format!("{text}{unwritten}{tally}\n")
             }
         }
     }
@@ -157,7 +200,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     // Only rules look at what the catalogs said.
     migrations.iter_mut().for_each(|one| one.certificate.forget_catalogs());
     let result = certified::result(&migrations);
-    session.terminal.show(&Rehearsed { database, layout: layout.name(), result, migrations });
+    let pairs = job.steps.iter().zip(&migrations);
+    let unwritten = pairs.filter_map(|((_, migration), one)| Unwritten::of(layout, migration, one)).collect();
+    let below = if migrations.is_empty() { subject.folder.below(session) } else { Vec::new() };
+    let layout = layout.name();
+    session.terminal.show(&Rehearsed { database, layout, result, migrations, unwritten, below });
     Ok(result)
 }
 

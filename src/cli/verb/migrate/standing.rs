@@ -61,7 +61,7 @@ impl View for Status {
                 Standing::Missing => (Role::Danger, "without a file"),
             };
             let is_one_way = !line.way_back && matches!(line.standing, Standing::Pending | Standing::PendingAgain);
-            let back = if is_one_way { "  (no way back)" } else { "" };
+            let back = if is_one_way { "  (no file for its way back)" } else { "" };
             text += &paint.paint(role, &format!("  {:<14} {}{back}", word, harmless(&line.label)));
             text.push('\n');
         }

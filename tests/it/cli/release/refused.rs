@@ -41,7 +41,21 @@ fn the_way_leads_over_every_stage() {
     let said = bench.expect(1, "promote dev prod");
     said.has("prod takes releases from staging, not from dev: a stage would be skipped");
     said.has("switchback promote staging prod");
-    bench.expect(1, "promote staging dev").has("does not say which environment it comes after");
+    // Against the direction, and from where nothing was to come from: what to type leads on, and writes no circle.
+    let said = bench.expect(1, "promote staging dev");
+    said.has("releases go from dev to staging, not back").has("switchback promote dev staging").has_not("write `after");
+    let said = bench.expect(1, "promote prod staging");
+    said.has("releases go from staging to prod, not back");
+    bench.write("environments/other.hcl", &spec("other", ""));
+    let said = bench.expect(1, "promote other staging");
+    said.has("staging comes after dev").has("switchback promote dev staging").has_not("skipped");
+    bench
+        .expect(1, "promote dev other")
+        .has("does not say which environment it comes after")
+        .has("write `after = \"dev\"`");
+    // What takes only releases is neither brought up nor applied.
+    bench.expect(9, "up staging").has("switchback promote dev staging");
+    bench.expect(1, "release create staging").has("switchback promote dev staging");
     bench.write("environments/staging.hcl", &spec("staging", "  after = \"dev\"\n"));
     bench.expect(1, "promote dev staging").has("its `source` names only the checkout");
     bench.expect(3, "promote dev nowhere").has("there is no environment `nowhere`");
@@ -151,4 +165,20 @@ fn a_secret_does_not_travel() {
         &spec("dev", "").replace("  released = true", "  released = true\n  sensitive = true"),
     );
     bench.expect(4, "validate dev").has("a secret does not travel");
+}
+
+#[test]
+fn what_was_verified_against_the_ledger_alone_becomes_a_release_after_an_apply() {
+    let bench = project(STAGING, "");
+    let image = "--var image=shop/web:1.1.0";
+    bench.expect(0, &format!("apply dev --auto-approve {image}")).has("verified");
+    bench.expect(0, "apply dev --auto-approve --var image=shop/web:1.2.0").has("verified");
+    // Back to run 1, which the ledger alone knows.
+    bench.expect(0, "rollback dev --last --auto-approve").has("verified");
+    let said = bench.expect(1, "release create dev");
+    said.has("was verified against the ledger alone, not against a spec");
+    said.has("give the same ones (`--var`, `--var-file`)").has("switchback apply dev");
+    bench.expect(1, &format!("release create dev {image}")).has("verified against the ledger alone");
+    bench.expect(0, &format!("apply dev --auto-approve {image}")).has("nothing to do");
+    bench.expect(0, &format!("release create dev {image}")).has("release");
 }
