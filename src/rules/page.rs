@@ -38,7 +38,7 @@ fn about(rule: &Rule) -> &'static str {
         Check::Statement(Sort::Breaks, _) => "loss",
         Check::Statement(Sort::Habit, _) => "habit",
         Check::Comments => "comments",
-        Check::Steps(_) => "steps",
+        Check::Steps(..) => "steps",
     }
 }
 

@@ -33,10 +33,10 @@ pub enum Check {
     /// The comments of a migration that silence rules; nobody can silence this.
     Comments,
     /// The steps of a change set.
-    Steps(fn(&ChangeSet) -> Vec<Finding>),
+    Steps(Sort, fn(&ChangeSet) -> Vec<Finding>),
 }
 
-/// What sort of harm a rule about statements speaks of.
+/// What sort of harm a rule speaks of. A way back chooses nothing anew: no habit is told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// Work on whole tables while others wait: it weighs little where the table is small.
