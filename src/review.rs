@@ -418,7 +418,7 @@ fn is_asked_for(reason: &Reason) -> bool {
 
 /// What differs. An attribute that the planner found no difference in, and of which the spec says nothing, is left
 /// as the world has it: that it is absent from the wanted object is no removal.
-fn changes(step: &Step) -> Differences {
+pub fn changes(step: &Step) -> Differences {
     // What is only taken up is as it was.
     if let Action::Import { object, .. } | Action::TakeUp { known: Forgotten::Thing { object, .. } } = &step.action {
         return difference::between(Some(object), Some(object));
@@ -427,15 +427,15 @@ fn changes(step: &Step) -> Differences {
     if let (Action::Update { before, after, .. }, Reason::Changed { attributes, drifted }) =
         (&step.action, &step.reason)
     {
-        let root = |path: &str| path.split(['.', '[']).next().unwrap_or(path).to_owned();
         let is_left = |name: &String| {
             !attributes.contains(name)
                 && !drifted.contains(name)
                 && before.contains_key(name)
                 && !after.contains_key(name)
         };
-        let left: BTreeSet<String> = changes.attributes.iter().map(|one| root(&one.path)).filter(is_left).collect();
-        changes.attributes.retain(|one| !left.contains(&root(&one.path)));
+        let left: BTreeSet<String> =
+            changes.attributes.iter().map(|one| one.attribute().to_owned()).filter(is_left).collect();
+        changes.attributes.retain(|one| !left.contains(one.attribute()));
         changes.unchanged += left.len();
     }
     changes

@@ -156,6 +156,8 @@ pub struct EnvironmentBlock {
     pub source: Option<BTreeSet<Door>>,
     /// What a release has to wait for before it gets in.
     pub gates: Gates,
+    /// Where it says which tests that are.
+    pub tests_at: Option<Span>,
     /// Which images are named by their content.
     pub pinning: Pinning,
     /// The Git branch from whose checkouts it is planned and applied, if it names one.

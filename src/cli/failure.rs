@@ -99,17 +99,23 @@ impl Failure {
         self
     }
 
-    /// Errors of the world under one summary, each with its own help. Expired credentials wait, all else fails.
+    /// Errors of the world under one summary, each once with all that it is about, and with its own help. Expired credentials wait, all else fails.
     pub fn world<'a>(summary: impl Into<String>, errors: impl IntoIterator<Item = (String, &'a WorldError)>) -> Self {
         let mut failure = Self::failed(summary);
         let mut expired = true;
+        let mut causes: Vec<(String, Vec<String>)> = Vec::new();
         for (who, error) in errors {
-            failure.causes.push(format!("{who}: {error}"));
+            let text = error.to_string();
+            match causes.iter_mut().find(|(other, _)| *other == text) {
+                Some((_, things)) => things.push(who),
+                None => causes.push((text, vec![who])),
+            }
             expired &= error.class == ErrorClass::Expired;
             if let Some(help) = error.help.as_ref().filter(|help| !failure.help.contains(help)) {
                 failure.help.push(help.clone());
             }
         }
+        failure.causes = causes.into_iter().map(|(error, things)| format!("{}: {error}", together(&things))).collect();
         if expired && !failure.causes.is_empty() {
             failure.exit = Exit::Parked;
         }
@@ -127,6 +133,17 @@ impl Failure {
             text += &format!("  help: {}\n", help.replace('\n', "\n        "));
         }
         text
+    }
+}
+
+/// What one error is about: `25 things (a, b, c and 22 more)`.
+fn together(things: &[String]) -> String {
+    match things {
+        [one] => one.clone(),
+        [first, second, third, _, rest @ ..] => {
+            format!("{} things ({first}, {second}, {third} and {} more)", things.len(), rest.len() + 1)
+        }
+        few => format!("{} things ({})", few.len(), few.join(", ")),
     }
 }
 
@@ -158,5 +175,27 @@ impl From<StoreError> for Failure {
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
         Self::failed(error.to_string()).help(error.help())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_error_of_many_things_is_told_once() {
+        let error = |cause: &str| WorldError {
+            tried: "sts:GetCallerIdentity".to_owned(),
+            cause: cause.to_owned(),
+            help: Some("switchback local up".to_owned()),
+            class: ErrorClass::Unreachable,
+        };
+        let (refused, other) = (error("connection refused"), error("no route"));
+        let things = ["a", "b", "c", "d", "e"].map(|name| (name.to_owned(), &refused));
+        let failure = Failure::world("unread", things.into_iter().chain([("f".to_owned(), &other)]));
+        assert_eq!(failure.causes, [format!("5 things (a, b, c and 2 more): {refused}"), format!("f: {other}")]);
+        assert_eq!(failure.help, ["switchback local up"]);
+        let few = Failure::world("unread", [("a".to_owned(), &refused), ("b".to_owned(), &refused)]);
+        assert_eq!(few.causes, [format!("2 things (a, b): {refused}")]);
     }
 }

@@ -212,17 +212,24 @@ pub fn refuse(session: &Session, there: &State, change_set: &ChangeSet, grounds:
     let state = ledger.state();
     let verified = promote::judged(from, state, id).map_err(|why| refused(session, from, why))?;
     let verdicts = judge(session, gates, state, verified, expedited.as_deref());
-    refuse_closed(change_set, verdicts).map_err(|failure| {
-        let accept = format!("release accept {} --in {from} --as ROLE", id.short());
-        let failure = match gates.tests {
-            Some(_) => {
-                failure.help(format!("tests are run and recorded with  {}", session.command(&format!("test {from}"))))
-            }
-            None => failure,
+    refuse_closed(change_set, verdicts).map_err(|mut failure| {
+        let is_closed = |gates: Gates| {
+            judge(session, &gates, state, verified, expedited.as_deref()).iter().any(|verdict| !verdict.open)
         };
+        let Gates { soak_seconds, windows, accept, tests, .. } = gates.clone();
+        if is_closed(Gates { tests, ..Gates::default() }) {
+            let words = session.command(&format!("test {from}"));
+            failure = failure.help(format!("tests are run and recorded with  {words}"));
+        }
+        if is_closed(Gates { accept, ..Gates::default() }) {
+            let words = session.command(&format!("release accept {} --in {from} --as ROLE", id.short()));
+            failure = failure.help(format!("an acceptance is recorded with  {words}"));
+        }
+        if is_closed(Gates { soak_seconds, windows, ..Gates::default() }) {
+            failure = failure
+                .help("in haste, soak and windows are shortened by `promote … --expedite REASON`, which is recorded");
+        }
         failure
-            .help(format!("an acceptance is recorded with  {}", session.command(&accept)))
-            .help("in haste, soak and windows are shortened by `promote … --expedite REASON`, which is recorded")
     })
 }
 

@@ -142,6 +142,8 @@ pub fn resolve_files(
     diagnostics.extend(more);
     let (levels, unknown) = Levels::of(&spec, &rules::rules());
     diagnostics.extend(unknown);
+    // Tests are those of the checkout, whatever release is looked at.
+    diagnostics.extend(spec::test_file::missing_files(&spec, &DiskFiles, project));
     diagnostics.sort();
     let folders = resolved.as_ref().map(|resolved| folders(&spec, &resolved.desired)).unwrap_or_default();
     let policies = rules::policy::of_spec(&spec);

@@ -10,10 +10,11 @@ use crate::migration::certificate::Evidence;
 use crate::observe::Observed;
 use crate::plan::{Inputs, Options, plan};
 use crate::resolve::desired::{Desired, Refactoring};
-use crate::review::difference::{Difference, between};
+use crate::review::changes;
+use crate::review::difference::{Difference, Shown};
 use crate::secret::Secrets;
 use crate::step::{Action, Reason, Step};
-use crate::value::{Object, SealKey, Value};
+use crate::value::{Object, SealKey};
 
 /// What a plan would be made from.
 #[derive(Clone, Copy)]
@@ -78,10 +79,7 @@ fn departure(kinds: &Kinds, step: &Step) -> Option<Departure> {
             Reason::Replaced { .. } | Reason::ReplaceAsked => return None,
             _ => (What::ToMake, None, Vec::new()),
         },
-        Action::Update { before, after, .. } | Action::Revise { before, after, .. } => {
-            (What::ToChange, None, leaves(before, after))
-        }
-        Action::Return { before, after, .. } => (What::ToChange, None, leaves(before, after)),
+        Action::Update { .. } | Action::Revise { .. } | Action::Return { .. } => (What::ToChange, None, leaves(step)),
         Action::Delete { .. } => match &step.reason {
             Reason::Replaced { attributes } => {
                 (What::ToChange, None, attributes.iter().map(|name| named(name)).collect())
@@ -117,14 +115,15 @@ fn named(name: &str) -> Difference {
     Difference { path: name.to_owned(), before: None, after: None }
 }
 
-/// What the spec itself says otherwise; what the world computes from it is known only after the apply.
-fn leaves(before: &Object, after: &Object) -> Vec<Difference> {
-    let known: Object = after.iter().filter(|(_, value)| Value::is_known(value)).map(owned).collect();
-    let before: Object =
-        before.iter().filter(|(name, _)| known.contains_key(*name) || !after.contains_key(*name)).map(owned).collect();
-    between(Some(&before), Some(&known)).attributes
-}
-
-fn owned((name, value): (&String, &Value)) -> (String, Value) {
-    (name.clone(), value.clone())
+/// What the review of the plan shows, without what only the world computes; of what the spec itself says otherwise, also
+/// what is known only after the apply.
+fn leaves(step: &Step) -> Vec<Difference> {
+    let asked = match &step.reason {
+        Reason::Changed { attributes, .. } | Reason::Replaced { attributes } => attributes.as_slice(),
+        _ => &[],
+    };
+    let is_asked = |one: &Difference| asked.iter().any(|name| name == one.attribute());
+    let mut told = changes(step).attributes;
+    told.retain(|one| one.after != Some(Shown::KnownAfterApply) || is_asked(one));
+    told
 }

@@ -208,10 +208,15 @@ impl Names {
     }
 
     fn text(&self, text: &str) -> String {
+        // A text that is JSON stays JSON, so that it is compared by its parts.
+        let is_json =
+            text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         let mut text = text.to_owned();
         for (name, stands) in &self.given {
             if text.contains(name.as_str()) {
-                text = text.replace(name.as_str(), stands);
+                let escaped = is_json.then(|| serde_json::Value::from(stands.as_str()).to_string());
+                text =
+                    text.replace(name.as_str(), escaped.as_deref().map_or(stands, |quoted| quoted.trim_matches('"')));
             }
         }
         without_word(&text, &self.environment)
@@ -248,5 +253,19 @@ mod tests {
         );
         assert_eq!(without_word("devdev", "dev"), "devdev");
         assert_eq!(without_word("", "dev"), "");
+    }
+
+    #[test]
+    fn json_stays_json_where_a_name_stands_for_what_the_world_calls_a_thing() {
+        let given = vec![("arn:aws:ssm:x".to_owned(), "{config.web[\"KEY\"].arn}".to_owned())];
+        let names = Names { environment: "dev".to_owned(), given };
+        let object = |image: &str| -> Object {
+            let text = format!("[{{\"image\":\"{image}\",\"name\":\"web\",\"valueFrom\":\"arn:aws:ssm:x\"}}]");
+            Object::from([("containers".to_owned(), Value::from(text))])
+        };
+        let told = between(Some(&names.veil(&object("a:1"))), Some(&names.veil(&object("a:2")))).attributes;
+        let paths: Vec<&str> = told.iter().map(|one| one.path.as_str()).collect();
+        assert_eq!(paths, ["containers[\"web\"].image"]);
+        assert_eq!(names.text("arn:aws:ssm:x"), "{config.web[\"KEY\"].arn}");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: which release is in force follows from the runs alone.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::record::RunResult;
@@ -64,12 +66,21 @@ impl State {
             None => run.change_set.spec_digest == Some(*spec),
         };
         let id = self.runs.iter().rev().find(is_it).and_then(|run| self.release_of(run))?;
+        let names: String = self.tags_of(id).iter().map(|name| format!(", {name}")).collect();
+        Some(format!("release {}{names}", id.short()))
+    }
+
+    /// The tags of a release: those that were made here, and those by which it was brought.
+    pub fn tags_of(&self, id: ReleaseId) -> BTreeSet<String> {
         let tags = self.releases.tags.iter().filter(|(_, tag)| tag.what.release == id).map(|(name, _)| name.clone());
         let carried = self.runs.iter().filter_map(|run| run.change_set.release.as_ref()).filter(|one| one.id == id);
-        let named = carried.filter_map(|carried| carried.from.as_ref()?.tag.clone());
-        let names: std::collections::BTreeSet<String> = tags.chain(named).collect();
-        let names: String = names.iter().map(|name| format!(", {name}")).collect();
-        Some(format!("release {}{names}", id.short()))
+        tags.chain(carried.filter_map(|carried| carried.from.as_ref()?.tag.clone())).collect()
+    }
+
+    /// The environment that a release was brought from last.
+    pub fn brought_from(&self, id: ReleaseId) -> Option<&str> {
+        let carried = self.runs.iter().rev().filter_map(|run| run.change_set.release.as_ref());
+        carried.filter(|one| one.id == id).find_map(|one| Some(one.from.as_ref()?.environment.as_str()))
     }
 
     /// Whether a run brought a release, or it was made of that.

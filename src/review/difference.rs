@@ -68,6 +68,13 @@ pub struct Difference {
     pub after: Option<Shown>,
 }
 
+impl Difference {
+    /// The attribute that it lies in.
+    pub fn attribute(&self) -> &str {
+        self.path.split(['.', '[']).next().unwrap_or(&self.path)
+    }
+}
+
 /// All that differs between two objects.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Differences {

@@ -19,7 +19,7 @@ use crate::migration::observation::Observation;
 use crate::migration::statements::{Script, Statement};
 use crate::migration::{Direction, Migration};
 use crate::rehearse::target::{Along, Answer, Foretold, Targets};
-use crate::step::{Action, ChangeSet, StepId};
+use crate::step::{Action, ChangeSet, Operation, StepId};
 use crate::suggest::did_you_mean;
 use crate::world::TargetFacts;
 
@@ -61,6 +61,8 @@ pub struct Job<'a> {
 pub struct Judge<'a> {
     rules: &'a [Rule],
     levels: &'a Levels,
+    /// Whether it is a way back that is judged: it chooses nothing anew.
+    goes_back: bool,
     fresh: BTreeMap<Option<String>, BTreeSet<String>>,
     findings: Findings,
 }
@@ -74,6 +76,7 @@ pub fn judge(
     settings: &Settings,
 ) -> Findings {
     let mut judge = Judge::new(rules, &settings.levels);
+    judge.goes_back = matches!(change_set.operation, Operation::Rollback { .. });
     for step in &change_set.steps {
         let Action::Migrate { direction, migration, .. } = &step.action else { continue };
         let target = targets.0.get(&step.address);
@@ -99,7 +102,7 @@ pub fn judge(
 impl<'a> Judge<'a> {
     /// Nothing is judged yet.
     pub fn new(rules: &'a [Rule], levels: &'a Levels) -> Self {
-        Self { rules, levels, fresh: BTreeMap::new(), findings: Findings::default() }
+        Self { rules, levels, goes_back: false, fresh: BTreeMap::new(), findings: Findings::default() }
     }
 
     /// What was made so far is in use from here on: the next migration belongs to another change.
@@ -119,7 +122,10 @@ impl<'a> Judge<'a> {
     /// The rules about steps.
     pub fn steps(&mut self, change_set: &ChangeSet) {
         for rule in self.rules {
-            let (Check::Steps(look), Some(level)) = (rule.check, self.levels.level(rule)) else { continue };
+            let (Check::Steps(sort, look), Some(level)) = (rule.check, self.levels.level(rule)) else { continue };
+            if self.goes_back && sort == Sort::Habit {
+                continue;
+            }
             let found = look(change_set).into_iter();
             self.findings.found.extend(found.map(|finding| Finding { rule: rule.name.to_owned(), level, ..finding }));
         }
@@ -225,7 +231,7 @@ impl Text<'_> {
                     continue;
                 };
                 let is_asked = (sort == Sort::Rest) == rest && (self.way == Along::Forth || sort.both_ways());
-                if !is_asked || (rest && is_said) {
+                if !is_asked || (rest && is_said) || (judge.goes_back && sort == Sort::Habit) {
                     continue;
                 }
                 for found in look(sight) {
@@ -348,7 +354,7 @@ impl Rule {
     pub fn finds(&self, sight: &Sight<'_>) -> bool {
         match self.check {
             Check::Statement(_, look) => !look(sight).is_empty(),
-            Check::Comments | Check::Whole | Check::Steps(_) => false,
+            Check::Comments | Check::Whole | Check::Steps(..) => false,
         }
     }
 }

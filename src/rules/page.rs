@@ -39,7 +39,7 @@ fn about(rule: &Rule) -> &'static str {
         Check::Statement(Sort::Habit, _) => "habit",
         Check::Comments => "comments",
         Check::Whole => "migration",
-        Check::Steps(_) => "steps",
+        Check::Steps(..) => "steps",
     }
 }
 

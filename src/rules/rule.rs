@@ -35,10 +35,10 @@ pub enum Check {
     /// A migration as a whole; it is looked at by whoever applies the rules.
     Whole,
     /// The steps of a change set.
-    Steps(fn(&ChangeSet) -> Vec<Finding>),
+    Steps(Sort, fn(&ChangeSet) -> Vec<Finding>),
 }
 
-/// What sort of harm a rule about statements speaks of.
+/// What sort of harm a rule speaks of. A way back chooses nothing anew: no habit is told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// Work on whole tables while others wait: it weighs little where the table is small.

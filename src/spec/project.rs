@@ -228,6 +228,7 @@ pub(super) fn environment(block: &Block, name: &str, diagnostics: &mut Diagnosti
         allow_up: plain.truth("allow_up"),
         source: None,
         gates,
+        tests_at: block.body.expr("requires_tests").map(|expr| expr.span),
         pinning,
         branch: plain.text("branch"),
         auto_promote: rule,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a run that says nothing is a mistake, never a pass.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::digest::Digest;
 use crate::expression::{Expr, Node, Reference};
 use crate::files::Files;
 use crate::kind::Kinds;
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, listed, nearest};
 
 /// The folder of the tests.
 pub const FOLDER: &str = "tests";
@@ -147,6 +148,30 @@ pub fn test_texts(files: &dyn Files, folder: &Path) -> Result<Vec<TestText>, (Pa
     }
     texts.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(texts)
+}
+
+/// The files that `requires_tests` names and that are not there: nothing would open that gate.
+pub fn missing_files(spec: &super::Spec, files: &dyn Files, folder: &Path) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let Some(block) = &spec.settings else { return diagnostics };
+    let paths = files.list(&folder.join(FOLDER)).unwrap_or_default();
+    let name = |path: &PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(ENDING)?.to_owned());
+    let known: BTreeSet<String> = paths.iter().filter_map(name).filter(|name| !name.is_empty()).collect();
+    for missing in block.gates.tests.iter().flatten().filter(|name| !known.contains(*name)) {
+        let there = match known.is_empty() {
+            true => format!("write it: there is no file of tests in `{FOLDER}/`"),
+            false => format!("there are {}", listed(known.iter().map(String::as_str))),
+        };
+        let diagnostic = Diagnostic::warning("a gate asks for tests that are not there")
+            .at(block.tests_at)
+            .detail(format!("`requires_tests` names `{missing}`, and there is no `{FOLDER}/{missing}{ENDING}`"));
+        let near = nearest(missing, known.iter().map(String::as_str));
+        diagnostics.push(match near {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`? {there}")),
+            None => diagnostic.help(there),
+        });
+    }
+    diagnostics
 }
 
 impl TestText {

@@ -14,11 +14,11 @@ use switchback::rehearse::target::Targets;
 use switchback::resolve::inputs;
 use switchback::resolve::resolve;
 use switchback::rules::judging::{Settings, judge};
-use switchback::rules::rule::{Check, Example, Rule};
+use switchback::rules::rule::{Check, Example, Rule, Sort};
 use switchback::rules::{Finding, infrastructure};
 use switchback::secret::Secrets;
 use switchback::spec::load;
-use switchback::step::{Action, Birth, ChangeSet, Inverse, Step};
+use switchback::step::{Action, Birth, ChangeSet, Inverse, Operation, Step};
 use switchback::value::{Data, Object, Value};
 
 /// Files in memory.
@@ -128,7 +128,7 @@ fn of<'a>(rule: &Rule, found: &'a [Finding]) -> Vec<&'a Finding> {
 #[test]
 fn each_rule_finds_its_bad_example_and_nothing_in_its_good_one() {
     for rule in infrastructure::RULES {
-        assert!(matches!(rule.check, Check::Steps(_)), "{}", rule.name);
+        assert!(matches!(rule.check, Check::Steps(..)), "{}", rule.name);
         let (before, bad, good) = match rule.example {
             Example::Spec { bad, good } => (None, bad, good),
             Example::Change { before, bad, good } => (Some(before), bad, good),
@@ -145,6 +145,25 @@ fn each_rule_finds_its_bad_example_and_nothing_in_its_good_one() {
         assert!(of(rule, &good).is_empty(), "{}: {good:?}", rule.name);
     }
     assert!(infrastructure::RULES.len() >= 15);
+}
+
+#[test]
+fn of_a_way_back_only_what_does_harm_is_told() {
+    for rule in infrastructure::RULES {
+        let Check::Steps(sort, _) = rule.check else { panic!("{}", rule.name) };
+        let (things, bad) = match rule.example {
+            Example::Spec { bad, .. } => (Things::default(), bad),
+            Example::Change { before, bad, .. } => (applied(&changed(before, &Things::default())), bad),
+            Example::Sql { .. } => continue,
+        };
+        let back = ChangeSet { operation: Operation::Rollback { to: 0 }, ..changed(bad, &things) };
+        let (evidence, targets) = (Evidence::default(), Targets::default());
+        let found = judge(infrastructure::RULES, &back, &evidence, &targets, &Settings::default()).found;
+        assert_eq!(of(rule, &found).is_empty(), sort == Sort::Habit, "{}: {found:?}", rule.name);
+    }
+    let sort = |name: &str| infrastructure::RULES.iter().find(|rule| rule.name == name).map(|rule| rule.check);
+    assert!(matches!(sort("image-by-tag"), Some(Check::Steps(Sort::Habit, _))));
+    assert!(matches!(sort("deleted-stateful-resource"), Some(Check::Steps(Sort::Breaks, _))));
 }
 
 #[test]

@@ -36,6 +36,12 @@ pub struct Arguments {
     ci: Option<Ci>,
 }
 
+const CI_PAGE: &str = concat!(
+    "read what each job does, and which rights it needs: ",
+    env!("CARGO_PKG_REPOSITORY"),
+    "/blob/main/docs/ci.md"
+);
+
 /// What was made.
 #[derive(Serialize)]
 struct Made {
@@ -45,6 +51,9 @@ struct Made {
     ledger: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<PlaceView>,
+    /// What is left to do by hand for a CI.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_to_do: Vec<&'static str>,
     next: Vec<String>,
 }
 
@@ -80,6 +89,10 @@ impl View for Made {
                 rights.lines().for_each(|line| text += &format!("  {line}\n"));
             }
         }
+        if !self.left_to_do.is_empty() {
+            text += "left to do by hand:\n";
+            self.left_to_do.iter().for_each(|what| text += &format!("  {what}\n"));
+        }
         text += "type next:\n";
         self.next.iter().for_each(|command| text += &format!("  {command}\n"));
         text
@@ -114,15 +127,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut written = if there.is_none() { write_project(folder, files)? } else { Vec::new() };
     if let Some(ci) = arguments.ci {
         written.extend(write_ci(folder, ci)?);
-        session.terminal.say(ci.left_to_do());
     }
+    // Who only adds the files of a CI knows how to plan.
+    let only_ci = arguments.ci.is_some() && there.is_some();
+    let next: &[&str] = if only_ci { &["validate"] } else { &["validate", "plan dev", "apply dev"] };
     let made = Made {
         project,
         folder: folder.clone(),
         files: written,
         ledger: ledger.unwrap_or_else(|| DEFAULT_LEDGER.to_owned()),
         place,
-        next: ["validate", "plan dev", "apply dev"].map(|words| session.command(words)).to_vec(),
+        left_to_do: arguments.ci.map(|ci| vec![ci.left_to_do(), CI_PAGE]).unwrap_or_default(),
+        next: next.iter().map(|words| session.command(words)).collect(),
     };
     session.terminal.show(&made);
     Ok(Exit::Done)

@@ -26,6 +26,7 @@ use crate::plan::Options;
 use crate::promote::{self, Verified, Wanted};
 use crate::release::{Carried, Source};
 use crate::review::Review;
+use crate::review::words::harmless;
 use crate::spec;
 use crate::store::disk::DiskFiles;
 
@@ -249,7 +250,15 @@ fn save(arguments: &Arguments, session: &Session, resolved: &Resolved, out: &std
     let passes = foretell(session, &change_set, &grounds, &unproved::typed("apply", &file));
     PlanFile::new(change_set, grounds).by(&session.actor).pinned(&session.root()).write(&session.path(out))?;
     let next = session.command(&format!("apply {file}"));
-    let next = if passes { format!("; type next: {next}") } else { String::new() };
+    let verdicts = resolved.promotion.iter().flat_map(|promotion| &promotion.verdicts);
+    let closed: Vec<&str> = verdicts.filter(|verdict| !verdict.open).map(|verdict| &*verdict.words).collect();
+    let next = match (passes, closed.len()) {
+        (false, _) => String::new(),
+        (true, 0) => format!("; type next: {next}"),
+        (true, 1) => format!("; when the gate is open: {next}"),
+        (true, _) => format!("; when the gates are open: {next}"),
+    };
     session.terminal.say(&format!("saved as {file}{next}"));
+    closed.iter().for_each(|words| session.terminal.say(&format!("  closed: {}", harmless(words))));
     Ok(Exit::Done)
 }

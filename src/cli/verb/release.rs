@@ -104,12 +104,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         What::Create { environment } => create(session, environment)?,
         What::List { environment } => {
             let ledger = session.known_ledger(environment)?;
-            session.terminal.show(&List::of(environment, ledger.state()));
+            let mut list = List::of(environment, ledger.state());
+            let tags = tags(session);
+            list.releases.iter_mut().for_each(|release| release.also_tagged(&tags));
+            session.terminal.show(&list);
         }
         What::Show { release, environment } => {
             let (environment, id) = find(session, release, environment.as_deref())?;
             let ledger = session.known_ledger(&environment)?;
-            session.terminal.show(&ReleaseView::of(&environment, ledger.state(), id));
+            let mut release = ReleaseView::of(&environment, ledger.state(), id);
+            release.also_tagged(&tags(session));
+            session.terminal.show(&release);
         }
         What::Accept { release, environment, role, note } => {
             accept(session, (environment, release), role, note.as_deref())?;
@@ -181,11 +186,22 @@ fn find(session: &Session, name: &str, environment: Option<&str>) -> Result<(Str
     if spec::environments(&session.need_project()?).iter().any(|known| known == name)
         && let Some(runs) = session.ledger(name)?.state().release_in_force()
     {
-        return find(session, &runs.0.to_string(), environment);
+        return find(session, &runs.0.to_string(), environment.or(Some(name)));
     }
     let environment = environment.map_or_else(|| "no environment".to_owned(), str::to_owned);
     let from = among.first().cloned().unwrap_or_default();
     Err(refused(session, &from, promote::Refused::Unknown { environment, name: name.to_owned() }))
+}
+
+/// The tags that the ledgers of the project know, as far as they can be read: a tag is recorded where it was made.
+fn tags(session: &Session) -> Vec<(String, ReleaseId)> {
+    let Some(project) = session.project() else { return Vec::new() };
+    let ledgers = spec::environments(&project).into_iter().filter_map(|name| session.ledger(&name).ok());
+    let of = |ledger: crate::ledger::Ledger| {
+        let tags = ledger.state().releases.tags.iter();
+        tags.map(|(name, tag)| (name.clone(), tag.what.release)).collect::<Vec<_>>()
+    };
+    ledgers.flat_map(of).collect()
 }
 
 /// The project's environments in the order of promotion, as far as they say one.
@@ -344,7 +360,6 @@ impl ReleaseView {
         let release = state.releases.known.get(&id).expect("it was found there").as_ref().clone();
         let judged = promote::judged(environment, state, id);
         let accepted = state.releases.accepted.iter().filter(|accepted| accepted.what.release == id);
-        let tags = state.releases.tags.iter().filter(|(_, tag)| tag.what.release == id);
         Self {
             id,
             in_environment: environment.to_owned(),
@@ -361,9 +376,17 @@ impl ReleaseView {
                 })
                 .collect(),
             tested: judged.ok().and_then(|verified| state.tested_after(verified.run)).map(TestsView::of),
-            tags: tags.map(|(name, _)| name.clone()).collect(),
+            tags: state.tags_of(id).into_iter().collect(),
             release,
         }
+    }
+
+    /// With the tags that other ledgers know of it.
+    fn also_tagged(&mut self, tags: &[(String, ReleaseId)]) {
+        let more = tags.iter().filter(|(_, id)| *id == self.id).map(|(name, _)| name.clone());
+        self.tags.extend(more);
+        self.tags.sort();
+        self.tags.dedup();
     }
 
     fn line(&self) -> String {

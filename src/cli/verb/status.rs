@@ -22,6 +22,7 @@ use crate::ledger::{Ledger, Run, State, StepState};
 use crate::migration::position::Partial;
 use crate::migration::statements::{Script, Statement};
 use crate::migration::{Direction, Keeping};
+use crate::release::ReleaseId;
 use crate::review::text::{Paint, Role};
 use crate::review::words::{counted, harmless};
 use crate::secret::Secrets;
@@ -62,6 +63,9 @@ struct Status {
     /// How many messages did not reach those who want them.
     #[serde(skip_serializing_if = "is_none")]
     untold: usize,
+    /// The release that is in force, if what is there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<InForce>,
     resources: usize,
     databases: Vec<Database>,
     newest_run: Option<Newest>,
@@ -73,6 +77,30 @@ struct Status {
 /// Whether there is nothing to count.
 fn is_none(count: &usize) -> bool {
     *count == 0
+}
+
+/// The release that is in force.
+#[derive(Serialize)]
+struct InForce {
+    id: ReleaseId,
+    tags: Vec<String>,
+    /// The environment that it was brought from; nothing where it was made here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+}
+
+impl InForce {
+    fn of(state: &State) -> Option<Self> {
+        let id = state.release_in_force()?;
+        let from = state.brought_from(id).map(str::to_owned);
+        Some(Self { id, tags: state.tags_of(id).into_iter().collect(), from })
+    }
+
+    fn line(&self) -> String {
+        let tags: String = self.tags.iter().map(|tag| format!(", tag {tag}")).collect();
+        let from = self.from.as_ref().map_or_else(|| "made here".to_owned(), |from| format!("from {from}"));
+        harmless(&format!("{}{tags}, {from}", self.id.short()))
+    }
 }
 
 /// What a way back left as it was.
@@ -272,6 +300,7 @@ fn status(environment: &str, ledger: &Ledger, session: &Session) -> Status {
         owed: owed.collect(),
         broken_glass: Broken::all(state),
         untold: state.outbox.owed_count(),
+        release: InForce::of(state),
         resources: state.things.resources.len(),
         databases: databases.collect(),
         newest_run: state.runs.last().map(Newest::of),
@@ -380,6 +409,9 @@ impl View for Status {
         let Some(newest) = &self.newest_run else {
             return text + "  nothing was ever applied\n" + &self.next_lines(paint);
         };
+        if let Some(release) = &self.release {
+            text += &format!("  release     {}\n", release.line());
+        }
         text += &format!("  resources   {}\n", self.resources);
         for database in &self.databases {
             let version = database.written.as_ref().map_or("no migration".to_owned(), |version| format!("V{version}"));
@@ -404,7 +436,10 @@ impl View for Status {
             newest.begun,
             harmless(&newest.actor)
         );
-        newest.checks.iter().for_each(|check| text += &check.text(paint));
+        // What failed comes before what was not asked because of that.
+        let (asked, unasked): (Vec<_>, Vec<_>) =
+            newest.checks.iter().partition(|check| check.result.is_some() || self.unfinished.is_none());
+        asked.iter().for_each(|check| text += &check.text(paint));
         for owed in &self.owed {
             let line = format!("  owed        {} by run {}, since {}", harmless(&owed.address), owed.run, owed.since);
             text += &format!("{}\n", paint.paint(Role::Warning, &line));
@@ -422,6 +457,7 @@ impl View for Status {
         if let Some(unfinished) = &self.unfinished {
             text += &unfinished.text(paint);
         }
+        unasked.iter().for_each(|check| text += &check.text(paint));
         if let Some(back) = &self.way_back {
             text += &back.text(paint);
         }

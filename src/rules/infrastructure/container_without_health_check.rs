@@ -4,7 +4,7 @@
 
 use super::view::{containers, finding, mended, name_of, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Note,
     title: "nothing asks whether a container that listens is well",
     reason: "A rollout counts a task as good as soon as its process runs, even if it answers nobody",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_task_definition" "web" {

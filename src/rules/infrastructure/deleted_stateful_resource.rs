@@ -4,7 +4,7 @@
 
 use super::view::{finding, holds_data, mended, removed};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::{ChangeSet, Operation, Reason};
 use crate::value::Value;
 
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "something that holds data is removed",
     reason: "What is in it goes with it, and the way back makes an empty one",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Breaks, look),
     example: Example::Change {
         before: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_cloudwatch_log_group" "shop" {

@@ -4,7 +4,7 @@
 
 use super::view::{containers, finding, mended, name_of, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "an image is named by its tag instead of its digest",
     reason: "A tag can be moved: what starts tomorrow, or on the way back, may be another image than the one that was tested",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_task_definition" "web" {

@@ -4,7 +4,7 @@
 
 use super::view::{finding, is_absent, mended, number, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "logs are kept for ever",
     reason: "They cost more each month, and hold what may not be kept that long",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_cloudwatch_log_group" "shop" {

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::view::{containers, finding, mended, removed, text, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "a parameter goes that a task definition reads",
     reason: "The tasks that run have read it; the next one cannot start",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Breaks, look),
     example: Example::Change {
         before: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ssm_parameter" "mode" {

@@ -4,7 +4,7 @@
 
 use super::view::{finding, holds_data, mended, removed};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::{ChangeSet, Reason};
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "something that holds data is removed and made again",
     reason: "What is made again is empty, and whoever reads it meanwhile finds nothing",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Breaks, look),
     example: Example::Change {
         before: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_cloudwatch_log_group" "shop" {

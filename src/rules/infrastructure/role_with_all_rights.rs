@@ -4,7 +4,7 @@
 
 use super::view::{finding, mended, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "a role of a server may do everything there",
     reason: "No right is refused to a superuser, and none is checked: one leaked password is the whole server",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "postgres" {
   url = "postgres://admin@db.example:5432/postgres"

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::view::{containers, finding, is_secret, mended, name_of, names_a_secret, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::{ChangeSet, Step};
 use crate::value::Object;
 
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "a secret stands in the plain environment of a container",
     reason: "It is in the task definition, which everybody may read who may look at services, and stays in all its revisions",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_task_definition" "web" {

@@ -4,7 +4,7 @@
 
 use super::view::{finding, is_secret, mended, names_a_secret, text, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "a secret stands in a parameter that is not encrypted",
     reason: "Whoever may list parameters reads it, and it stands in every history of them",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ssm_parameter" "password" {

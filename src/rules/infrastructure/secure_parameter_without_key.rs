@@ -4,7 +4,7 @@
 
 use super::view::{finding, mended, text, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Note,
     title: "a secret is encrypted with the key that everybody has",
     reason: "The account's own key says nothing about who may read what; a key of its own does",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ssm_parameter" "password" {

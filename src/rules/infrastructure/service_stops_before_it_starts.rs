@@ -4,7 +4,7 @@
 
 use super::view::{finding, mended, number, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "a rollout may stop every task before a new one runs",
     reason: "Nobody answers until the first new task is well, and nobody at all if it never is",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Breaks, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_service" "web" {

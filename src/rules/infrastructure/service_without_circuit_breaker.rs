@@ -4,7 +4,7 @@
 
 use super::view::{block, finding, mended, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "a rollout that does not come up goes on for ever",
     reason: "ECS starts tasks again and again that cannot run, until somebody looks; with a circuit breaker the last good deployment comes back",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_service" "web" {

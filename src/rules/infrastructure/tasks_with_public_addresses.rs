@@ -4,7 +4,7 @@
 
 use super::view::{block, finding, mended, wanted};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::ChangeSet;
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "tasks get addresses of the open internet",
     reason: "Whatever a container listens on is then one security group away from everybody",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Spec {
         bad: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_service" "web" {

@@ -4,7 +4,7 @@
 
 use super::view::{finding, mended};
 use crate::rules::finding::{Finding, Level};
-use crate::rules::rule::{Check, Example, Rule};
+use crate::rules::rule::{Check, Example, Rule, Sort};
 use crate::step::{Action, ChangeSet, Inverse};
 
 /// The rule.
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "what others use comes back as another thing",
     reason: "Those who use it know it by an identity that the way back cannot restore",
-    check: Check::Steps(look),
+    check: Check::Steps(Sort::Habit, look),
     example: Example::Change {
         before: r##"provider "aws" { region = "eu-central-1" }
 resource "aws_ecs_cluster" "main" {

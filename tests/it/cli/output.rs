@@ -108,3 +108,12 @@ fn init_makes_the_place_of_a_ledger_that_is_named() {
     assert!(bench.read("switchback.hcl").contains("\"file:ledgers/shop\""));
     assert!(bench.read(".gitignore").contains(".switchback/"));
 }
+
+#[test]
+fn the_files_of_a_ci_are_followed_by_what_is_left_to_do() {
+    let bench = Bench::new();
+    bench.expect(0, "init").has_not("left to do");
+    let said = bench.expect(0, "init --ci github");
+    said.has("left to do by hand:").has("AWS_REGION, SWITCHBACK_PLAN_ROLE").has("docs/ci.md").has_not("apply dev");
+    assert!(bench.path().join(".github/workflows/switchback-plan.yml").exists());
+}

@@ -101,3 +101,17 @@ fn two_environments_stand_side_by_side_and_no_secret_is_shown() {
     bench.project.exits(3, &["diff", "dev", "dev"]);
     bench.project.exits(3, &["diff", "dev", "nowhere"]);
 }
+
+#[test]
+fn drift_names_of_a_declared_change_what_the_plan_names() {
+    let bench = Bench::new("asplanned", &SPEC.replace("ENV", "dev"), &[]);
+    bench.project.ok(&["apply", "dev", "--auto-approve"]);
+    bench.edit("shop/app:1", "shop/app:2");
+    let said = bench.project.ok(&["drift", "dev", "--without-schema"]).out;
+    let (_, service) = said.split_once("aws_ecs_service.app is to be changed").unwrap();
+    let told: Vec<&str> =
+        service.lines().skip(1).take_while(|line| line.starts_with("      ")).map(str::trim).collect();
+    assert_eq!(told.len(), 1, "{said}");
+    assert!(told[0].starts_with("~ task_definition: ") && told[0].ends_with("-> (known after apply)"), "{said}");
+    assert!(said.contains("~ container_definitions[\"app\"].image: \"shop/app:1\" -> \"shop/app:2\""), "{said}");
+}

@@ -27,6 +27,10 @@ fn a_release_waits_for_tests_of_just_that_state() {
     let first = release(&bench, "");
     let refused = bench.expect(9, "promote dev staging --auto-approve");
     refused.has("a gate of staging is closed").has("tests: none are recorded").has("switchback test dev");
+    assert!(!refused.talk.contains("an acceptance is") && !refused.talk.contains("in haste"), "{}", refused.talk);
+    let saved = bench.expect(0, "promote dev staging --out closed.plan.json");
+    saved.has("saved as closed.plan.json; when the gate is open: switchback apply closed.plan.json");
+    saved.has("closed: tests: none are recorded");
     bench.expect(9, "promote dev staging --auto-approve --expedite haste").has("tests: none are recorded");
 
     says(&bench, "smoke", false);

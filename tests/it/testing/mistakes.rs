@@ -68,3 +68,17 @@ fn the_example_for_who_has_no_test_is_understood_as_it_stands() {
     bench.write("tests/first.test.hcl", &format!("{}\n}}\n", example.expect("it ends with its brace").0));
     bench.expect(3, "test dev --filter nowhere").has("first/it_answers");
 }
+
+#[test]
+fn a_gate_that_asks_for_a_file_that_is_not_there_is_told() {
+    let staging = |value: &str| format!("  after = \"dev\"\n  source = [\"release\"]\n  requires_tests = {value}\n");
+    let bench = project(&staging("[\"smoke\", \"nope\"]"));
+    bench.expect(0, "validate staging").has("no `tests/smoke.test.hcl`").has("there is no file of tests in `tests/`");
+    for name in ["smoke", "note"] {
+        bench.write(&format!("tests/{name}.test.hcl"), &run("a", "output.said != \"\""));
+    }
+    let said = bench.expect(0, "validate staging");
+    said.has("`requires_tests` names `nope`, and there is no `tests/nope.test.hcl`").has("environments/staging.hcl:");
+    said.has("did you mean `note`? there are `note`, `smoke`");
+    assert!(!said.talk.contains("names `smoke`"), "{}", said.talk);
+}

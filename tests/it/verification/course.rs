@@ -151,6 +151,9 @@ fn a_runner_that_is_killed_while_it_waits_is_followed_by_another() {
         child.wait().unwrap();
         let run = bench.newest();
         assert_eq!((&run["result"], &run["verified"]), (&"unfinished".into(), &false.into()), "{run}");
+        let status = bench.expect(0, "status dev").out;
+        let at = |words: &str| status.find(words).unwrap_or_else(|| panic!("`{words}` is not in\n{status}"));
+        assert!(at("is unfinished") < at("not asked"), "first what went wrong:\n{status}");
         assert!(run["checks"][0]["result"].is_null(), "nothing is known of what was not asked to its end: {run}");
         server.says(&[Status(200, "well")]);
         bench.expect(0, "resume dev --auto-approve --lock-timeout 20s").has("passed").has("verified");

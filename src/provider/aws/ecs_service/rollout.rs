@@ -124,12 +124,24 @@ fn displaced(service: &Json, deployment: &str, reason: &str) -> String {
     )
 }
 
-/// The last words of a service, those since a deployment began.
+/// What ECS says of every rollout, whether it goes well or not: no cause of anything.
+const ORDINARY: [&str; 7] = [
+    "has begun draining connections",
+    "has reached a steady state",
+    " registered ",
+    " deregistered ",
+    "has started ",
+    "has stopped ",
+    " deployment completed",
+];
+
+/// The last words of a service, those since a deployment began, without what is said of every rollout.
 pub fn events(service: &Json, since: Option<&Json>) -> String {
     let seconds = |json: &Json| json.get("createdAt").and_then(Json::as_f64);
     let begun = since.and_then(seconds).unwrap_or_default() - 1.0;
     let all = service.get("events").and_then(Json::as_array).into_iter().flatten();
-    let recent = all.filter(|event| seconds(event).is_none_or(|time| time >= begun)).take(5);
+    let is_cause = |event: &&Json| !ORDINARY.iter().any(|words| text(event, "message").contains(words));
+    let recent = all.filter(|event| seconds(event).is_none_or(|time| time >= begun)).filter(is_cause).take(5);
     let mut lines: Vec<String> = recent.map(|event| format!("\n  {}", text(event, "message"))).collect();
     lines.dedup();
     lines.concat()
@@ -148,6 +160,7 @@ mod tests {
 
     fn service(deployments: &[Json]) -> Json {
         json!({"desiredCount": 2, "runningCount": 2, "pendingCount": 0, "deployments": deployments, "events": [
+            {"createdAt": 121.0, "message": "(service web) has begun draining connections on 1 tasks."},
             {"createdAt": 120.0, "message": "unable to place a task"}, {"createdAt": 10.0, "message": "old news"}]})
     }
 
@@ -161,6 +174,7 @@ mod tests {
         let Rollout::Failed(why) = judge(&taken_back, &waiting("a")) else { panic!("it failed") };
         assert!(why.contains("web:2") && why.contains("why a") && why.contains("web:1 is rolled out instead"), "{why}");
         assert!(why.contains("unable to place a task") && !why.contains("old news"), "{why}");
+        assert!(!why.contains("draining"), "what is said of every rollout is no cause: {why}");
         let gone = service(&[deployment("b", "PRIMARY", "COMPLETED", 1)]);
         assert!(matches!(judge(&gone, &waiting("a")), Rollout::Failed(why) if why.contains("why b")));
         let displaced =

@@ -24,7 +24,8 @@ fn next(bench: &Bench, word: &str) -> String {
 #[test]
 fn a_spec_does_not_open_its_own_gate() {
     let (bench, _) = released(&format!("{STAGING}  accept = [\"uat\"]\n"));
-    bench.expect(9, "promote dev staging --auto-approve").has("it was not accepted as uat");
+    let refused = bench.expect(9, "promote dev staging --auto-approve");
+    refused.has("it was not accepted as uat").has("an acceptance is recorded with").has_not("in haste");
     let first = bench.json(0, "release list dev")["releases"][0]["id"].as_str().unwrap().to_owned();
     bench.expect(0, &format!("release accept {first} --in dev --as uat"));
     bench.expect(0, "promote dev staging --auto-approve").has("verified");

@@ -122,3 +122,21 @@ fn a_promotion_names_what_the_two_databases_differ_in() {
     );
     bench.expect(0, "promote dev staging --auto-approve").has("verified").has_not("gap:");
 }
+
+#[test]
+fn what_runs_in_an_environment_is_told_as_of_that_environment() {
+    let (bench, id) = released(STAGING);
+    let short = &id[..12];
+    bench.expect(0, "status dev").has(&format!("release     {short}, made here"));
+    bench.expect(0, "promote dev staging --auto-approve").has("verified");
+    bench.expect(0, "status staging").has(&format!("release     {short}, from dev"));
+    bench.expect(0, "promote staging prod --auto-approve").has("verified");
+    let said = bench.expect(0, "release show prod");
+    said.has("in force in prod").has("verified in prod").has_not("in dev");
+    // A tag is recorded where it was made, and known of the release wherever it runs.
+    bench.expect(0, &format!("release tag {short} v1.0.0 --in staging")).has("tagged");
+    bench.expect(0, "release list prod").has("tag v1.0.0").has("in force in prod");
+    bench.expect(0, "release show prod").has("tag v1.0.0");
+    let status = bench.json(0, "status prod");
+    assert_eq!((&status["release"]["id"], &status["release"]["from"]), (&id.as_str().into(), &"staging".into()));
+}
