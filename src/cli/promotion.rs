@@ -93,7 +93,7 @@ pub fn refused(session: &Session, from: &str, refused: promote::Refused) -> Fail
             format!(
                 "the other way:  {}\na way back in {environment} is `{}`",
                 session.command(&format!("promote {environment} {from}")),
-                session.command(&format!("rollback {environment}"))
+                session.command(&format!("rollback {environment} --last"))
             )
         }
         R::Nowhere { environment } => format!("write `after = \"{from}\"` into `environment \"{environment}\"`"),
