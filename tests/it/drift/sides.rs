@@ -104,7 +104,8 @@ fn two_environments_stand_side_by_side_and_no_secret_is_shown() {
 
 #[test]
 fn drift_names_of_a_declared_change_what_the_plan_names() {
-    let bench = Bench::new("asplanned", &SPEC.replace("ENV", "dev"), &[("V1__a.sql", "create table a (id int);")]);
+    let bench =
+        Bench::new("asplanned", &SPEC.replace("ENV", "dev"), &[("V1__make.sql", "CREATE TABLE made (id int);\n")]);
     bench.project.ok(&["apply", "dev", "--auto-approve"]);
     bench.edit("shop/app:1", "shop/app:2");
     let said = bench.project.ok(&["drift", "dev", "--without-schema"]).out;
