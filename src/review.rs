@@ -28,7 +28,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::migration::Direction;
-use crate::migration::certificate::Certificate;
+use crate::migration::certificate::{Certificate, Verdict};
 use crate::migration::said::Phase;
 use crate::rehearse::target::{Foretold, Target, Targets};
 use crate::risk::Risk;
@@ -523,6 +523,14 @@ impl MigrationView {
 }
 
 impl Review {
+    /// The migrations on the way there that were rehearsed and fail, each with its error.
+    pub fn failing(&self) -> impl Iterator<Item = (&StepView, &str)> {
+        self.steps.iter().filter_map(|step| match &step.certificate.as_ref()?.verdict {
+            Verdict::Fails { direction: Direction::Up, error } if step.action == "migrate" => Some((step, &**error)),
+            _ => None,
+        })
+    }
+
     /// The databases of these losses that the same change set makes: there are no rows in them yet.
     pub fn databases_made_for(&self, losses: &[Loss]) -> BTreeSet<&str> {
         let makes_a_database = |id: &StepId| {

@@ -99,7 +99,8 @@ impl Failure {
         self
     }
 
-    /// Errors of the world under one summary, each once with all that it is about, and with its own help. Expired credentials wait, all else fails.
+    /// Errors of the world under one summary, each once with all that it is about, and with its own help. Expired
+    /// credentials wait, all else fails.
     pub fn world<'a>(summary: impl Into<String>, errors: impl IntoIterator<Item = (String, &'a WorldError)>) -> Self {
         let mut failure = Self::failed(summary);
         let mut expired = true;

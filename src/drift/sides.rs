@@ -15,7 +15,7 @@ use crate::observe::Observed;
 use crate::plan::compare::Comparer;
 use crate::review::difference::{Difference, between};
 use crate::value::{Object, Value};
-use crate::world::{SchemaChange, SchemaDifference};
+use crate::world::{FactChange, SchemaChange, SchemaDifference};
 
 /// The shortest name of the world that is looked for inside of other texts.
 const SHORTEST: usize = 6;
@@ -161,18 +161,28 @@ fn migrations(left: Side<'_>, right: Side<'_>) -> Vec<Apart> {
 
 /// The objects of two schemas of one address in which they differ.
 pub fn schemas(address: &Address, told: &[SchemaDifference], (left, right): (&str, &str)) -> Vec<Apart> {
-    let one = |difference: &SchemaDifference| Apart {
-        area: Area::Schema,
-        address: address.to_string(),
-        object: Some(difference.object()),
-        how: match &difference.change {
-            SchemaChange::Missing => How::OnlyIn { environment: left.to_owned() },
-            SchemaChange::Extra => How::OnlyIn { environment: right.to_owned() },
-            SchemaChange::Changed { .. } | SchemaChange::Reordered { .. } => How::Differs,
-        },
-        differences: schema::facts(&difference.change),
+    // An owner, or a grant, that is called after its own environment is no difference.
+    let follows = |fact: &FactChange| match (&fact.was, &fact.is) {
+        (Some(was), Some(is)) => without_word(was, left) == without_word(is, right),
+        _ => false,
     };
-    told.iter().map(one).collect()
+    let one = |difference: &SchemaDifference| {
+        let (how, change) = match &difference.change {
+            SchemaChange::Missing => (How::OnlyIn { environment: left.to_owned() }, difference.change.clone()),
+            SchemaChange::Extra => (How::OnlyIn { environment: right.to_owned() }, difference.change.clone()),
+            SchemaChange::Reordered { .. } => (How::Differs, difference.change.clone()),
+            SchemaChange::Changed { facts } => {
+                let facts: Vec<FactChange> = facts.iter().filter(|fact| !follows(fact)).cloned().collect();
+                if facts.is_empty() {
+                    return None;
+                }
+                (How::Differs, SchemaChange::Changed { facts })
+            }
+        };
+        let (address, object) = (address.to_string(), Some(difference.object()));
+        Some(Apart { area: Area::Schema, address, object, how, differences: schema::facts(&change) })
+    };
+    told.iter().filter_map(one).collect()
 }
 
 /// What the world calls the things of an environment, the longest first; and the environment's own name.
@@ -253,6 +263,27 @@ mod tests {
         );
         assert_eq!(without_word("devdev", "dev"), "devdev");
         assert_eq!(without_word("", "dev"), "");
+    }
+
+    #[test]
+    fn who_owns_a_database_by_the_name_of_its_environment_is_no_difference() {
+        let fact = |fact: &str, was: &str, is: &str| FactChange {
+            fact: fact.to_owned(),
+            was: Some(was.to_owned()),
+            is: Some(is.to_owned()),
+        };
+        let told = |facts: Vec<FactChange>| {
+            let change = SchemaChange::Changed { facts };
+            let difference =
+                SchemaDifference { sort: "database".to_owned(), place: None, name: "app".to_owned(), change };
+            schemas(&"database.app".parse().expect("an address"), &[difference], ("dev", "qa"))
+        };
+        let (owner, grants) =
+            (fact("owner", "shop_dev", "shop_qa"), fact("grants", "{shop_dev=C/shop_dev}", "{shop_qa=C/shop_qa}"));
+        assert_eq!(told(vec![owner.clone(), grants]), []);
+        let apart = told(vec![owner, fact("encoding", "UTF8", "LATIN1")]);
+        assert_eq!(apart[0].differences.iter().map(|one| &*one.path).collect::<Vec<_>>(), ["encoding"]);
+        assert_eq!(told(vec![fact("owner", "shop_dev", "somebody")]).len(), 1);
     }
 
     #[test]

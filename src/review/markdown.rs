@@ -82,6 +82,7 @@ pub fn render(review: &Review) -> String {
     // In the order of what matters, which is the order on the page: where not everything fits, each gets this
     // share, in percent, of the room that is left.
     let parts = [
+        (failing(review), 30),
         (promotion(review), 20),
         (losses(review), 45),
         (owed(review), 20),
@@ -140,6 +141,17 @@ fn summarised(review: &Review, head: &str, parts: &[(Part, usize)], foot: &str) 
     }
     let where_all = "All of it: `switchback show PLANFILE`, `--as html` or `--as json`.";
     format!("{text}\n**Not shown here**, for a comment is limited: {}. {where_all}\n{foot}", missing.join(", "))
+}
+
+/// What was rehearsed and does not run.
+fn failing(review: &Review) -> Part {
+    let line = |(step, error): (&super::StepView, &str)| {
+        format!("> - step {} {}: {}\n", step.id, code(&step.title), escaped(error).replace('\n', " "))
+    };
+    let pieces: Vec<String> = review.failing().map(line).collect();
+    let head = if pieces.is_empty() { "" } else { "> **It does not run.** Rehearsed, and failed on the way there:\n" };
+    let end = if pieces.is_empty() { "" } else { "\n" };
+    Part { head: head.to_owned(), pieces, end, noun: "migration that fails", more: "> - and {} more\n" }
 }
 
 fn losses(review: &Review) -> Part {

@@ -138,6 +138,8 @@ fn what_does_not_run_is_said_at_the_end_of_the_plan() {
         "{plan}"
     );
     assert!(plan.contains("customerz") && !plan.contains("type next"), "{plan}");
+    let (_, comment) = typed(&bench, cache.path(), 0, "plan dev --as md");
+    assert!(comment.contains("> **It does not run.**") && comment.contains("customerz"), "{comment}");
 }
 
 /// A rehearsal that needs what no server has.

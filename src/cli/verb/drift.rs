@@ -113,7 +113,16 @@ impl Drift {
         let (out_of_band, declared) = (report.count(Class::OutOfBand), report.count(Class::Declared));
         let expected = report.count(Class::Expected);
         let mut next = Vec::new();
-        if out_of_band + declared > 0 {
+        // A plan compares what was applied, so it has nothing to say of an object that somebody altered.
+        let by_plan = |one: &Departure| match one.class {
+            Class::OutOfBand => {
+                let of_history = |object: &String| object.starts_with("row of history");
+                one.area != Area::Schema || one.object.as_ref().is_none_or(of_history)
+            }
+            Class::Declared => true,
+            Class::Expected => false,
+        };
+        if report.departures.iter().any(by_plan) {
             next.push(session.command(&format!("plan {environment}")));
         }
         let environment = environment.to_owned();

@@ -105,3 +105,15 @@ fn what_cannot_be_looked_at_is_told_and_is_no_success() {
     let text = bench.project.exits(1, &["drift", "dev"]).out;
     assert!(text.contains("not looked at (1 thing)"), "{text}");
 }
+
+#[test]
+fn no_plan_is_named_where_none_would_mend_it() {
+    let bench = Bench::new("byhand", SPEC, &[FIRST]);
+    bench.project.ok(&["apply", "dev", "--auto-approve"]);
+    bench.sql("ALTER TABLE made ADD COLUMN by_hand int");
+    let text = bench.project.exits(11, &["drift", "dev"]).out;
+    assert!(text.contains("a schema is mended by hand, or by a new migration"), "{text}");
+    assert!(!text.contains("next:"), "{text}");
+    bench.put("level", &serde_json::json!({"Value": "trace", "Type": "String"}));
+    assert!(bench.project.exits(11, &["drift", "dev"]).out.contains("next: switchback plan dev"));
+}
