@@ -11,6 +11,9 @@ use crate::local::LocalError;
 use crate::review::words::harmless;
 use crate::world::{ErrorClass, WorldError};
 
+/// Where the pages are that helps name.
+pub const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs");
+
 /// A failure. Boxed, so that results which may hold one stay small.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
@@ -132,6 +135,10 @@ impl Failure {
         }
         for help in &self.help {
             text += &format!("  help: {}\n", help.replace('\n', "\n        "));
+        }
+        // A folder of one's own does not have them.
+        if text.contains("docs/") && text.contains(".md") && !text.contains(PAGES) {
+            text += &format!("  docs/ is at {PAGES}\n");
         }
         text
     }

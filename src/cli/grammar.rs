@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::arguments::Globals;
 use super::exit::Exit;
+use super::failure::PAGES;
 use super::verb;
 
 /// The whole command line.
@@ -38,7 +39,8 @@ fn after_long_help() -> String {
            switchback status dev                what is there, what is unfinished\n  \
            switchback rollback dev --last       take the newest apply back\n\n\
          Exit codes:\n{}\n\
-         Data goes to stdout, talk to stderr; `--json` gives the same facts for programs.",
+         Data goes to stdout, talk to stderr; `--json` gives the same facts for programs.\n\n\
+         The book: {PAGES}/README.md",
         Exit::table()
     )
 }
